@@ -13,4 +13,5 @@ class NoctisConfig(AppConfig):
 class NoctisAdminConfig(admin_apps.AdminConfig):
     """Django admin with the house's own site."""
 
+    default = False
     default_site = "noctis.admin.NoctisAdminSite"
