@@ -1,0 +1,42 @@
+import { defineConfig } from "vitest/config";
+import { fileURLToPath } from "node:url";
+
+import { iconSprite } from "./build/icons";
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** What templates may ask django-vite for; the names are the manifest's keys. */
+const entries = [
+  "src/ui/worklist.ts",
+  "src/ui/upload.ts",
+  "src/ui/viewer.ts",
+  "src/styles/base.css",
+  "src/styles/worklist.css",
+  "src/styles/upload.css",
+  "src/styles/viewer.css",
+];
+
+export default defineConfig({
+  // Relative, so that the files work below any STATIC_URL.
+  base: "./",
+  publicDir: false,
+  plugins: [iconSprite(here("src/icons.json"))],
+  resolve: {
+    // The engine's readers name Node's modules; without these the page dies while it loads.
+    alias: { events: here("node_modules/events/events.js"), url: here("node_modules/url/url.js") },
+  },
+  build: {
+    outDir: here("../static/build"),
+    emptyOutDir: true,
+    manifest: "manifest.json",
+    // A data: address would need a wider Content-Security-Policy for fonts.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: "es2022",
+    sourcemap: false,
+    chunkSizeWarningLimit: 4000,
+    rolldownOptions: { input: entries.map((entry) => here(entry)) },
+  },
+  worker: { format: "es" },
+  test: { include: ["tests/**/*.test.ts"], environment: "node" },
+});
