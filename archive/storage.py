@@ -1,0 +1,233 @@
+"""Files of the archive: where they lie and how they become durable.
+
+Everything is below one directory on one file system: `incoming/` holds files
+that are being received, `studies/` the archive, `thumbnails/` what can be made
+again. Names come from hashes and keys, never from a sender's text.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+
+from imaging.errors import MissingError, StorageUnavailableError
+
+_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+_RESERVE_SHARE = 0.05
+_RESERVE_BYTES = 5 * 1024**3
+
+
+def root() -> Path:
+    """Return the archive's directory from NOCTIS_STORAGE."""
+    return Path(settings.NOCTIS_STORAGE.removeprefix("file:"))
+
+
+def path_of(storage_key: str) -> Path:
+    """Return the path of a stored file; keys come from the database alone.
+
+    Raises MissingError for a key that would leave the archive's directory.
+    """
+    if storage_key.startswith("/") or ".." in storage_key.split("/"):
+        raise MissingError("The stored file's key is not valid.")
+    return root() / storage_key
+
+
+def open_instance(storage_key: str) -> BinaryIO:
+    """Open a stored file for reading.
+
+    Raises MissingError when it is not there, StorageUnavailableError when
+    the storage does not answer.
+    """
+    try:
+        return path_of(storage_key).open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingError("The stored file is missing.") from None
+    except OSError as error:
+        raise StorageUnavailableError("The storage cannot be read.") from error
+
+
+def new_storage_key(
+    facility_id: uuid.UUID | None, study_instance_uid: str, series_instance_uid: str, sha256: str
+) -> str:
+    """Return a key that no other attempt has: hashes, and a random part at the end.
+
+    Because each attempt has a path of its own, an attempt that is undone can
+    remove its file without asking who else stored the same bytes.
+    """
+    study = _hash(f"{facility_id or ''}/{study_instance_uid}")
+    series = _hash(series_instance_uid)
+    return f"studies/{study}/{series}/{sha256}-{secrets.token_hex(4)}.dcm"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def reserve_bytes(total_bytes: int) -> int:
+    """Return how much of the file system stays free."""
+    if settings.NOCTIS_DISK_RESERVE_MB >= 0:
+        return int(settings.NOCTIS_DISK_RESERVE_MB) * 1024**2
+    return max(int(total_bytes * _RESERVE_SHARE), _RESERVE_BYTES)
+
+
+def check_reserve(wanted_bytes: int = 0) -> None:
+    """Raise StorageUnavailableError when the reserve would be touched."""
+    try:
+        state = os.statvfs(root())
+    except OSError as error:
+        raise StorageUnavailableError("The storage cannot be reached.") from error
+    free_bytes = state.f_bavail * state.f_frsize
+    if free_bytes - wanted_bytes < reserve_bytes(state.f_blocks * state.f_frsize):
+        raise StorageUnavailableError("The disk is full: its reserve is reached.")
+
+
+def trouble(error: OSError) -> StorageUnavailableError:
+    """Return the storage error that says what the system said."""
+    if error.errno in _DISK_TROUBLE:
+        return StorageUnavailableError(f"The storage cannot be written: {error.strerror}.")
+    return StorageUnavailableError("The storage cannot be written.")
+
+
+class IncomingRoom:
+    """This process' directory below `incoming/`, locked while the process lives.
+
+    A file in it belongs to an object that is being received. When the process
+    is gone its lock is gone, and `sweep_incoming` clears the directory.
+    """
+
+    def __init__(self) -> None:
+        self._directory = root() / "incoming" / f"{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            self._directory.mkdir(parents=True)
+            self._lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise trouble(error) from error
+
+    def create(self) -> tuple[int, Path]:
+        """Return a new file's descriptor (read and write) and path."""
+        path = self._directory / secrets.token_hex(8)
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640), path
+        except OSError as error:
+            raise trouble(error) from error
+
+    def exists(self) -> bool:
+        """Whether the directory still stands (tests and clean-ups move homes)."""
+        return self._directory.is_dir()
+
+    def close(self) -> None:
+        """Give the directory up."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        os.close(self._lock)
+
+
+_room: tuple[int, str, IncomingRoom] | None = None
+_room_lock = threading.Lock()
+
+
+def incoming_room() -> IncomingRoom:
+    """Return this process' room, made on first use (and again after a fork)."""
+    global _room
+    with _room_lock:
+        here = (os.getpid(), str(root()))
+        if _room is None or _room[:2] != here or not _room[2].exists():
+            _room = (*here, IncomingRoom())
+        return _room[2]
+
+
+def leave_incoming_room() -> None:
+    """Remove this process' room at its end."""
+    global _room
+    with _room_lock:
+        if _room is not None and _room[0] == os.getpid():
+            _room[2].close()
+        _room = None
+
+
+def sweep_incoming() -> int:
+    """Remove what dead processes left in `incoming/`; returns the count of rooms.
+
+    Only this machine's processes can hold locks here on a local disk; on a
+    shared file system flock reaches other machines too (NFSv4, CephFS).
+    """
+    removed = 0
+    for directory in _rooms():
+        try:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(directory, ignore_errors=True)
+            removed += 1
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+    return removed
+
+
+def _rooms() -> Iterator[Path]:
+    with suppress(OSError):
+        yield from [path for path in (root() / "incoming").iterdir() if path.is_dir()]
+
+
+def publish(descriptor: int, incoming: Path, storage_key: str) -> None:
+    """Make a received file durable and give it its place; the directory is still to be synced.
+
+    The data reach the disk before the name exists. A sync that failed is not
+    repeated, for the kernel may have dropped the pages.
+    """
+    target = path_of(storage_key)
+    try:
+        os.fdatasync(descriptor)
+        try:
+            os.rename(incoming, target)
+        except FileNotFoundError:
+            _make_directories(target.parent)
+            os.rename(incoming, target)
+    except OSError as error:
+        raise trouble(error) from error
+
+
+def _make_directories(directory: Path) -> None:
+    """Make the series' directory, and its parents' entries durable."""
+    missing = []
+    here = directory
+    while not here.exists():
+        missing.append(here)
+        here = here.parent
+    directory.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        sync_directory(made.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise trouble(error) from error
+
+
+def remove(storage_key: str) -> None:
+    """Remove a file that no row names; it may be gone already."""
+    with suppress(OSError):
+        path_of(storage_key).unlink(missing_ok=True)
