@@ -73,6 +73,27 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
+def read_storage(name: str, media: Path) -> str:
+    """Return where files lie: `file:` and an absolute path; `media` when unset."""
+    text = read_text(name, f"file:{media}")
+    scheme, _, path = text.partition(":")
+    if scheme != "file":
+        raise ImproperlyConfigured(
+            f"{name} must begin with file: and a path; {scheme!r} storage is not supported."
+        )
+    if not Path(path).is_absolute():
+        raise ImproperlyConfigured(f"{name} must name an absolute path, not {path!r}.")
+    return text
+
+
+def read_redis(name: str) -> str:
+    """Return the address of Redis; empty when there is none."""
+    text = read_text(name)
+    if text and urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix://.")
+    return text
+
+
 def read_database(home: Path) -> dict[str, Any]:
     """Return Django's database settings from DATABASE_URL.
 
@@ -97,9 +118,7 @@ def read_database(home: Path) -> dict[str, Any]:
             },
         }
     if parts.scheme in {"postgres", "postgresql"}:
-        options = dict(
-            pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair
-        )
+        options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
         return {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": unquote(parts.path.lstrip("/")),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
+from typing import Any
 
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from noctis import env
@@ -52,9 +55,23 @@ if NOCTIS_PRODUCTION and not ALLOWED_HOSTS:
     raise ImproperlyConfigured("NOCTIS_ALLOWED_HOSTS must name the hosts of this server.")
 
 # --- storage, database, queue ---------------------------------------------
-NOCTIS_STORAGE = env.read_text("NOCTIS_STORAGE", f"file:{MEDIA_ROOT}")
+NOCTIS_STORAGE = env.read_storage("NOCTIS_STORAGE", MEDIA_ROOT)
 DATABASES = {"default": env.read_database(NOCTIS_HOME)}
-NOCTIS_REDIS_URL = env.read_text("NOCTIS_REDIS_URL")
+NOCTIS_REDIS_URL = env.read_redis("NOCTIS_REDIS_URL")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "noctis.cache.ForgivingRedisCache",
+        "LOCATION": NOCTIS_REDIS_URL,
+        "KEY_PREFIX": "noctis",
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 1},
+    }
+    if NOCTIS_REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "noctis",
+        "OPTIONS": {"MAX_ENTRIES": 5000},
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -125,8 +142,175 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en"
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.read_text("NOCTIS_TIME_ZONE", "UTC")
 USE_TZ = True
+
+# --- static files: served by the application itself, built by Vite ---------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static" / "collected"
 STATICFILES_DIRS = [BASE_DIR / "static" / "build"]
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_USE_STATIC_ROOT = False
+SERVESTATIC_AUTOREFRESH = DEBUG
+SERVESTATIC_ALLOW_ALL_ORIGINS = False
+SERVESTATIC_MAX_AGE = 0 if DEBUG else 3600
+# Vite puts every file whose name carries the hash of its content into assets/.
+SERVESTATIC_IMMUTABLE_FILE_TEST = rf"^{STATIC_URL}assets/.+-[\w-]{{8}}\.\w+$"
+DJANGO_VITE = {
+    "default": {
+        "dev_mode": False,
+        "manifest_path": BASE_DIR / "static" / "build" / "manifest.json",
+    }
+}
+# The front-end is built after the first look at the settings.
+SILENCED_SYSTEM_CHECKS = ["staticfiles.W004", "django_vite.W001"]
+
+# --- security ---------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "worker-src": [SELF, "blob:"],
+        "img-src": [SELF, "blob:", "data:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+
+# With TLS in front (the default in production), cookies and links insist on it.
+NOCTIS_HTTPS = env.read_bool("NOCTIS_HTTPS", NOCTIS_PRODUCTION)
+if NOCTIS_PRODUCTION and not NOCTIS_HTTPS and not env.is_loopback(NOCTIS_HTTP[0]):
+    raise ImproperlyConfigured(
+        "NOCTIS_HTTPS must be on in production: patient data may not travel in the clear."
+    )
+NOCTIS_TRUST_PROXY = env.read_bool("NOCTIS_TRUST_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NOCTIS_TRUST_PROXY else None
+SECURE_SSL_REDIRECT = NOCTIS_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if NOCTIS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = False
+SESSION_COOKIE_SECURE = NOCTIS_HTTPS
+SESSION_COOKIE_NAME = "__Host-noctis-session" if NOCTIS_HTTPS else "noctis-session"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 3600 * env.read_int("NOCTIS_SESSION_HOURS", 12, minimum=1)
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# Sessions live in the database: a log-out holds in every process at once, and
+# a cache that is down locks nobody out.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+CSRF_COOKIE_SECURE = NOCTIS_HTTPS
+CSRF_COOKIE_NAME = "__Host-noctis-csrf" if NOCTIS_HTTPS else "noctis-csrf"
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- bounds of a request: uploads are streamed by their own doors ------------
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+DATA_UPLOAD_MAX_NUMBER_FILES = 100
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+FILE_UPLOAD_PERMISSIONS = 0o640
+NOCTIS_METRICS_PUBLIC = env.read_bool("NOCTIS_METRICS_PUBLIC", False)
+
+# --- REST --------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["noctis.rest.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "noctis.rest.answer_problem",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Noctis",
+    "DESCRIPTION": "The REST interface of Noctis. DICOMweb is described in its own document.",
+    "VERSION": NOCTIS_VERSION,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- background work ----------------------------------------------------------
+# Jobs are rows; a message only says "look now". Lost or doubled, no harm is done.
+CELERY_BROKER_URL = NOCTIS_REDIS_URL or "filesystem://"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"visibility_timeout": 3600, "socket_connect_timeout": 0.5, "socket_timeout": 5}
+    if NOCTIS_REDIS_URL
+    else {
+        "data_folder_in": str(QUEUE_ROOT / "messages"),
+        "data_folder_out": str(QUEUE_ROOT / "messages"),
+        "control_folder": str(QUEUE_ROOT / "control"),
+        "store_processed": False,
+        "polling_interval": 0.2,
+    }
+)
+CELERY_TASK_DEFAULT_QUEUE = "noctis"
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_CONCURRENCY = NOCTIS_WORKER_PROCESSES
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_500_000
+CELERY_BROKER_CONNECTION_RETRY = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_TIMEZONE = "UTC"
+
+# --- logs: no query strings, no data sets, no patient data ---------------------
+NOCTIS_LOG_LEVEL = env.read_choice(
+    "NOCTIS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")
+)
+# pydicom's warnings and pynetdicom's lower levels quote element values.
+warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "noctis.logs.LineFormatter"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "file": {
+            "class": "noctis.logs.SharedRotatingFileHandler",
+            "formatter": "line",
+            "path": str(LOG_ROOT / "noctis.log"),
+            "max_bytes": env.read_int("NOCTIS_LOG_MB", 20, minimum=1) * 2**20,
+            "keep": env.read_int("NOCTIS_LOG_FILES", 10, minimum=1),
+        },
+    },
+    "root": {"handlers": ["console", "file"], "level": NOCTIS_LOG_LEVEL},
+    "loggers": {
+        "django.db.backends": {"level": "WARNING"},
+        "django.server": {"handlers": [], "propagate": True},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "pydicom": {"level": "CRITICAL"},
+        "pynetdicom": {"level": "CRITICAL"},
+        "PIL": {"level": "WARNING"},
+        "asyncio": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "uvicorn": {"level": "WARNING"},
+        "uvicorn.access": {"level": "CRITICAL"},
+    },
+}

@@ -1,0 +1,85 @@
+"""What every REST endpoint shares: who asks, and how a refusal reads.
+
+Errors are problem documents (RFC 9457): `type`, `title`, `status`,
+`detail`, `code`, and `errors` by field when a form was wrong.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import authentication, exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+PROBLEM = "application/problem+json"
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Django's session; who isn't logged in gets 401, who may not gets 403."""
+
+    def authenticate_header(self, request: Request) -> str:
+        """Name the scheme, which makes the answer a 401."""
+        return "Session"
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the session shows in the OpenAPI document."""
+
+    target_class = "noctis.rest.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Return the cookie's name and place."""
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
+
+
+def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn an error that a view raised into a problem document; None leaves it to Django."""
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    set_rollback()
+    response = build_problem(error.status_code, *_read_detail(error))
+    if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+        response["WWW-Authenticate"] = getattr(error, "auth_header", "Session")
+    if isinstance(error, exceptions.Throttled) and error.wait is not None:
+        response["Retry-After"] = str(max(1, round(error.wait)))
+    return response
+
+
+def build_problem(
+    code: int, detail: str, name: str, errors: dict[str, Any] | None = None
+) -> Response:
+    """Return a problem document with this status."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(code).phrase,
+        "status": code,
+        "detail": detail,
+        "code": name,
+    }
+    if errors:
+        body["errors"] = errors
+    return Response(body, status=code, content_type=PROBLEM)
+
+
+def _read_detail(error: exceptions.APIException) -> tuple[str, str, dict[str, Any] | None]:
+    """Return one sentence, a code, and the errors by field."""
+    if not isinstance(error, exceptions.ValidationError):
+        codes = error.get_codes()
+        return str(error.detail), codes if isinstance(codes, str) else error.default_code, None
+    detail = error.detail
+    if isinstance(detail, dict):
+        return "Some fields are wrong.", "invalid", dict(detail)
+    sentence = " ".join(str(part) for part in detail) if isinstance(detail, list) else str(detail)
+    return sentence, "invalid", None
