@@ -1,0 +1,114 @@
+"""The child of the decode pool: takes one frame at a time, answers with its pixels.
+
+It runs third-party codecs on bytes that strangers sent, so it is given
+nothing worth stealing (no settings, no database, a bare environment),
+little memory, little time, and it may die. It reads requests from one
+socket until the parent closes it.
+
+A message is a head of 12 bytes (u32le length of the text, u64le length of
+the payload), then JSON text, then the payload.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Message = dict[str, Any]
+Answer = Callable[[Message, bytearray], tuple[Message, memoryview]]
+
+HEAD = struct.Struct("<IQ")
+TEXT_LIMIT_BYTES = 8 << 20
+SOCKET_BUFFER_BYTES = 1 << 20
+
+
+class ConnectionEndedError(Exception):
+    """The other side closed its end or broke the rules of the conversation."""
+
+
+def send_message(link: socket.socket, message: Message, payload: bytes | memoryview) -> None:
+    """Send one message; may block until the other side has read it."""
+    text = json.dumps(message, separators=(",", ":")).encode()
+    link.sendall(HEAD.pack(len(text), len(payload)) + text)
+    if len(payload):
+        link.sendall(payload)
+
+
+def receive_message(link: socket.socket, payload_limit_bytes: int) -> tuple[Message, bytearray]:
+    """Return the next message; nothing is allocated beyond the limit, whatever the head claims."""
+    text_bytes, payload_bytes = HEAD.unpack(_receive(link, HEAD.size))
+    if text_bytes > TEXT_LIMIT_BYTES or payload_bytes > payload_limit_bytes:
+        raise ConnectionEndedError("a message is larger than agreed")
+    message = json.loads(_receive(link, text_bytes))
+    return message, _receive(link, payload_bytes)
+
+
+def _receive(link: socket.socket, count: int) -> bytearray:
+    received = bytearray(count)
+    view = memoryview(received)
+    while view:
+        step = link.recv_into(view)
+        if not step:
+            raise ConnectionEndedError("the other side closed the connection")
+        view = view[step:]
+    return received
+
+
+def serve(link: socket.socket, answer: Answer, *, memory_bytes: int, cpu_seconds: int) -> None:
+    """Answer requests until the parent closes the connection."""
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
+    _become_the_first_to_go()
+    _limit_memory(memory_bytes)
+    send_message(link, {"ready": os.getpid()}, b"")
+    while True:
+        try:
+            request, payload = receive_message(link, sys.maxsize)
+        except (ConnectionEndedError, OSError):
+            return
+        _limit_cpu(cpu_seconds)
+        reply, pixels = _answer_safely(answer, request, payload)
+        send_message(link, reply, pixels)
+
+
+def _answer_safely(
+    answer: Answer, request: Message, payload: bytearray
+) -> tuple[Message, memoryview]:
+    """Turn whatever a codec raises into an answer in words, without the data it stumbled on."""
+    try:
+        return answer(request, payload)
+    except MemoryError:
+        return {"failed": "memory"}, memoryview(b"")
+    except Exception as error:  # noqa: BLE001 - a codec may raise anything; it is told, in words
+        return {"failed": "error", "kind": type(error).__name__}, memoryview(b"")
+
+
+def _become_the_first_to_go() -> None:
+    """Ask the kernel for little: low priority, and first to end when memory runs out."""
+    os.nice(5)
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    except OSError:
+        return
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    """Limit address space to what the loaded libraries take plus `memory_bytes`."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    loaded_bytes = int(pages) * resource.getpagesize()
+    limit = loaded_bytes + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_cpu(cpu_seconds: int) -> None:
+    """Give the next frame this much processor time; the kernel ends the process beyond it."""
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(spent.ru_utime + spent.ru_stime) + cpu_seconds + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
