@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ class AuditEntry:
 
     action: str
     actor: str
-    user: User | None = None
+    user_id: uuid.UUID | None = None
     address: str = ""
     outcome: str = "success"
     facility_id: Any = None
@@ -59,7 +60,7 @@ def record_for_user(
     entry = AuditEntry(
         action=action,
         actor=user.get_username(),
-        user=user,
+        user_id=user.pk,
         address=address,
         outcome=outcome,
         facility_id=facility.pk if facility else about.pop("facility_id", None),
@@ -80,7 +81,7 @@ def find_breaks(rows: Iterator[AuditRow]) -> Iterator[int]:
 def _row(entry: AuditEntry, previous_hash: str) -> AuditRow:
     row = AuditRow(
         at=timezone.now(),
-        user=entry.user,
+        user_id=entry.user_id,
         actor=entry.actor[:150],
         address=entry.address[:64],
         action=entry.action,

@@ -21,6 +21,8 @@ def publish(kind: str, studies: Sequence[Study], **payload: Any) -> None:
     Writers take turns until their commit, so that a reader that has seen an
     id never misses a smaller one.
     """
+    if not studies:
+        return
     take_turn(EVENT_TURN)
     Event.objects.bulk_create(
         Event(kind=kind, study=study, facility_id=study.facility_id, payload=payload)

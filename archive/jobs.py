@@ -15,6 +15,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from archive.models import Job
+from imaging.errors import NoctisError
 
 logger = logging.getLogger("noctis.jobs")
 
@@ -68,9 +69,7 @@ def retry(jobs: models.QuerySet[Job]) -> int:
 
 def _claim(job: Job) -> bool:
     """Take the job unless another worker was faster."""
-    claimed = Job.objects.filter(
-        pk=job.pk, state=job.state, locked_until=job.locked_until
-    ).update(
+    claimed = Job.objects.filter(pk=job.pk, state=job.state, locked_until=job.locked_until).update(
         state=Job.State.RUNNING,
         locked_until=timezone.now() + LEASE,
         attempts=models.F("attempts") + 1,
@@ -84,9 +83,15 @@ def _run(job: Job) -> None:
         handler(job.key)
     except Exception as error:
         logger.exception("job %s %s failed", job.kind, job.key)
-        _fail(job, f"{type(error).__name__}: {error}"[:500])
+        _fail(job, _words(error))
     else:
         Job.objects.filter(pk=job.pk).delete()
+
+
+def _words(error: Exception) -> str:
+    """Return what may be shown of an error: only our own texts are free of patient data."""
+    name = type(error).__name__
+    return f"{name}: {error}"[:500] if isinstance(error, NoctisError) else name
 
 
 def _fail(job: Job, error: str) -> None:

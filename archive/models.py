@@ -269,9 +269,7 @@ class Discrepancy(FacilityRow):
                 name="archive_discrepancy_one_row_a_file",
             )
         ]
-        indexes = [
-            models.Index(fields=["sop_instance_uid"], name="archive_discrepancy_by_uid")
-        ]
+        indexes = [models.Index(fields=["sop_instance_uid"], name="archive_discrepancy_by_uid")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.sop_instance_uid}"

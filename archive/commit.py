@@ -1,0 +1,180 @@
+"""Group commit: what is ready at the same moment shares one sync and one transaction.
+
+Each process has one committing thread with one database connection. Doors
+wait for it; what arrives while it works makes up its next batch. The order is
+fixed: data synced, name given, directory synced, rows committed, answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from concurrent.futures import Future
+
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+)
+
+from archive import storage
+from archive.arrival import Arrival, Outcome
+from archive.index import index_batch
+from archive.models import Discrepancy, Instance
+from imaging.errors import IndexUnavailableError, NoctisError
+
+logger = logging.getLogger("noctis.ingest")
+
+MAX_BATCH = 200
+
+
+def commit(arrival: Arrival) -> Outcome:
+    """Index one published file; blocks until its rows are committed.
+
+    Inside a transaction of the caller's, the rows join that transaction and
+    become durable with it.
+
+    Raises
+    ------
+    IndexUnavailableError
+        The database did not take the rows; the file was removed again.
+    """
+    if connection.in_atomic_block:
+        storage.sync_directory(storage.path_of(arrival.storage_key).parent)
+        return _index_alone(arrival)
+    return _committer().submit(arrival).result()
+
+
+class Committer(threading.Thread):
+    """The thread that turns waiting arrivals into rows, a batch at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(name="ingest-commit", daemon=True)
+        self._waiting: queue.SimpleQueue[tuple[Arrival, Future[Outcome]]] = queue.SimpleQueue()
+
+    def submit(self, arrival: Arrival) -> Future[Outcome]:
+        """Queue an arrival; the future tells its outcome or error."""
+        future: Future[Outcome] = Future()
+        self._waiting.put((arrival, future))
+        return future
+
+    def run(self) -> None:
+        """Serve until the process ends."""
+        while True:
+            batch = [self._waiting.get()]
+            while len(batch) < MAX_BATCH:
+                try:
+                    batch.append(self._waiting.get_nowait())
+                except queue.Empty:
+                    break
+            _commit_batch(batch)
+
+
+def _commit_batch(batch: list[tuple[Arrival, Future[Outcome]]]) -> None:
+    """Give every future of the batch its outcome or its error."""
+    synced = _sync_directories(batch)
+    try:
+        close_old_connections()
+        outcomes = index_batch([arrival for arrival, _ in synced]) if synced else []
+    except (OperationalError, InterfaceError) as error:
+        for pair in synced:
+            _refuse(*pair, error)
+        return
+    except Exception as error:
+        if len(synced) == 1:
+            _refuse(*synced[0], error)
+            return
+        # One bad row undid the whole batch: let each stand for itself.
+        for pair in synced:
+            _commit_batch([pair])
+        return
+    for (_, future), outcome in zip(synced, outcomes, strict=True):
+        future.set_result(outcome)
+
+
+def _sync_directories(
+    batch: list[tuple[Arrival, Future[Outcome]]],
+) -> list[tuple[Arrival, Future[Outcome]]]:
+    """Sync each directory once; returns the arrivals whose names are durable."""
+    results: dict[str, NoctisError | None] = {}
+    durable = []
+    for arrival, future in batch:
+        directory = storage.path_of(arrival.storage_key).parent
+        if str(directory) not in results:
+            try:
+                storage.sync_directory(directory)
+                results[str(directory)] = None
+            except NoctisError as error:
+                results[str(directory)] = error
+        error = results[str(directory)]
+        if error is None:
+            durable.append((arrival, future))
+        else:
+            _refuse(arrival, future, error)
+    return durable
+
+
+def _refuse(arrival: Arrival, future: Future[Outcome], error: Exception) -> None:
+    """Take the file back and tell the door why."""
+    ours = _as_ours(error)
+    _take_back(arrival)
+    future.set_exception(ours)
+
+
+def _take_back(arrival: Arrival) -> None:
+    """Remove the file of a failed attempt, unless its row may have been committed all the same.
+
+    A connection that broke during COMMIT leaves that open. A file without a
+    row is harmless and found by `check_archive`; a row without a file is not.
+    """
+    try:
+        is_indexed = any(
+            rows.filter(storage_key=arrival.storage_key).exists()
+            for rows in (Instance.objects.all(), Discrepancy.objects.all())
+        )
+    except (DatabaseError, InterfaceError):
+        if not connection.in_atomic_block:
+            connection.close()
+        return
+    if not is_indexed:
+        storage.remove(arrival.storage_key)
+
+
+def _as_ours(error: Exception) -> Exception:
+    if isinstance(error, NoctisError):
+        return error
+    if isinstance(error, DatabaseError | InterfaceError):
+        # The connection may be broken; the next batch opens a new one.
+        logger.error("the index did not take the rows: %s", type(error).__name__)
+        if not connection.in_atomic_block:
+            connection.close()
+        return IndexUnavailableError("The database cannot take new rows now.")
+    logger.exception("indexing failed", exc_info=error)
+    return IndexUnavailableError("The index failed; see the server's log.")
+
+
+def _index_alone(arrival: Arrival) -> Outcome:
+    try:
+        return index_batch([arrival])[0]
+    except Exception as error:
+        storage.remove(arrival.storage_key)
+        raise _as_ours(error) from error
+
+
+_current: tuple[int, Committer] | None = None
+_current_lock = threading.Lock()
+
+
+def _committer() -> Committer:
+    """Return this process' committer, started on first use (and again after a fork)."""
+    global _current
+    with _current_lock:
+        if _current is None or _current[0] != os.getpid() or not _current[1].is_alive():
+            committer = Committer()
+            committer.start()
+            _current = (os.getpid(), committer)
+        return _current[1]

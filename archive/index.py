@@ -1,0 +1,177 @@
+"""Rows for what arrived: a batch of durable files, one transaction.
+
+Duplicates and conflicts are found here, under the database's own uniqueness;
+two receivers that race are sorted out by its constraints, and the batch that
+lost is simply tried again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+
+from accounts import audit
+from archive import events, jobs, settle, signals
+from archive.arrival import Arrival, Outcome
+from archive.known import KnownStudies, KnownStudy, StaleError
+from archive.models import Instance, Series, Study
+from archive.rows import in_facility
+
+# A series' pictures and papers are made when it has been quiet for a moment.
+AFTERMATH_DELAY = timedelta(seconds=1.5)
+_ATTEMPTS = 3
+
+_known = KnownStudies()
+
+
+def index_batch(arrivals: list[Arrival]) -> list[Outcome]:
+    """Write the rows of durable files; returns their outcomes in the same order.
+
+    On return the rows are committed (or part of the caller's transaction).
+    Files that turned out to be duplicates are removed afterwards.
+    """
+    for attempt in range(_ATTEMPTS):
+        batch = _Batch(arrivals)
+        try:
+            with transaction.atomic():
+                batch.index()
+            break
+        except (StaleError, IntegrityError):
+            _known.clear()
+            if attempt == _ATTEMPTS - 1:
+                raise
+        except BaseException:
+            _known.clear()
+            raise
+    return [
+        settle.settle(arrival, outcome)
+        for arrival, outcome in zip(arrivals, batch.outcomes, strict=True)
+    ]
+
+
+class _Batch:
+    """The work of one transaction."""
+
+    def __init__(self, arrivals: list[Arrival]) -> None:
+        self._arrivals = arrivals
+        self._instances: list[Instance] = []
+        self._touched: dict[uuid.UUID, KnownStudy] = {}
+        self._by_sender: dict[tuple[uuid.UUID, str, str], int] = defaultdict(int)
+        self.outcomes: list[Outcome | settle.Unsettled] = []
+
+    def index(self) -> None:
+        """Write everything; must run inside a transaction."""
+        present = _find_present(self._arrivals)
+        for arrival in self._arrivals:
+            key = (arrival.source.facility_id, arrival.facts.sop_instance_uid)
+            if key in present:
+                self.outcomes.append(settle.Unsettled(present[key]))
+                continue
+            self.outcomes.append(self._add(arrival, present))
+        if self._instances:
+            self._write()
+
+    def _add(
+        self, arrival: Arrival, present: dict[tuple[uuid.UUID | None, str], Instance]
+    ) -> Outcome:
+        known = _known.study_of(arrival)
+        if not known.is_same_patient(arrival):
+            return settle.keep_aside_other_patient(arrival, known.study)
+        series = known.series_of(arrival)
+        instance = _instance(arrival, known.study, series)
+        known.count(arrival, series)
+        self._instances.append(instance)
+        self._touched[known.study.pk] = known
+        self._by_sender[known.study.pk, arrival.source.sender, arrival.source.address] += 1
+        present[arrival.source.facility_id, arrival.facts.sop_instance_uid] = instance
+        return Outcome(
+            status="stored",
+            study_instance_uid=known.study.study_instance_uid,
+            series_instance_uid=series.series_instance_uid,
+            sop_instance_uid=instance.sop_instance_uid,
+            study_id=known.study.pk,
+            series_id=series.pk,
+            instance_id=instance.pk,
+        )
+
+    def _write(self) -> None:
+        Instance.objects.bulk_create(self._instances)
+        for known in self._touched.values():
+            known.write_counts()
+        studies = [known.study for known in self._touched.values()]
+        signals.studies_indexed.send(sender=None, studies=studies)
+        _queue_aftermath(self._touched.values())
+        self._audit()
+        created = [known.study for known in self._touched.values() if known.take_news()]
+        events.publish("study_received", created)
+        events.publish("study_updated", [study for study in studies if study not in created])
+
+    def _audit(self) -> None:
+        sources = {arrival.source.sender: arrival.source for arrival in self._arrivals}
+        audit.record(
+            audit.AuditEntry(
+                action="store",
+                actor=sender,
+                user_id=sources[sender].user_id,
+                address=address,
+                facility_id=self._touched[study_id].study.facility_id,
+                patient_id=self._touched[study_id].patient_id,
+                study_instance_uid=self._touched[study_id].study.study_instance_uid,
+                detail={"door": sources[sender].door, "instances": count},
+            )
+            for (study_id, sender, address), count in self._by_sender.items()
+        )
+
+
+def _find_present(
+    arrivals: Iterable[Arrival],
+) -> dict[tuple[uuid.UUID | None, str], Instance]:
+    """Return the instances that are here already, by facility and SOP Instance UID."""
+    wanted: dict[uuid.UUID | None, list[str]] = defaultdict(list)
+    for arrival in arrivals:
+        wanted[arrival.source.facility_id].append(arrival.facts.sop_instance_uid)
+    present = {}
+    for facility_id, uids in wanted.items():
+        for instance in in_facility(Instance.objects.all(), facility_id).filter(
+            sop_instance_uid__in=uids
+        ):
+            present[facility_id, instance.sop_instance_uid] = instance
+    return present
+
+
+def _instance(arrival: Arrival, study: Study, series: Series) -> Instance:
+    facts = arrival.facts
+    return Instance(
+        facility_id=arrival.source.facility_id,
+        study=study,
+        series=series,
+        sop_instance_uid=facts.sop_instance_uid,
+        sop_class_uid=facts.sop_class_uid,
+        transfer_syntax_uid=facts.transfer_syntax_uid,
+        instance_number=facts.instance_number,
+        number_of_frames=facts.number_of_frames if facts.has_pixel_data else 0,
+        rows=facts.rows,
+        columns=facts.columns,
+        image=facts.image,
+        flags=list(facts.flags),
+        storage_key=arrival.storage_key,
+        size_bytes=arrival.size_bytes,
+        dataset_offset=arrival.dataset_offset,
+        dataset_sha256=arrival.dataset_sha256,
+        meta_sha256=arrival.meta_sha256,
+        frame_table=arrival.frame_table,
+        door=arrival.source.door,
+        sender=arrival.source.sender,
+        received_at=arrival.received_at,
+    )
+
+
+def _queue_aftermath(touched: Iterable[KnownStudy]) -> None:
+    """Queue what is made after the answer for every series that grew."""
+    series_ids = [series_id for known in touched for series_id in known.take_unqueued()]
+    if series_ids:
+        jobs.queue("thumbnail", series_ids, delay=AFTERMATH_DELAY)
