@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import AuditQuerySet, FacilityQuerySet, PeopleManager
 from accounts.keys import new_key
 
 
@@ -27,6 +28,8 @@ class Facility(models.Model):
     name = models.CharField(_("name"), max_length=120)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects: ClassVar[FacilityQuerySet[Facility]] = FacilityQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("facility")
@@ -51,14 +54,12 @@ class User(AbstractUser):
     """A person who logs in; sees the studies of their facilities."""
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
-    role = models.CharField(
-        _("role"), max_length=20, choices=Role.choices, default=Role.REFERRER
-    )
+    role = models.CharField(_("role"), max_length=20, choices=Role.choices, default=Role.REFERRER)
     facilities = models.ManyToManyField(
         Facility, verbose_name=_("facilities"), related_name="users", blank=True
     )
 
-    objects: ClassVar[UserManager[User]] = UserManager()
+    objects: ClassVar[PeopleManager] = PeopleManager()
 
     class Meta:
         verbose_name = _("user")
@@ -113,6 +114,8 @@ class AuditRow(models.Model):
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64, unique=True)
 
+    objects: ClassVar[AuditQuerySet[AuditRow]] = AuditQuerySet.as_manager()  # type: ignore[assignment]
+
     class Meta:
         verbose_name = _("audit row")
         verbose_name_plural = _("audit trail")
@@ -120,3 +123,24 @@ class AuditRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor} {self.action}"
+
+
+class LoginDelay(models.Model):
+    """Failed log-ins of one name, one address, or both together; see `accounts.throttle`."""
+
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
+    key = models.CharField(max_length=64, unique=True)
+    failures = models.PositiveIntegerField(default=0)
+    failed_at = models.DateTimeField(null=True)
+    blocked_until = models.DateTimeField(null=True)
+    succeeded_at = models.DateTimeField(
+        null=True, help_text=_("When this name last logged in from this address.")
+    )
+
+    class Meta:
+        verbose_name = _("log-in delay")
+        verbose_name_plural = _("log-in delays")
+        indexes = [models.Index(fields=["failed_at"], name="accounts_login_delay_by_age")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,8 +1,14 @@
 """The admin site of the house."""
 
+from typing import Any
+
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+
+from accounts.access import may_administer
 
 
 class NoctisAdminSite(AdminSite):
@@ -13,5 +19,13 @@ class NoctisAdminSite(AdminSite):
     index_title = _("Administration")
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Admit active staff; Django's model permissions say what they may do."""
-        return bool(request.user.is_active and request.user.is_staff)
+        """Admit administrators and facility administrators; the pages say what they may do."""
+        return may_administer(request.user)
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Send who is not logged in to the house's own log-in; refuse who may not come in."""
+        if request.user.is_authenticated:
+            raise PermissionDenied
+        return redirect_to_login(request.GET.get("next") or request.get_full_path())

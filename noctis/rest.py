@@ -13,10 +13,9 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import authentication, exceptions
+from rest_framework import authentication, exceptions, views
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 PROBLEM = "application/problem+json"
 
@@ -48,7 +47,7 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
         error = exceptions.PermissionDenied()
     if not isinstance(error, exceptions.APIException):
         return None
-    set_rollback()
+    views.set_rollback()
     response = build_problem(error.status_code, *_read_detail(error))
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
         response["WWW-Authenticate"] = getattr(error, "auth_header", "Session")
