@@ -8,7 +8,6 @@ fixed: data synced, name given, directory synced, rows committed, answer.
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 from concurrent.futures import Future
@@ -25,6 +24,7 @@ from archive import storage
 from archive.arrival import Arrival, Outcome
 from archive.index import index_batch
 from archive.models import Discrepancy, Instance
+from archive.per_process import PerProcess
 from imaging.errors import IndexUnavailableError, NoctisError
 
 logger = logging.getLogger("noctis.ingest")
@@ -46,7 +46,7 @@ def commit(arrival: Arrival) -> Outcome:
     if connection.in_atomic_block:
         storage.sync_directory(storage.path_of(arrival.storage_key).parent)
         return _index_alone(arrival)
-    return _committer().submit(arrival).result()
+    return _committer.get().submit(arrival).result()
 
 
 class Committer(threading.Thread):
@@ -84,7 +84,7 @@ def _commit_batch(batch: list[tuple[Arrival, Future[Outcome]]]) -> None:
         for pair in synced:
             _refuse(*pair, error)
         return
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - every waiting door is told
         if len(synced) == 1:
             _refuse(*synced[0], error)
             return
@@ -153,7 +153,7 @@ def _as_ours(error: Exception) -> Exception:
         if not connection.in_atomic_block:
             connection.close()
         return IndexUnavailableError("The database cannot take new rows now.")
-    logger.exception("indexing failed", exc_info=error)
+    logger.error("indexing failed", exc_info=error)
     return IndexUnavailableError("The index failed; see the server's log.")
 
 
@@ -165,16 +165,10 @@ def _index_alone(arrival: Arrival) -> Outcome:
         raise _as_ours(error) from error
 
 
-_current: tuple[int, Committer] | None = None
-_current_lock = threading.Lock()
+def _start_committer() -> Committer:
+    committer = Committer()
+    committer.start()
+    return committer
 
 
-def _committer() -> Committer:
-    """Return this process' committer, started on first use (and again after a fork)."""
-    global _current
-    with _current_lock:
-        if _current is None or _current[0] != os.getpid() or not _current[1].is_alive():
-            committer = Committer()
-            committer.start()
-            _current = (os.getpid(), committer)
-        return _current[1]
+_committer: PerProcess[Committer] = PerProcess(_start_committer, lambda made: made.is_alive())

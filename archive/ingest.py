@@ -15,13 +15,13 @@ from typing import BinaryIO
 
 from imaging.facts import InstanceFacts
 from imaging.frames import index_frames
-from imaging.header import read_header
 
 from archive import storage
 from archive.arrival import Arrival, Outcome, Source
 from archive.commit import commit
 from archive.verify import CHUNK_BYTES, digest_parts
-from imaging.errors import IdentityError, UnreadableError
+from imaging.errors import MismatchError, UnreadableError
+from imaging.header import read_header
 
 __all__ = ["Intake", "Outcome", "Source", "ingest_file", "open_intake"]
 
@@ -138,7 +138,7 @@ class Intake:
             frames = index_frames(file, header)
             facts = InstanceFacts.from_header(header, frames)
             if expect is not None and expect != (facts.sop_class_uid, facts.sop_instance_uid):
-                raise IdentityError("The data set's SOP class or instance is not the command's.")
+                raise MismatchError("The data set's SOP class or instance is not the command's.")
             meta_sha256, dataset_sha256 = self._digests(file, header.dataset_offset)
         return Arrival(
             source=self._source,

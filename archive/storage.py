@@ -13,7 +13,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +21,7 @@ from typing import BinaryIO
 
 from django.conf import settings
 
+from archive.per_process import PerProcess
 from imaging.errors import MissingError, StorageUnavailableError
 
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
@@ -101,7 +101,7 @@ def trouble(error: OSError) -> StorageUnavailableError:
 
 
 class IncomingRoom:
-    """This process' directory below `incoming/`, locked while the process lives.
+    """The directory of one process below `incoming/`, locked while the process lives.
 
     A file in it belongs to an object that is being received. When the process
     is gone its lock is gone, and `sweep_incoming` clears the directory.
@@ -124,9 +124,9 @@ class IncomingRoom:
         except OSError as error:
             raise trouble(error) from error
 
-    def exists(self) -> bool:
-        """Whether the directory still stands (tests and clean-ups move homes)."""
-        return self._directory.is_dir()
+    def is_current(self) -> bool:
+        """Whether the directory still stands, in the storage that is set now."""
+        return self._directory.parent.parent == root() and self._directory.is_dir()
 
     def close(self) -> None:
         """Give the directory up."""
@@ -134,27 +134,19 @@ class IncomingRoom:
         os.close(self._lock)
 
 
-_room: tuple[int, str, IncomingRoom] | None = None
-_room_lock = threading.Lock()
+_room: PerProcess[IncomingRoom] = PerProcess(IncomingRoom, lambda room: room.is_current())
 
 
 def incoming_room() -> IncomingRoom:
-    """Return this process' room, made on first use (and again after a fork)."""
-    global _room
-    with _room_lock:
-        here = (os.getpid(), str(root()))
-        if _room is None or _room[:2] != here or not _room[2].exists():
-            _room = (*here, IncomingRoom())
-        return _room[2]
+    """Return this process' room, made on first use."""
+    return _room.get()
 
 
 def leave_incoming_room() -> None:
     """Remove this process' room at its end."""
-    global _room
-    with _room_lock:
-        if _room is not None and _room[0] == os.getpid():
-            _room[2].close()
-        _room = None
+    room = _room.give_up()
+    if room is not None:
+        room.close()
 
 
 def sweep_incoming() -> int:
@@ -195,10 +187,10 @@ def publish(descriptor: int, incoming: Path, storage_key: str) -> None:
     try:
         os.fdatasync(descriptor)
         try:
-            os.rename(incoming, target)
+            incoming.rename(target)
         except FileNotFoundError:
             _make_directories(target.parent)
-            os.rename(incoming, target)
+            incoming.rename(target)
     except OSError as error:
         raise trouble(error) from error
 
