@@ -194,6 +194,7 @@ if NOCTIS_PRODUCTION and not NOCTIS_HTTPS and not env.is_loopback(NOCTIS_HTTP[0]
         "NOCTIS_HTTPS must be on in production: patient data may not travel in the clear."
     )
 NOCTIS_TRUST_PROXY = env.read_bool("NOCTIS_TRUST_PROXY", False)
+NOCTIS_TRUSTED_PROXIES = env.read_list("NOCTIS_TRUSTED_PROXIES") or ["127.0.0.1", "::1"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NOCTIS_TRUST_PROXY else None
 SECURE_SSL_REDIRECT = NOCTIS_HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
@@ -248,7 +249,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- background work ----------------------------------------------------------
 # Jobs are rows; a message only says "look now". Lost or doubled, no harm is done.
-CELERY_BROKER_URL = NOCTIS_REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = NOCTIS_REDIS_URL or "filesystem://localhost//"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"visibility_timeout": 3600, "socket_connect_timeout": 0.5, "socket_timeout": 5}
     if NOCTIS_REDIS_URL
@@ -260,6 +261,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "polling_interval": 0.2,
     }
 )
+# Nothing is forked: a job's process starts clean, and more processes mean more capacity.
+CELERY_WORKER_POOL = "solo"
+CELERY_WORKER_CONCURRENCY = 1
 CELERY_TASK_DEFAULT_QUEUE = "noctis"
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -272,8 +276,6 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
-CELERY_WORKER_CONCURRENCY = NOCTIS_WORKER_PROCESSES
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_500_000
 CELERY_BROKER_CONNECTION_RETRY = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

@@ -1,0 +1,66 @@
+"""A worker's two threads: a sign of life, and an eye on due jobs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from datetime import timedelta
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connections
+from django.utils import timezone
+
+from archive import jobs
+from archive.models import Heartbeat
+
+logger = logging.getLogger(__name__)
+
+ROLE = "worker"
+HEARTBEAT_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+TROUBLE_SECONDS = 5.0
+JOBS_A_LOOK = 10
+FORGET_AFTER = timedelta(hours=1)
+
+
+def keep_heartbeat(stopped: threading.Event) -> None:
+    """Renew this process's heartbeat until stopped, then take it away."""
+    host, pid, started_at = socket.gethostname()[:120], os.getpid(), timezone.now()
+    mine = Heartbeat.objects.filter(role=ROLE, host=host, pid=pid)
+    while True:
+        try:
+            close_old_connections()
+            now = timezone.now()
+            Heartbeat.objects.update_or_create(
+                role=ROLE,
+                host=host,
+                pid=pid,
+                defaults={"seen_at": now},
+                create_defaults={"seen_at": now, "started_at": started_at},
+            )
+            Heartbeat.objects.filter(role=ROLE, seen_at__lt=now - FORGET_AFTER).delete()
+        except DatabaseError as error:
+            logger.warning("heartbeat not written: %s", type(error).__name__)
+        if stopped.wait(HEARTBEAT_SECONDS):
+            break
+    try:
+        mine.delete()
+    except DatabaseError as error:
+        logger.warning("heartbeat not taken away: %s", type(error).__name__)
+    finally:
+        connections.close_all()
+
+
+def drive_jobs(stopped: threading.Event) -> None:
+    """Run due jobs until stopped; a database that is down is asked again."""
+    pause = 0.0
+    while not stopped.wait(pause):
+        try:
+            close_old_connections()
+            pause = 0.0 if jobs.run_due(limit=JOBS_A_LOOK) else LOOK_SECONDS
+        except DatabaseError as error:
+            logger.warning("jobs not looked for: %s", type(error).__name__)
+            pause = TROUBLE_SECONDS
+    connections.close_all()
