@@ -192,7 +192,10 @@ class KnownStudy:
             if self.study.facility_id is None
             else {"facility_id": self.study.facility_id}
         )
-        touched = Study.objects.filter(pk=self.study.pk, **facility).update(
+        # Another receiver's series may have changed the modalities: then look again.
+        touched = Study.objects.filter(
+            pk=self.study.pk, modalities=self.study.modalities, **facility
+        ).update(
             instance_count=F("instance_count") + total.instances,
             size_bytes=F("size_bytes") + total.size_bytes,
             last_received_at=self._last_received_at,
