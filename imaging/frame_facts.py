@@ -1,0 +1,151 @@
+"""Geometry, rescale and window of the frames of enhanced objects (PS3.3 C.7.6.16)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from imaging.elements import ElementView
+from imaging.text import clean_line
+
+# Beyond this many frames only what all share is kept with the instance.
+MAX_FRAMES = 20_000
+
+_Reader = Callable[[ElementView], Any]
+
+
+def _floats(keyword: str, count: int) -> _Reader:
+    def read(item: ElementView) -> list[float] | None:
+        values = item.floats(keyword)
+        return values if len(values) == count else None
+
+    return read
+
+
+def _number(keyword: str) -> _Reader:
+    return lambda item: item.number(keyword)
+
+
+def _integer(keyword: str) -> _Reader:
+    return lambda item: item.integer(keyword)
+
+
+def _text(keyword: str) -> _Reader:
+    return lambda item: clean_line(item.text(keyword))[:64] or None
+
+
+def _list(keyword: str) -> _Reader:
+    return lambda item: item.floats(keyword)[:32] or None
+
+
+def _spacing(item: ElementView) -> list[float] | None:
+    values = item.floats("PixelSpacing")
+    return values if len(values) == 2 and min(values) > 0 else None
+
+
+def _indices(item: ElementView) -> list[int] | None:
+    return item.ints("DimensionIndexValues")[:16] or None
+
+
+# Functional group -> fact -> how to read it from the group's only item.
+GROUPS: dict[str, dict[str, _Reader]] = {
+    "PlanePositionSequence": {"image_position_patient": _floats("ImagePositionPatient", 3)},
+    "PlaneOrientationSequence": {
+        "image_orientation_patient": _floats("ImageOrientationPatient", 6)
+    },
+    "PixelMeasuresSequence": {
+        "pixel_spacing": _spacing,
+        "slice_thickness": _number("SliceThickness"),
+        "spacing_between_slices": _number("SpacingBetweenSlices"),
+    },
+    "PixelValueTransformationSequence": {
+        "rescale_slope": _number("RescaleSlope"),
+        "rescale_intercept": _number("RescaleIntercept"),
+        "rescale_type": _text("RescaleType"),
+    },
+    "FrameVOILUTSequence": {
+        "window_center": _list("WindowCenter"),
+        "window_width": _list("WindowWidth"),
+        "voi_lut_function": _text("VOILUTFunction"),
+    },
+    "FrameContentSequence": {
+        "stack_id": _text("StackID"),
+        "in_stack_position_number": _integer("InStackPositionNumber"),
+        "temporal_position_index": _integer("TemporalPositionIndex"),
+        "dimension_index_values": _indices,
+        "frame_acquisition_number": _integer("FrameAcquisitionNumber"),
+    },
+    "FrameAnatomySequence": {"frame_laterality": _text("FrameLaterality")},
+    "SegmentIdentificationSequence": {
+        "referenced_segment_number": _integer("ReferencedSegmentNumber")
+    },
+    "MREchoSequence": {"effective_echo_time": _number("EffectiveEchoTime")},
+    "XRayGeometrySequence": {},
+    "TemporalPositionSequence": {
+        "temporal_position_time_offset": _number("TemporalPositionTimeOffset")
+    },
+}
+# Facts that describe the whole object when every frame shares them.
+_LIFTED = frozenset(
+    {
+        "image_position_patient", "image_orientation_patient", "pixel_spacing",
+        "slice_thickness", "spacing_between_slices", "rescale_slope", "rescale_intercept",
+        "rescale_type", "window_center", "window_width", "voi_lut_function",
+    }
+)  # fmt: skip
+
+
+def group_facts(item: ElementView) -> dict[str, Any]:
+    """Return the facts in one item of the shared or per-frame functional groups."""
+    facts: dict[str, Any] = {}
+    for group, readers in GROUPS.items():
+        if group not in item:
+            continue
+        inner = item.item(group)
+        if inner is None:
+            continue
+        for name, read in readers.items():
+            value = read(inner)
+            if value is not None:
+                facts[name] = value
+    return facts
+
+
+def frame_facts(header: ElementView, facts: dict[str, Any]) -> None:
+    """Add to `facts` what the functional groups say.
+
+    `facts["frames"]` becomes `{"shared": {…}, "per_frame": [{…}, …]}`: a fact that all frames
+    have in common is in `shared` (wherever the file had it), the others are in `per_frame`, one
+    dict a frame counted from 0. Shared geometry, rescale and window are also put into `facts`
+    itself, so that an enhanced object of one orientation reads like any other. With more than
+    `MAX_FRAMES` frames `per_frame` is empty and `header.flags` holds `frames_not_indexed`.
+    """
+    shared_item = header.item("SharedFunctionalGroupsSequence")
+    shared = group_facts(shared_item) if shared_item is not None else {}
+    per_frame: list[dict[str, Any]] = []
+    for number, item in enumerate(header.iter_items("PerFrameFunctionalGroupsSequence")):
+        if number >= MAX_FRAMES:
+            header.flags.add("frames_not_indexed")
+            per_frame = []
+            break
+        per_frame.append(group_facts(item))
+    _lift_common(shared, per_frame)
+    if not shared and not any(per_frame):
+        return
+    facts["frames"] = {"shared": shared, "per_frame": per_frame if any(per_frame) else []}
+    for name in _LIFTED & shared.keys():
+        facts.setdefault(name, shared[name])
+    if "pixel_spacing" in shared and facts.get("pixel_spacing_source", "none") != "pixel_spacing":
+        facts["pixel_spacing"] = shared["pixel_spacing"]
+        facts["pixel_spacing_source"] = "pixel_spacing"
+
+
+def _lift_common(shared: dict[str, Any], per_frame: list[dict[str, Any]]) -> None:
+    """Move what every frame says alike from the frames to what they share."""
+    if not per_frame:
+        return
+    for name, value in list(per_frame[0].items()):
+        if name in shared:
+            continue
+        if all(name in frame and frame[name] == value for frame in per_frame):
+            shared[name] = value
+            for frame in per_frame:
+                del frame[name]

@@ -1,0 +1,246 @@
+"""What a viewer must know of an image to show and measure it, as a JSON-able dict.
+
+Keys are DICOM keywords in snake_case and left out when the file does not say. No number is
+ever NaN or infinite.
+"""
+
+import math
+from typing import Any
+
+from imaging.elements import ElementView
+from imaging.frame_facts import frame_facts
+from imaging.text import clean_line, parse_time
+
+TEXT_LENGTH = 64
+MAX_VALUES = 32
+
+_INTS = {
+    "rows": "Rows",
+    "columns": "Columns",
+    "samples_per_pixel": "SamplesPerPixel",
+    "planar_configuration": "PlanarConfiguration",
+    "bits_allocated": "BitsAllocated",
+    "bits_stored": "BitsStored",
+    "high_bit": "HighBit",
+    "pixel_representation": "PixelRepresentation",
+    "acquisition_number": "AcquisitionNumber",
+    "temporal_position_identifier": "TemporalPositionIdentifier",
+    "number_of_temporal_positions": "NumberOfTemporalPositions",
+    "recommended_display_frame_rate": "RecommendedDisplayFrameRate",
+    "cine_rate": "CineRate",
+}
+_FLOATS = {
+    "slice_thickness": "SliceThickness",
+    "spacing_between_slices": "SpacingBetweenSlices",
+    "slice_location": "SliceLocation",
+    "gantry_detector_tilt": "GantryDetectorTilt",
+    "rescale_slope": "RescaleSlope",
+    "rescale_intercept": "RescaleIntercept",
+    "frame_time_ms": "FrameTime",
+    "echo_time": "EchoTime",
+    "trigger_time": "TriggerTime",
+    "estimated_radiographic_magnification_factor": "EstimatedRadiographicMagnificationFactor",
+}
+_TEXTS = {
+    "photometric_interpretation": "PhotometricInterpretation",
+    "voi_lut_function": "VOILUTFunction",
+    "rescale_type": "RescaleType",
+    "presentation_lut_shape": "PresentationLUTShape",
+    "lossy_image_compression": "LossyImageCompression",
+    "burned_in_annotation": "BurnedInAnnotation",
+    "image_laterality": "ImageLaterality",
+    "view_position": "ViewPosition",
+    "units": "Units",
+    "pixel_intensity_relationship": "PixelIntensityRelationship",
+}
+_TEXT_LISTS = {
+    "image_type": "ImageType",
+    "patient_orientation": "PatientOrientation",
+    "lossy_image_compression_method": "LossyImageCompressionMethod",
+    "window_center_width_explanation": "WindowCenterWidthExplanation",
+}
+_SEQUENCES = {
+    "has_modality_lut": "ModalityLUTSequence",
+    "has_voi_lut": "VOILUTSequence",
+}
+
+
+def image_facts(header: ElementView) -> dict[str, Any]:
+    """Return the facts of one image object.
+
+    Lengths are in mm, `pixel_spacing` is [between rows, between columns],
+    `image_position_patient` is LPS, times are in ms. `frames` is there for multi-frame
+    objects with functional groups, see `frame_facts`.
+    """
+    facts: dict[str, Any] = {}
+    for name, keyword in _INTS.items():
+        if (integer := header.integer(keyword)) is not None:
+            facts[name] = integer
+    for name, keyword in _FLOATS.items():
+        if (number := header.number(keyword)) is not None:
+            facts[name] = number
+    for name, keyword in _TEXTS.items():
+        if keyword in header and (text := _line(header.text(keyword))):
+            facts[name] = text
+    for name, keyword in _TEXT_LISTS.items():
+        if keyword in header:
+            facts[name] = [_line(text) for text in header.texts(keyword)[:MAX_VALUES]]
+    for name, keyword in _SEQUENCES.items():
+        if keyword in header:
+            facts[name] = True
+    _add_padding(header, facts)
+    _add_geometry(header, facts)
+    _add_window(header, facts)
+    if (ratios := header.floats("LossyImageCompressionRatio")[:MAX_VALUES]) :
+        facts["lossy_image_compression_ratio"] = ratios
+    acquired, _ = parse_time(header.text("AcquisitionTime"))
+    if acquired is not None:
+        facts["acquisition_time"] = acquired.isoformat()
+    if "frame_time_ms" not in facts and (times := header.floats("FrameTimeVector")):
+        facts["frame_time_vector_ms"] = times[:1024]
+    if "SharedFunctionalGroupsSequence" in header or "PerFrameFunctionalGroupsSequence" in header:
+        frame_facts(header, facts)
+    return facts
+
+
+def _line(text: str) -> str:
+    return clean_line(text)[:TEXT_LENGTH]
+
+
+def _add_padding(header: ElementView, facts: dict[str, Any]) -> None:
+    for name, keyword in (
+        ("pixel_padding_value", "PixelPaddingValue"),
+        ("pixel_padding_range_limit", "PixelPaddingRangeLimit"),
+    ):
+        value = header.integer(keyword)
+        if value is not None:
+            # Written as US although the pixels are signed, or the other way round: by the
+            # standard both have the same VR as the pixels (PS3.3 C.7.5.1.1.2).
+            bits = facts.get("bits_allocated", 16)
+            if 0 < bits <= 64:
+                value &= (1 << bits) - 1
+                if header.signed and value >> (bits - 1):
+                    value -= 1 << bits
+            facts[name] = value
+
+
+def _add_geometry(header: ElementView, facts: dict[str, Any]) -> None:
+    position = header.floats("ImagePositionPatient")
+    if len(position) == 3:
+        facts["image_position_patient"] = position
+    orientation = header.floats("ImageOrientationPatient")
+    if len(orientation) == 6:
+        facts["image_orientation_patient"] = orientation
+    facts.update(spacing_facts(header))
+    ratio = header.ints("PixelAspectRatio")
+    if len(ratio) == 2 and min(ratio) > 0:
+        facts["pixel_aspect_ratio"] = ratio
+
+
+def spacing_facts(header: ElementView) -> dict[str, Any]:
+    """Return `pixel_spacing` and where it comes from (PS3.3 10.7.1.3, C.8.5.5).
+
+    `pixel_spacing_source` is `pixel_spacing` (in the patient, or calibrated as
+    `pixel_spacing_calibration_type` says), `imager` (at the detector, or divided by the
+    magnification factor and so `magnification_corrected`), `ultrasound_region` or `none`.
+    """
+    facts: dict[str, Any] = {}
+    imager = _pair(header.floats("ImagerPixelSpacing"))
+    if imager:
+        facts["imager_pixel_spacing"] = imager
+    spacing = _pair(header.floats("PixelSpacing"))
+    kind = _line(header.text("PixelSpacingCalibrationType"))
+    if kind:
+        facts["pixel_spacing_calibration_type"] = kind
+    if spacing:
+        return facts | {"pixel_spacing": spacing, "pixel_spacing_source": "pixel_spacing"}
+    nominal = _pair(header.floats("NominalScannedPixelSpacing"))
+    imager = imager or nominal
+    if imager:
+        factor = header.number("EstimatedRadiographicMagnificationFactor")
+        if factor is not None and 0.1 <= factor <= 100:
+            imager = [value / factor for value in imager]
+            facts["magnification_corrected"] = True
+        return facts | {"pixel_spacing": imager, "pixel_spacing_source": "imager"}
+    regions = ultrasound_regions(header)
+    if regions:
+        facts["ultrasound_regions"] = regions
+        spatial = [region for region in regions if "pixel_spacing" in region]
+        spacings = {tuple(region["pixel_spacing"]) for region in spatial}
+        # One calibration for the whole picture, or none: a measurement elsewhere uses its region.
+        if len(spacings) == 1:
+            return facts | {
+                "pixel_spacing": list(spacings.pop()),
+                "pixel_spacing_source": "ultrasound_region",
+            }
+    return facts | {"pixel_spacing_source": "none"}
+
+
+def ultrasound_regions(header: ElementView) -> list[dict[str, Any]]:
+    """Return the calibrated regions of an ultrasound image (PS3.3 C.8.5.5), bounds in pixels."""
+    regions: list[dict[str, Any]] = []
+    for item in header.items("SequenceOfUltrasoundRegions")[:MAX_VALUES]:
+        bounds = [
+            item.integer(keyword)
+            for keyword in (
+                "RegionLocationMinX0", "RegionLocationMinY0",
+                "RegionLocationMaxX1", "RegionLocationMaxY1",
+            )
+        ]  # fmt: skip
+        if None in bounds:
+            continue
+        region: dict[str, Any] = {"bounds_px": bounds}
+        for name, keyword in (
+            ("region_spatial_format", "RegionSpatialFormat"),
+            ("region_data_type", "RegionDataType"),
+            ("physical_units_x_direction", "PhysicalUnitsXDirection"),
+            ("physical_units_y_direction", "PhysicalUnitsYDirection"),
+        ):
+            if (value := item.integer(keyword)) is not None:
+                region[name] = value
+        for name, keyword in (
+            ("physical_delta_x", "PhysicalDeltaX"),
+            ("physical_delta_y", "PhysicalDeltaY"),
+        ):
+            if (number := item.number(keyword)) is not None:
+                region[name] = number
+        spacing = _region_spacing(region)
+        if spacing:
+            region["pixel_spacing"] = spacing
+        regions.append(region)
+    return regions
+
+
+def _region_spacing(region: dict[str, Any]) -> list[float] | None:
+    """Return [row, column] spacing in mm of a 2D region whose units are cm (code 3)."""
+    if region.get("physical_units_x_direction") != 3 or region.get("physical_units_y_direction") != 3:
+        return None
+    if region.get("region_spatial_format") not in (1, None):
+        return None
+    delta_x, delta_y = region.get("physical_delta_x"), region.get("physical_delta_y")
+    if not delta_x or not delta_y:
+        return None
+    return _pair([abs(delta_y) * 10, abs(delta_x) * 10])
+
+
+def _pair(values: list[float]) -> list[float] | None:
+    if len(values) < 2 or not all(math.isfinite(v) and 0 < v < 1e6 for v in values[:2]):
+        return None
+    return values[:2]
+
+
+def _add_window(header: ElementView, facts: dict[str, Any]) -> None:
+    facts.update(window_facts(header))
+
+
+def window_facts(view: ElementView) -> dict[str, Any]:
+    """Return window centres and widths that belong together (PS3.3 C.11.2.1.2)."""
+    centers, widths = view.floats("WindowCenter"), view.floats("WindowWidth")
+    count = min(len(centers), len(widths), MAX_VALUES)
+    pairs = [pair for pair in zip(centers[:count], widths[:count], strict=True) if pair[1] > 0]
+    if not pairs:
+        return {}
+    return {
+        "window_center": [center for center, _ in pairs],
+        "window_width": [width for _, width in pairs],
+    }
