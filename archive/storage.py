@@ -85,7 +85,11 @@ def reserve_bytes(total_bytes: int) -> int:
 def check_reserve(wanted_bytes: int = 0) -> None:
     """Raise StorageUnavailableError when the reserve would be touched."""
     try:
-        state = os.statvfs(root())
+        try:
+            state = os.statvfs(root())
+        except FileNotFoundError:
+            root().mkdir(parents=True, exist_ok=True)
+            state = os.statvfs(root())
     except OSError as error:
         raise StorageUnavailableError("The storage cannot be reached.") from error
     free_bytes = state.f_bavail * state.f_frsize
