@@ -13,7 +13,8 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every log-in, log-out and failure written down."""
-        from accounts import signals
+        # Models can be imported only now.
+        from accounts import signals  # noqa: PLC0415
 
         user_logged_in.connect(signals.record_login, dispatch_uid="accounts_login")
         user_logged_out.connect(signals.record_logout, dispatch_uid="accounts_logout")

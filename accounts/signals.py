@@ -41,7 +41,7 @@ def record_failed_login(
     entry = AuditEntry(
         action="login",
         actor=user.get_username() if user else "unknown name",
-        user=user,
+        user_id=user.pk if user else None,
         address=address,
         outcome="failure",
         detail={"wait_seconds": throttle.read_wait(username, address)},
