@@ -9,3 +9,10 @@ class WorklistConfig(AppConfig):
 
     name = "worklist"
     verbose_name = _("Worklist")
+
+    def ready(self) -> None:
+        """Answer the archive: a study that is stored gets its entry in the same transaction."""
+        from archive.signals import studies_indexed
+        from worklist.entries import write_entries
+
+        studies_indexed.connect(write_entries, dispatch_uid="worklist.entries")

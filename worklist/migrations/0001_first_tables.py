@@ -6,33 +6,111 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_first_tables'),
-        ('archive', '0001_first_tables'),
+        ("accounts", "0001_first_tables"),
+        ("archive", "0001_first_tables"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='WorklistEntry',
+            name="WorklistEntry",
             fields=[
-                ('id', models.UUIDField(default=accounts.keys.new_key, editable=False, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('new', 'New'), ('in_progress', 'In progress'), ('reported', 'Reported'), ('final', 'Final')], default='new', max_length=20, verbose_name='status')),
-                ('priority', models.PositiveSmallIntegerField(choices=[(1, 'STAT'), (2, 'Urgent'), (3, 'Routine')], default=3, verbose_name='priority')),
-                ('study_at', models.DateTimeField(help_text='As the scanner wrote it, read as UTC; the first arrival when it wrote none.', verbose_name='study date and time')),
-                ('arrived_at', models.DateTimeField(verbose_name='last arrival')),
-                ('patient_key', models.CharField(blank=True, editable=False, max_length=1024)),
-                ('modalities', models.CharField(blank=True, max_length=255, verbose_name='modalities')),
-                ('facility', models.ForeignKey(blank=True, db_index=False, help_text='Empty: quarantine, seen by administrators alone.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.facility', verbose_name='facility')),
-                ('study', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='worklist_entry', to='archive.study', verbose_name='study')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.keys.new_key,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("new", "New"),
+                            ("in_progress", "In progress"),
+                            ("reported", "Reported"),
+                            ("final", "Final"),
+                        ],
+                        default="new",
+                        max_length=20,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "STAT"), (2, "Urgent"), (3, "Routine")],
+                        default=3,
+                        verbose_name="priority",
+                    ),
+                ),
+                (
+                    "study_at",
+                    models.DateTimeField(
+                        help_text="As the scanner wrote it, read as UTC; the first arrival when it wrote none.",
+                        verbose_name="study date and time",
+                    ),
+                ),
+                ("arrived_at", models.DateTimeField(verbose_name="last arrival")),
+                ("patient_key", models.CharField(blank=True, editable=False, max_length=1024)),
+                (
+                    "modalities",
+                    models.CharField(blank=True, max_length=255, verbose_name="modalities"),
+                ),
+                (
+                    "facility",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        help_text="Empty: quarantine, seen by administrators alone.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.facility",
+                        verbose_name="facility",
+                    ),
+                ),
+                (
+                    "study",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="worklist_entry",
+                        to="archive.study",
+                        verbose_name="study",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'worklist entry',
-                'verbose_name_plural': 'worklist entries',
-                'indexes': [models.Index(fields=['-study_at', '-id'], name='worklist_by_study_time'), models.Index(fields=['-arrived_at', '-id'], name='worklist_by_arrival'), models.Index(fields=['patient_key', 'id'], name='worklist_by_patient'), models.Index(fields=['priority', '-study_at', '-id'], name='worklist_by_priority'), models.Index(fields=['facility', '-study_at', '-id'], name='worklist_in_facility'), models.Index(fields=['status', '-study_at', '-id'], name='worklist_by_status')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['new', 'in_progress', 'reported', 'final'])), name='worklist_entry_status_is_known'), models.CheckConstraint(condition=models.Q(('priority__in', [1, 2, 3])), name='worklist_entry_priority_is_known')],
+                "verbose_name": "worklist entry",
+                "verbose_name_plural": "worklist entries",
+                "indexes": [
+                    models.Index(fields=["-study_at", "-id"], name="worklist_by_study_time"),
+                    models.Index(fields=["-arrived_at", "-id"], name="worklist_by_arrival"),
+                    models.Index(fields=["patient_key", "id"], name="worklist_by_patient"),
+                    models.Index(
+                        fields=["priority", "-study_at", "-id"], name="worklist_by_priority"
+                    ),
+                    models.Index(
+                        fields=["facility", "-study_at", "-id"], name="worklist_in_facility"
+                    ),
+                    models.Index(fields=["status", "-study_at", "-id"], name="worklist_by_status"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("status__in", ["new", "in_progress", "reported", "final"])
+                        ),
+                        name="worklist_entry_status_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("priority__in", [1, 2, 3])),
+                        name="worklist_entry_priority_is_known",
+                    ),
+                ],
             },
         ),
     ]

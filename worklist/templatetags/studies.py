@@ -1,0 +1,83 @@
+"""How the facts of a study are written in rows and panels."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from archive.models import Study
+from imaging.text import display_name, name_groups, parse_age_years
+from worklist.models import WorklistEntry
+from worklist.paging import sort_token
+
+register = template.Library()
+
+register.filter("sort_token", sort_token)
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+# Paediatricians count months before the second birthday.
+_COUNTED_IN_YEARS = 2
+
+
+@register.filter
+def names(person_name: str) -> list[str]:
+    """Return the ways in which a name is written: alphabetic first, then ideographic."""
+    alphabetic, ideographic, phonetic = name_groups(person_name)
+    shown = [display_name(group) for group in (alphabetic, ideographic) if group]
+    return shown or [display_name(phonetic)] if phonetic or shown else []
+
+
+@register.filter
+def whole_name(person_name: str) -> str:
+    """Return the name with all its groups, for a hint."""
+    return " · ".join(display_name(group) for group in name_groups(person_name) if group)
+
+
+@register.filter
+def age(study: Study) -> str:
+    """Return the patient's age at the study, as the file says or from the birth date."""
+    years, _conforming = parse_age_years(study.patient_age)
+    if years is None and study.patient_birth_date and study.study_date:
+        years = _years_between(study.patient_birth_date, study.study_date)
+    if years is None or years < 0:
+        return ""
+    if years >= _COUNTED_IN_YEARS:
+        return _("%(count)d y") % {"count": int(years + 1e-6)}
+    if years >= 1 / 12:
+        return _("%(count)d mo") % {"count": int(years * 12 + 1e-6)}
+    return _("%(count)d d") % {"count": round(years * 365.2425)}
+
+
+def _years_between(birth: date, at: date) -> float:
+    whole = at.year - birth.year - ((at.month, at.day) < (birth.month, birth.day))
+    return whole if whole >= _COUNTED_IN_YEARS else (at - birth).days / 365.2425
+
+
+@register.filter
+def backslashed(text: str) -> list[str]:
+    """Return the values of a multi-valued text."""
+    return [part for part in text.split("\\") if part]
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """Return how long ago it was, short enough for a column."""
+    seconds = max(0, int((timezone.now() - moment).total_seconds()))
+    if seconds < _MINUTE:
+        return _("now")
+    if seconds < _HOUR:
+        return _("%(count)d min") % {"count": seconds // _MINUTE}
+    if seconds < _DAY:
+        return _("%(count)d h") % {"count": seconds // _HOUR}
+    days = seconds // _DAY
+    return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
+
+
+@register.filter
+def priority_class(entry: WorklistEntry) -> str:
+    """Return the style of the priority's mark."""
+    return WorklistEntry.Priority(entry.priority).name.lower()
