@@ -1,0 +1,284 @@
+"""One association from its request to its end (PS3.8 9.2, PS3.7 8).
+
+The loop reads a complete command, finds the handler of its service and
+command field, and hands it a request whose data set is still on the wire: the
+handler reads it fragment by fragment. A handler may answer several times and
+ask in between whether the peer wants it to stop.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from dicom_receiver import command as dimse
+from dicom_receiver import limits, pdu, statuses
+from dicom_receiver.associate import (
+    APPLICATION_CONTEXT_NAME,
+    AssociateRequest,
+    MalformedRequestError,
+    encode_acceptance,
+    parse_request,
+)
+from dicom_receiver.contexts import Context, Service, negotiate
+from dicom_receiver.peers import Caller, PeerDirectory
+from dicom_receiver.statistics import Ledger
+from dicom_receiver.wire import (
+    Fragment,
+    HungUpError,
+    ProtocolError,
+    ReleasedError,
+    Stop,
+    StoppingError,
+    Wire,
+    WireError,
+)
+
+logger = logging.getLogger("noctis.dimse")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all associations of a process share."""
+
+    peers: PeerDirectory
+    ledger: Ledger
+    stop: Stop
+
+
+class DataSet:
+    """A data set that is still on the wire; read it once, to the end or not at all."""
+
+    def __init__(self, wire: Wire, context_id: int) -> None:
+        self._wire = wire
+        self._context_id = context_id
+        self._is_at_end = False
+
+    def __iter__(self) -> Iterator[memoryview]:
+        """Yield its bytes piece by piece; each piece is valid until the next is taken."""
+        while not self._is_at_end:
+            fragment = self._wire.read_fragment(inside_message=True)
+            if fragment.is_command or fragment.context_id != self._context_id:
+                raise ProtocolError("data set is interrupted", pdu.UNEXPECTED_PDU)
+            self._is_at_end = fragment.is_last
+            yield fragment.data
+
+    def skip(self) -> None:
+        """Read what is left and throw it away."""
+        for _ in self:
+            pass
+
+
+class Request:
+    """One DIMSE request: its command, its context, its data set to come, and the way back."""
+
+    def __init__(self, association: Association, context: Context, command: dimse.Command) -> None:
+        self._association = association
+        self.context = context
+        self.command = command
+        self.caller = association.caller
+        self.ledger = association.surroundings.ledger
+        self.data_set = (
+            DataSet(association.wire, context.context_id) if command.has_data_set else None
+        )
+        self.is_answered = False
+
+    def respond(self, status: int, *, comment: str = "") -> None:
+        """Send one response; what is left of the request's data set is skipped first."""
+        if self.data_set is not None:
+            self.data_set.skip()
+        elements: dict[int, int | str] = {
+            dimse.COMMAND_FIELD: self.command.field | dimse.RESPONSE,
+            dimse.MESSAGE_ID_BEING_RESPONDED_TO: self.command.message_id,
+            dimse.COMMAND_DATA_SET_TYPE: dimse.NO_DATA_SET,
+            dimse.STATUS: status,
+        }
+        for element in (dimse.AFFECTED_SOP_CLASS_UID, dimse.AFFECTED_SOP_INSTANCE_UID):
+            if uid := self.command.uid(element):
+                elements[element] = uid
+        if comment:
+            elements[dimse.ERROR_COMMENT] = comment[: dimse.ERROR_COMMENT_LENGTH]
+        self.is_answered = True
+        self._association.send_command(self.context.context_id, dimse.encode_command(elements))
+
+    def is_cancelled(self) -> bool:
+        """Whether the peer has sent C-CANCEL for this request; never waits for it."""
+        return self._association.has_cancelled(self.command.message_id)
+
+
+Handler = Callable[[Request], None]
+Handlers = Mapping[tuple[Service, int], Handler]
+
+
+class Association:
+    """An accepted socket and its A-ASSOCIATE-RQ, served until it ends."""
+
+    caller: Caller
+
+    def __init__(
+        self, sock: socket.socket, address: str, surroundings: Surroundings, handlers: Handlers
+    ) -> None:
+        self.surroundings = surroundings
+        self.wire = Wire(sock, limits.max_pdu_bytes(), surroundings.stop)
+        self._address = address
+        self._handlers = handlers
+        self._contexts: dict[int, Context] = {}
+        self._peer_max_pdu_bytes = 0
+
+    def run(self, request_body: bytes) -> None:
+        """Answer the request and serve; every way out closes the socket, none raises."""
+        try:
+            is_accepted, answer = self._establish(request_body)
+            last_words = self._serve(answer) if is_accepted else answer
+        except Exception:
+            logger.exception("association with %s failed", self._address)
+            last_words = pdu.abort(pdu.SERVICE_PROVIDER, pdu.REASON_NOT_SPECIFIED)
+        if last_words:
+            self.wire.say_goodbye(last_words)
+        self.wire.close()
+
+    # --- beginning ---------------------------------------------------------
+    def _establish(self, request_body: bytes) -> tuple[bool, bytes]:
+        """Decide on the request: whether it is accepted, and the PDU that says so."""
+        title = ""
+        try:
+            request = parse_request(request_body)
+            title = request.calling_ae_title or ""
+            self.caller = self._admit(request)
+        except pdu.RejectedError as rejection:
+            self._note_refusal(title, str(rejection))
+            return False, rejection.encode()
+        except MalformedRequestError as error:
+            self._note_refusal(title, str(error))
+            return False, pdu.abort(pdu.SERVICE_PROVIDER, pdu.INVALID_PARAMETER_VALUE)
+        answers, roles, self._contexts = negotiate(
+            request.proposals,
+            request.roles,
+            self.caller.allowed,
+            accept_private=settings.NOCTIS_PRIVATE_SOP_CLASSES == "accept",
+        )
+        self._peer_max_pdu_bytes = min(
+            request.max_pdu_bytes or limits.max_pdu_bytes(), limits.max_pdu_bytes()
+        )
+        self.surroundings.ledger.add(title, self._address, associations=1)
+        logger.info(
+            "association opened: %s at %s, %d of %d contexts, %s",
+            title,
+            self._address,
+            len(self._contexts),
+            len(answers),
+            "quarantine" if self.caller.facility_id is None else "known peer",
+        )
+        return True, encode_acceptance(request, answers, roles)
+
+    def _admit(self, request: AssociateRequest) -> Caller:
+        """Return who calls; raises RejectedError (PS3.8 9.3.4)."""
+        if not request.protocol_version & 1:
+            raise pdu.RejectedError(1, 2, 2, "protocol version is not supported")
+        if request.application_context != APPLICATION_CONTEXT_NAME:
+            raise pdu.RejectedError(1, 1, 2, "application context is not supported")
+        if request.called_ae_title != settings.NOCTIS_AET.strip():
+            raise pdu.called_ae_unknown()
+        if request.calling_ae_title is None:
+            raise pdu.calling_ae_unknown("calling AE title is not printable text")
+        if 0 < request.max_pdu_bytes < limits.SMALLEST_PEER_PDU_BYTES:
+            raise pdu.RejectedError(1, 1, 1, "maximum length is too small to answer in")
+        return self.surroundings.peers.admit(request.calling_ae_title, self._address)
+
+    def _note_refusal(self, title: str, why: str) -> None:
+        logger.warning("association refused: %s at %s: %s", title or "-", self._address, why)
+        self.surroundings.ledger.add(title, self._address, refused=1)
+
+    # --- messages ----------------------------------------------------------
+    def _serve(self, acceptance: bytes) -> bytes:
+        """Serve messages until the association ends; return our last PDU, if one is due."""
+        try:
+            self.wire.send(acceptance)
+            while True:
+                self._serve_message()
+        except ReleasedError:
+            self._note_end("released")
+            return pdu.RELEASE_RP_BYTES
+        except HungUpError as error:
+            self._note_end(f"lost ({error})")
+            return b""
+        except StoppingError:
+            self._note_end("ended by us: stopping")
+            return pdu.abort(pdu.SERVICE_USER, 0)
+        except ProtocolError as error:
+            self._note_end(f"aborted by us: {error}")
+            return pdu.abort(pdu.SERVICE_PROVIDER, error.reason)
+
+    def _serve_message(self) -> None:
+        context, command = self._read_command()
+        if command.field == dimse.C_CANCEL_RQ:
+            return  # It came after the last response: nothing is left to cancel.
+        if command.field & dimse.RESPONSE:
+            raise ProtocolError("response to a request that was not sent")
+        request = Request(self, context, command)
+        handler = self._handlers.get((context.service, command.field))
+        if handler is None:
+            request.respond(statuses.UNRECOGNIZED_OPERATION)
+            return
+        try:
+            handler(request)
+        except WireError:
+            raise
+        except Exception:
+            logger.exception("command %04XH of %s failed", command.field, self.caller.ae_title)
+        if not request.is_answered:
+            request.respond(statuses.PROCESSING_FAILURE_OF_ANY)
+
+    def _read_command(self) -> tuple[Context, dimse.Command]:
+        """Read the next command set, whole (PS3.8 Annex E)."""
+        fragment = self.wire.read_fragment(inside_message=False)
+        context = self._contexts.get(fragment.context_id)
+        if context is None:
+            raise ProtocolError("context is not accepted", pdu.INVALID_PARAMETER_VALUE)
+        data = bytearray()
+        while True:
+            _check_command_fragment(fragment, context)
+            data += fragment.data
+            if len(data) > limits.COMMAND_BYTES:
+                raise ProtocolError("command set is too long", pdu.INVALID_PARAMETER_VALUE)
+            if fragment.is_last:
+                break
+            fragment = self.wire.read_fragment(inside_message=True)
+        try:
+            return context, dimse.parse_command(bytes(data))
+        except dimse.MalformedCommandError as error:
+            raise ProtocolError(str(error)) from error
+
+    def has_cancelled(self, message_id: int) -> bool:
+        """Whether a C-CANCEL for this message has come; nothing else may come before its end."""
+        if not self.wire.has_input():
+            return False
+        _, command = self._read_command()
+        if command.field != dimse.C_CANCEL_RQ:
+            raise ProtocolError("request before the last one was answered")
+        return command.number(dimse.MESSAGE_ID_BEING_RESPONDED_TO) == message_id
+
+    def send_command(self, context_id: int, data: bytes) -> None:
+        """Send a command set, in PDUs no longer than the peer takes."""
+        piece_bytes = self._peer_max_pdu_bytes - pdu.PDV_HEADER_BYTES
+        out = bytearray()
+        for begin in range(0, len(data), piece_bytes):
+            piece = data[begin : begin + piece_bytes]
+            is_last = begin + piece_bytes >= len(data)
+            out += pdu.HEADER.pack(pdu.P_DATA_TF, pdu.PDV_HEADER_BYTES + len(piece))
+            control = pdu.IS_COMMAND | (pdu.IS_LAST if is_last else 0)
+            out += pdu.PDV_HEADER.pack(len(piece) + 2, context_id, control)
+            out += piece
+        self.wire.send(out)
+
+    def _note_end(self, how: str) -> None:
+        logger.info("association closed: %s at %s: %s", self.caller.ae_title, self._address, how)
+
+
+def _check_command_fragment(fragment: Fragment, context: Context) -> None:
+    if not fragment.is_command or fragment.context_id != context.context_id:
+        raise ProtocolError("command set is interrupted", pdu.UNEXPECTED_PDU)

@@ -1,0 +1,158 @@
+"""The child processes of a receiver: started, fed, counted, and started again."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+
+from dicom_receiver import handover
+
+logger = logging.getLogger("noctis.dimse")
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+STEADY_SECONDS = 60.0
+
+
+@dataclass(eq=False)
+class Process:
+    """One child: its end of the socket pair, and the connections that it serves."""
+
+    popen: subprocess.Popen[bytes]
+    control: socket.socket
+    news: handover.NewsReader
+    started_at: float
+    pause_seconds: float
+    is_ready: bool = False
+    connections: dict[int, str] = field(default_factory=dict)
+
+
+class Fleet:
+    """Keeps a number of children alive and gives each connection to the least busy one."""
+
+    def __init__(self, count: int, ae_title: str) -> None:
+        self._count = count
+        self._environment = {**os.environ, "NOCTIS_AET": ae_title}
+        self._processes: list[Process] = []
+        self._due: list[tuple[float, float]] = [(0.0, FIRST_PAUSE_SECONDS)] * count
+        self._keys = itertools.count(1)
+        self._by_address: Counter[str] = Counter()
+
+    # --- what the front door asks --------------------------------------------
+    @property
+    def connection_count(self) -> int:
+        """How many connections the children serve."""
+        return self._by_address.total()
+
+    @property
+    def ready_count(self) -> int:
+        """How many children serve."""
+        return sum(process.is_ready for process in self._processes)
+
+    def connections_from(self, address: str) -> int:
+        """How many connections of this address the children serve."""
+        return self._by_address[address]
+
+    def controls(self) -> list[socket.socket]:
+        """Return the sockets on which the children speak."""
+        return [process.control for process in self._processes]
+
+    def give(self, address: str, sock: socket.socket, request_body: bytes) -> bool:
+        """Hand a connection to the least busy child; False when none takes it now."""
+        ready = [process for process in self._processes if process.is_ready]
+        for process in sorted(ready, key=lambda process: len(process.connections)):
+            key = next(self._keys)
+            try:
+                handover.send_connection(process.control, key, address, sock, request_body)
+            except OSError:
+                continue
+            process.connections[key] = address
+            self._by_address[address] += 1
+            return True
+        return False
+
+    # --- keeping children alive ------------------------------------------------
+    def hear(self, control: socket.socket) -> bool:
+        """Take in what a child says; False when that child is gone."""
+        process = next(found for found in self._processes if found.control is control)
+        news = process.news.read()
+        for kind, key in news or []:
+            if kind == handover.READY:
+                process.is_ready = True
+                logger.info("receiver process %d serves", process.popen.pid)
+            elif address := process.connections.pop(key, None):
+                self._forget(address)
+        return news is not None
+
+    def lay_off(self, control: socket.socket) -> None:
+        """Clear away a child that is gone, and plan its successor."""
+        process = next(found for found in self._processes if found.control is control)
+        self._processes.remove(process)
+        for address in process.connections.values():
+            self._forget(address)
+        control.close()
+        process.popen.kill()
+        code = process.popen.wait()
+        lived_seconds = time.monotonic() - process.started_at
+        pause = FIRST_PAUSE_SECONDS if lived_seconds > STEADY_SECONDS else process.pause_seconds
+        logger.error(
+            "receiver process %d ended (%d); it is started again in %.1f s",
+            process.popen.pid,
+            code,
+            pause,
+        )
+        self._due.append((time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)))
+
+    def start_due(self) -> list[socket.socket]:
+        """Start the children whose time has come; return their sockets."""
+        now = time.monotonic()
+        due = [plan for plan in self._due if plan[0] <= now]
+        self._due = [plan for plan in self._due if plan[0] > now]
+        return [self._start(pause).control for _, pause in due]
+
+    def stop(self, seconds: float) -> None:
+        """Tell all children to end, wait for them, and kill who does not."""
+        deadline = time.monotonic() + seconds
+        for process in self._processes:
+            process.control.close()
+        for process in self._processes:
+            try:
+                process.popen.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                logger.error("receiver process %d had to be killed", process.popen.pid)
+                process.popen.kill()
+                process.popen.wait()
+
+    def _start(self, pause_seconds: float) -> Process:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            ours.setblocking(False)
+            popen = subprocess.Popen(
+                [
+                    sys.executable,
+                    str(Path(settings.BASE_DIR) / "manage.py"),
+                    "serve_associations",
+                    str(theirs.fileno()),
+                ],
+                env=self._environment,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        process = Process(popen, ours, handover.NewsReader(ours), time.monotonic(), pause_seconds)
+        self._processes.append(process)
+        return process
+
+    def _forget(self, address: str) -> None:
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]

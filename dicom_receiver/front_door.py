@@ -1,0 +1,199 @@
+"""The front door: accepts connections, and admits who says something sensible in time.
+
+One thread and no promise: a connection costs a descriptor and the bytes that
+it has really sent, until its association request is complete. When the
+waiting room is full, the oldest of the address that has most in it goes, so
+that somebody who speaks at once always gets through. Only complete requests
+reach a child process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from dicom_receiver import limits, pdu
+from dicom_receiver.associate import FIXED_BYTES, parse_ae_title
+from dicom_receiver.fleet import Fleet
+from dicom_receiver.peers import plain_address
+from dicom_receiver.statistics import Ledger
+from dicom_receiver.waiting_room import Visitor, WaitingRoom
+
+logger = logging.getLogger("noctis.dimse")
+
+ACCEPTS_A_TURN = 64
+TURN_SECONDS = 0.5
+NO_DESCRIPTOR_PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Complete:
+    """A connection whose association request is here, and no child was ready for it."""
+
+    sock: socket.socket
+    address: str
+    body: bytes
+    deadline: float
+
+
+class FrontDoor:
+    """Owns the listening socket and the waiting room; feeds the fleet."""
+
+    def __init__(
+        self, listener: socket.socket, wake: socket.socket, fleet: Fleet, ledger: Ledger
+    ) -> None:
+        self._listener = listener
+        self._wake = wake
+        self._fleet = fleet
+        self._ledger = ledger
+        self._room = WaitingRoom()
+        self._complete: deque[Complete] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._is_open = True
+        self.turned_at = time.monotonic()
+
+    def close(self) -> None:
+        """Have `run` return at its next turn; safe to call from a signal handler."""
+        self._is_open = False
+
+    def run(self) -> None:
+        """Serve until closed."""
+        self._listener.setblocking(False)
+        self._wake.setblocking(False)
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._wake, selectors.EVENT_READ, self._wake_up)
+        while self._is_open:
+            for control in self._fleet.start_due():
+                self._selector.register(control, selectors.EVENT_READ, self._hear)
+            for key, _ in self._selector.select(TURN_SECONDS):
+                if key.data is None:
+                    self._listen_to(self._room.visitor(key.fd))
+                else:
+                    key.data(key.fileobj)
+            self._send_home_the_late()
+            self._feed_fleet()
+            self.turned_at = time.monotonic()
+        self._listener.close()
+        for visitor in self._room.all():
+            self._send_home(visitor)
+
+    # --- events ------------------------------------------------------------
+    def _wake_up(self, wake: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError):
+            wake.recv(1024)
+
+    def _hear(self, control: socket.socket) -> None:
+        if not self._fleet.hear(control):
+            self._selector.unregister(control)
+            self._fleet.lay_off(control)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Take what waits in the backlog, some of it, and hear each of them once at once."""
+        for _ in range(ACCEPTS_A_TURN):
+            try:
+                sock, peer = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._note_trouble(error)
+                return
+            sock.setblocking(False)
+            visitor = Visitor(sock, plain_address(peer[0]), time.monotonic())
+            self._room.enter(visitor)
+            self._selector.register(sock, selectors.EVENT_READ, None)
+            self._listen_to(visitor)
+            while (crowding := self._room.find_crowding()) is not None:
+                self._send_home(crowding)
+
+    def _note_trouble(self, error: OSError) -> None:
+        """Make room when descriptors run out; anything else concerns one connection."""
+        logger.error("a connection could not be accepted: %s", error.strerror)
+        oldest = self._room.oldest()
+        if oldest is not None:
+            self._send_home(oldest)
+        else:
+            time.sleep(NO_DESCRIPTOR_PAUSE_SECONDS)
+
+    # --- visitors ----------------------------------------------------------
+    def _listen_to(self, visitor: Visitor | None) -> None:
+        """Read what a visitor has sent; a complete request goes on to the fleet."""
+        if visitor is None:
+            return
+        try:
+            body = self._room.read(visitor)
+        except BlockingIOError:
+            return
+        except ValueError as error:
+            self._refuse(visitor, str(error))
+            return
+        except OSError:
+            self._send_home(visitor)
+            return
+        self._selector.unregister(visitor.sock)
+        self._room.leave(visitor)
+        deadline = time.monotonic() + limits.REQUEST_SECONDS
+        self._complete.append(Complete(visitor.sock, visitor.address, body, deadline))
+        self._feed_fleet()
+
+    def _refuse(self, visitor: Visitor, why: str) -> None:
+        """End a connection that does not speak DICOM."""
+        logger.warning("connection refused: %s: %s", visitor.address, why)
+        self._ledger.add("", visitor.address, refused=1)
+        if visitor.speaks_dicom:
+            unexpected = pdu.abort(pdu.SERVICE_PROVIDER, pdu.UNEXPECTED_PDU)
+            with contextlib.suppress(OSError):
+                visitor.sock.send(unexpected)
+        self._send_home(visitor)
+
+    def _send_home(self, visitor: Visitor) -> None:
+        self._selector.unregister(visitor.sock)
+        self._room.leave(visitor)
+        visitor.sock.close()
+
+    def _send_home_the_late(self) -> None:
+        now = time.monotonic()
+        while (oldest := self._room.oldest()) is not None:
+            if now - oldest.arrived_at < limits.REQUEST_SECONDS:
+                return
+            if oldest.has_spoken:
+                self._refuse(oldest, "association request came too slowly")
+            else:
+                self._send_home(oldest)
+
+    # --- the fleet -----------------------------------------------------------
+    def _feed_fleet(self) -> None:
+        """Give complete requests to children, in order; answer what cannot wait longer."""
+        while self._complete:
+            waiting = self._complete[0]
+            rejection = self._find_rejection(waiting)
+            if rejection is None and not self._fleet.give(
+                waiting.address, waiting.sock, waiting.body
+            ):
+                if time.monotonic() < waiting.deadline:
+                    return
+                rejection = pdu.temporary_congestion("no receiver process is ready")
+            self._complete.popleft()
+            if rejection is not None:
+                self._reject(waiting, rejection)
+            waiting.sock.close()
+
+    def _find_rejection(self, waiting: Complete) -> pdu.RejectedError | None:
+        is_full = self._fleet.connection_count >= settings.NOCTIS_MAX_ASSOCIATIONS
+        held = self._fleet.connections_from(waiting.address)
+        return pdu.local_limit() if is_full or held >= limits.associations_per_address() else None
+
+    def _reject(self, waiting: Complete, rejection: pdu.RejectedError) -> None:
+        title = parse_ae_title(waiting.body[20:36]) if len(waiting.body) >= FIXED_BYTES else None
+        logger.warning(
+            "association refused: %s at %s: %s", title or "-", waiting.address, rejection
+        )
+        self._ledger.add(title or "", waiting.address, refused=1)
+        with contextlib.suppress(OSError):
+            waiting.sock.send(rejection.encode())

@@ -1,0 +1,48 @@
+"""What each error means over DIMSE: the one table of this door (PS3.7 C, PS3.4 B.2.3)."""
+
+from __future__ import annotations
+
+from imaging import errors
+
+SUCCESS = 0x0000
+PROCESSING_FAILURE_OF_ANY = 0x0110
+INVALID_OBJECT_INSTANCE = 0x0117
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+NOT_AUTHORIZED = 0x0124
+UNRECOGNIZED_OPERATION = 0x0211
+OUT_OF_RESOURCES = 0xA700
+DATA_SET_DOES_NOT_MATCH = 0xA900
+WARNING_KEPT_FOR_REVIEW = 0xB000
+CANNOT_UNDERSTAND = 0xC000
+PROCESSING_FAILURE = 0xC001
+
+STATUSES: dict[type[errors.NoctisError], int] = {
+    errors.UnreadableError: CANNOT_UNDERSTAND,
+    errors.LimitExceededError: CANNOT_UNDERSTAND,
+    errors.UnsupportedError: CANNOT_UNDERSTAND,
+    errors.IdentityError: CANNOT_UNDERSTAND,
+    errors.MismatchError: DATA_SET_DOES_NOT_MATCH,
+    errors.ConflictError: CANNOT_UNDERSTAND,
+    errors.UndecodableError: CANNOT_UNDERSTAND,
+    errors.NotAVolumeError: CANNOT_UNDERSTAND,
+    errors.NotAllowedError: NOT_AUTHORIZED,
+    errors.MissingError: INVALID_OBJECT_INSTANCE,
+    errors.StorageUnavailableError: OUT_OF_RESOURCES,
+    errors.IndexUnavailableError: OUT_OF_RESOURCES,
+    errors.PeerUnavailableError: OUT_OF_RESOURCES,
+    errors.BusyError: OUT_OF_RESOURCES,
+}
+
+
+def status_of(error: Exception) -> int:
+    """Return the status for an error; one that nobody foresaw is a processing failure."""
+    if isinstance(error, errors.NoctisError):
+        return STATUSES.get(type(error), PROCESSING_FAILURE)
+    return PROCESSING_FAILURE
+
+
+def comment_of(error: Exception) -> str:
+    """Return words for Error Comment (0000,0902); errors of the house hold no patient data."""
+    if isinstance(error, errors.NoctisError):
+        return str(error)
+    return "Processing failed; see the receiver's log."
