@@ -75,6 +75,11 @@ class ElementView:
     def __contains__(self, key: str | int) -> bool:
         return tag_of(key) in self._elements
 
+    @property
+    def is_little_endian(self) -> bool:
+        """Whether binary values are little endian."""
+        return self._encoding.little
+
     def tags(self) -> list[int]:
         """Return the tags that are here, as they come in the file (without the pixel data)."""
         return list(self._elements)

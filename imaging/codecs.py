@@ -1,0 +1,180 @@
+"""Compressed frames to samples: imagecodecs, with a second engine where one fails."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+import imagecodecs
+import numpy as np
+from PIL import Image
+from pydicom.pixels.decoders.rle import _rle_decode_frame
+
+from imaging.codestream import HTJ2K, JPEG, JPEG_2000, JPEG_LOSSLESS, JPEG_LS, Codestream
+from imaging.codestream import read_codestream as read_codestream
+from imaging.colour import YBR_CODESTREAM, YBR_FULL, YBR_PARTIAL
+from imaging.description import PixelDescription
+from imaging.errors import UndecodableError
+
+# The codecs are third-party C code whose own error classes have no common parent.
+_CODEC_ERRORS = (RuntimeError, ValueError, TypeError, OSError, IndexError, NotImplementedError)
+
+Engine = Callable[[bytes], np.ndarray]
+
+
+def decode_rle(data: bytes, description: PixelDescription) -> np.ndarray:
+    """Decode an RLE frame (PS3.5 annex G) to unsigned values, (rows, columns[, samples])."""
+    bits = description.bits_allocated
+    samples = description.samples_per_pixel
+    if bits not in (8, 16, 32) or samples not in (1, 3):
+        raise UndecodableError(f"RLE of {samples} samples of {bits} bits")
+    segments = int.from_bytes(data[:4], "little")
+    if len(data) < 64 or segments != samples * bits // 8:
+        raise UndecodableError("the RLE header does not fit the image")
+    expected = description.frame_bytes
+    try:
+        raw = bytes(imagecodecs.dicomrle_decode(data, f"<u{bits // 8}", out=expected))
+    except _CODEC_ERRORS:
+        raw = b""
+    if len(raw) != expected:
+        raw = _decode_rle_slowly(data, description)
+    values = np.frombuffer(raw, f"<u{bits // 8}").astype(f"u{bits // 8}")
+    if samples == 1:
+        return values.reshape(description.rows, description.columns)
+    planes = values.reshape(samples, description.rows, description.columns)
+    return planes.transpose(1, 2, 0)
+
+
+def _decode_rle_slowly(data: bytes, description: PixelDescription) -> bytes:
+    # Every two bytes give 128 at most, so a short frame cannot fill a large image.
+    if len(data) * 64 < description.frame_bytes:
+        raise UndecodableError("the RLE frame is too short for the image")
+    try:
+        raw = bytes(
+            _rle_decode_frame(
+                data,
+                description.rows,
+                description.columns,
+                description.samples_per_pixel,
+                description.bits_allocated,
+            )
+        )
+    except _CODEC_ERRORS as error:
+        raise UndecodableError("the RLE frame is damaged") from error
+    return raw
+
+
+def decode_codestream(data: bytes, description: PixelDescription) -> tuple[np.ndarray, str]:
+    """Decode a JPEG, JPEG-LS, JPEG 2000 or HTJ2K frame.
+
+    What the codestream is decides, not what the transfer syntax says it is.
+
+    Returns
+    -------
+    tuple of np.ndarray and str
+        Samples of shape (rows, columns) or (rows, columns, 3), sign extended, and the
+        photometric interpretation they are in now.
+
+    Raises
+    ------
+    UndecodableError
+        Codestream and data set disagree, or no codec can read it.
+    """
+    stream = read_codestream(data)
+    _check_claims(stream, description)
+    photometric = _photometric_of(stream, description)
+    samples = _decoded(data, stream, description)
+    return _stored_samples(samples, stream, description), photometric
+
+
+def _check_claims(stream: Codestream, description: PixelDescription) -> None:
+    # JPEG may leave the number of lines to a DNL segment; no DICOM writer does.
+    claimed = (stream.rows, stream.columns, stream.components)
+    wanted = (description.rows, description.columns, description.samples_per_pixel)
+    if claimed != wanted:
+        raise UndecodableError(
+            "the codestream holds {} x {} pixels of {} samples,"
+            " the data set says {} x {} of {}".format(*claimed, *wanted)
+        )
+    if stream.components not in (1, 3):
+        raise UndecodableError(f"cannot show {stream.components} samples a pixel")
+    if stream.bits > max(description.bits_allocated, 8) or stream.bits > 32:
+        raise UndecodableError(
+            f"the codestream holds {stream.bits} bits, allocated are {description.bits_allocated}"
+        )
+
+
+def _photometric_of(stream: Codestream, description: PixelDescription) -> str:
+    """Return the colour space that the raw components are in."""
+    declared = description.photometric_interpretation
+    if stream.components != 3:
+        return declared
+    if stream.family == JPEG:
+        if stream.color_space:
+            return "YBR_FULL" if stream.color_space == "YBR" else "RGB"
+        return "YBR_FULL" if declared in YBR_FULL | YBR_PARTIAL | YBR_CODESTREAM else "RGB"
+    if stream.family in (JPEG_2000, HTJ2K) and stream.has_component_transform:
+        return "RGB"
+    return "RGB" if declared in YBR_CODESTREAM else declared
+
+
+def _decoded(data: bytes, stream: Codestream, description: PixelDescription) -> np.ndarray:
+    shape: tuple[int, ...] = (description.rows, description.columns)
+    if stream.components == 3:
+        shape += (3,)
+    problem = ""
+    for engine in _ENGINES[stream.family]:
+        try:
+            samples = np.asarray(engine(data))
+        except _CODEC_ERRORS as error:
+            problem = problem or type(error).__name__
+            continue
+        if samples.shape == shape:
+            return samples
+        problem = problem or "another shape"
+    raise UndecodableError(f"the {stream.family} codestream cannot be decoded ({problem})")
+
+
+def _stored_samples(
+    samples: np.ndarray, stream: Codestream, description: PixelDescription
+) -> np.ndarray:
+    """Bring samples to the type of BitsAllocated and the sign of PixelRepresentation."""
+    width = max(description.bits_allocated, 8) // 8
+    width = 1 if width <= 1 else 2 if width <= 2 else 4
+    signed = description.pixel_representation == 1
+    if not signed or stream.is_signed:
+        return samples.astype(f"{'i' if signed else 'u'}{width}", copy=False)
+    # An unsigned codestream of signed pixels: two's complement in as many bits as it holds.
+    bits = stream.bits if stream.family in (JPEG_2000, HTJ2K) else description.bits_stored
+    raised = samples.astype(f"u{width}") << np.array(width * 8 - bits, f"u{width}")
+    return raised.view(f"i{width}") >> np.array(width * 8 - bits, f"i{width}")
+
+
+def _jpeg_raw(data: bytes) -> np.ndarray:
+    """Decode lossy JPEG without any colour conversion."""
+    stream = read_codestream(data)
+    if stream.components == 1:
+        return imagecodecs.jpeg8_decode(data)
+    return imagecodecs.jpeg8_decode(data, colorspace="YCBCR", outcolorspace="YCBCR")
+
+
+def _jpeg_lossless(data: bytes) -> np.ndarray:
+    """Decode lossless JPEG; its components are never converted."""
+    stream = read_codestream(data)
+    if stream.components == 1:
+        return imagecodecs.jpeg8_decode(data)
+    return imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
+
+
+def _pillow_jpeg(data: bytes) -> np.ndarray:
+    with Image.open(BytesIO(data), formats=("JPEG",)) as image:
+        if image.mode == "RGB" and "adobe_transform" not in image.info:
+            image.draft("YCbCr", image.size)
+        return np.asarray(image)
+
+
+_ENGINES: dict[str, tuple[Engine, ...]] = {
+    JPEG: (_jpeg_raw, _pillow_jpeg),
+    JPEG_LOSSLESS: (_jpeg_lossless, imagecodecs.jpegsof3_decode),
+    JPEG_LS: (imagecodecs.jpegls_decode,),
+    JPEG_2000: (imagecodecs.jpeg2k_decode, imagecodecs.htj2k_decode),
+    HTJ2K: (imagecodecs.htj2k_decode, imagecodecs.jpeg2k_decode),
+}

@@ -1,0 +1,171 @@
+"""Turn the bytes of one frame into an array, for every transfer syntax (PS3.5 8, A)."""
+
+import numpy as np
+
+from imaging.codecs import decode_codestream, decode_rle
+from imaging.colour import YBR_FULL, YBR_PARTIAL, expand_422, rgb_from_ybr
+from imaging.description import MAX_FRAME_BYTES, PixelDescription
+from imaging.errors import UndecodableError, UnsupportedError
+from imaging.frames import RLE_LOSSLESS, VIDEO_SYNTAXES
+from imaging.header import EXPLICIT_VR_BIG_ENDIAN, GE_PRIVATE_BIG_ENDIAN, NATIVE_SYNTAXES
+from imaging.palette import Palette
+
+__all__ = ["MAX_FRAME_BYTES", "Palette", "PixelDescription", "decode_frame"]
+
+_BIG_ENDIAN_PIXELS = frozenset({EXPLICIT_VR_BIG_ENDIAN, GE_PRIVATE_BIG_ENDIAN})
+CODESTREAM_SYNTAXES = frozenset(
+    f"1.2.840.10008.1.2.4.{suffix}"
+    for suffix in "50 51 53 55 57 70 80 81 90 91 92 93 201 202 203".split()
+)
+_CANNOT_SHOW = {
+    **dict.fromkeys(VIDEO_SYNTAXES, "MPEG video"),
+    **{f"1.2.840.10008.1.2.4.{suffix}": "pixels kept by a JPIP server" for suffix in
+       ("94", "95", "204", "205")},
+    **{f"1.2.840.10008.1.2.4.{suffix}": "JPEG XL" for suffix in ("110", "111", "112")},
+    "1.2.840.10008.1.2.1.98": "encapsulated uncompressed pixels",
+    "1.2.840.10008.1.2.8.1": "deflated frames",
+}  # fmt: skip
+
+
+def decode_frame(data: bytes, description: PixelDescription, *, first_bit: int = 0) -> np.ndarray:
+    """Decode one frame.
+
+    Parameters
+    ----------
+    data
+        What `FrameIndex.payload` gives: native pixels or one codestream.
+    description
+        The Image Pixel attributes.
+    first_bit
+        Bit of the first byte at which a 1-bit frame begins (`FrameIndex.first_bit`).
+
+    Returns
+    -------
+    np.ndarray
+        Shape (rows, columns) for one sample a pixel: stored values as the smallest integer
+        type of BitsAllocated, bits above BitsStored removed, sign extended; MONOCHROME1 is as
+        stored; float32/float64 for float pixels. Shape (rows, columns, 3), RGB, unsigned, for
+        colour; uint8 when it comes from a palette. Always contiguous and writable.
+
+    Raises
+    ------
+    UndecodableError
+        Data and description disagree, or the codec fails.
+    UnsupportedError
+        Nothing here can show this transfer syntax or layout; the message says which.
+    """
+    syntax = description.transfer_syntax_uid
+    if syntax in NATIVE_SYNTAXES:
+        samples = _decode_native(data, description, first_bit)
+    elif syntax == RLE_LOSSLESS:
+        samples = _stored_values(decode_rle(data, description), description)
+    elif syntax in CODESTREAM_SYNTAXES:
+        return _finish(*decode_codestream(data, description), description)
+    else:
+        what = _CANNOT_SHOW.get(syntax, f"transfer syntax {syntax}")
+        raise UnsupportedError(f"cannot show {what}")
+    return _finish(samples, description.photometric_interpretation, description)
+
+
+def _finish(samples: np.ndarray, photometric: str, description: PixelDescription) -> np.ndarray:
+    """Bring decoded samples to what is promised: colour to RGB, palette applied."""
+    if samples.ndim == 3:
+        if photometric in YBR_FULL or photometric in YBR_PARTIAL:
+            bits = description.bits_stored
+            samples = rgb_from_ybr(samples, bits=bits, partial=photometric in YBR_PARTIAL)
+    elif description.needs_palette:
+        if description.palette is None:
+            raise UndecodableError("the palette is missing")
+        samples = description.palette.apply(samples)
+    samples = np.ascontiguousarray(samples)
+    return samples if samples.flags.writeable else samples.copy()
+
+
+def _decode_native(data: bytes, description: PixelDescription, first_bit: int) -> np.ndarray:
+    bits = description.bits_allocated
+    if bits == 1:
+        return _decode_bits(data, description, first_bit)
+    if bits not in (8, 16, 32, 64):
+        raise UnsupportedError(f"cannot show pixels of {bits} bits allocated")
+    count = description.sample_count
+    subsampled = _is_subsampled(len(data), description)
+    if subsampled:
+        count = count // 3 * 2
+    if len(data) < count * bits // 8:
+        missing = count * bits // 8 - len(data)
+        raise UndecodableError(f"the frame is cut short: {missing} bytes are missing")
+    big = description.transfer_syntax_uid in _BIG_ENDIAN_PIXELS
+    if big and bits == 8 and description.pixel_vr == "OW":
+        data = _swap_words(data)
+    if description.is_float:
+        order = ">" if big else "<"
+        values = np.frombuffer(data, f"{order}f{bits // 8}", count)
+        return values.astype(f"f{bits // 8}").reshape(description.rows, description.columns)
+    values = np.frombuffer(data, f"{'>' if big else '<'}u{bits // 8}", count)
+    values = values.astype(f"u{bits // 8}")
+    if subsampled:
+        return expand_422(values, description.rows, description.columns)
+    return _stored_values(_interleaved(values, description), description)
+
+
+def _is_subsampled(length: int, description: PixelDescription) -> bool:
+    """Whether native chrominance is shared by two pixels, by the length of the frame."""
+    photometric = description.photometric_interpretation
+    if photometric not in ("YBR_FULL_422", "YBR_PARTIAL_422"):
+        return False
+    return (
+        description.samples_per_pixel == 3
+        and description.columns % 2 == 0
+        and length < description.frame_bytes
+    )
+
+
+def _swap_words(data: bytes) -> bytes:
+    """Undo the swapping of 8-bit samples that were written as 16-bit words in big endian."""
+    if len(data) % 2:
+        raise UnsupportedError("cannot show odd frames of 8-bit pixels written as words")
+    return np.frombuffer(data, "<u2").byteswap().tobytes()
+
+
+def _decode_bits(data: bytes, description: PixelDescription, first_bit: int) -> np.ndarray:
+    count = description.sample_count
+    if description.samples_per_pixel != 1:
+        raise UnsupportedError("cannot show 1-bit pixels of several samples")
+    if len(data) * 8 < first_bit + count:
+        raise UndecodableError("the frame is cut short")
+    packed = np.frombuffer(data, np.uint8, (first_bit + count + 7) // 8)
+    bits = np.unpackbits(packed, bitorder="little")[first_bit : first_bit + count]
+    return bits.reshape(description.rows, description.columns)
+
+
+def _interleaved(values: np.ndarray, description: PixelDescription) -> np.ndarray:
+    """Bring flat samples to (rows, columns) or (rows, columns, samples)."""
+    rows, columns, samples = (
+        description.rows, description.columns, description.samples_per_pixel,
+    )  # fmt: skip
+    if samples == 1:
+        return values.reshape(rows, columns)
+    if samples != 3:
+        raise UnsupportedError(f"cannot show {samples} samples a pixel")
+    if description.planar_configuration == 1:
+        return values.reshape(samples, rows, columns).transpose(1, 2, 0)
+    return values.reshape(rows, columns, samples)
+
+
+def _stored_values(values: np.ndarray, description: PixelDescription) -> np.ndarray:
+    """Keep the stored bits of allocated ones, and their sign (PS3.5 8.1.1).
+
+    `values` is unsigned with as many bits as allocated; the result is signed if
+    PixelRepresentation says so.
+    """
+    allocated = values.dtype.itemsize * 8
+    stored = min(description.bits_stored, allocated)
+    signed = description.pixel_representation == 1
+    if stored == allocated:
+        return values.view(f"i{values.dtype.itemsize}") if signed else values
+    above = allocated - 1 - description.high_bit
+    # Shift the stored bits to the top, then back to the bottom: arithmetic if signed.
+    raised = values << np.array(above, values.dtype)
+    if signed:
+        raised = raised.view(f"i{values.dtype.itemsize}")
+    return raised >> np.array(allocated - stored, raised.dtype)
