@@ -25,7 +25,7 @@ _HEAD_BYTES = 1 << 16
 _FINISHERS = 8
 _IN_FLIGHT = 2 * _FINISHERS
 # Media Storage Directory Storage: the SOP class of a DICOMDIR (PS3.10 8).
-_MEDIA_DIRECTORY = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10\x00"
+_MEDIA_DIRECTORY = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10"
 
 Status = Literal["stored", "duplicate", "healed", "conflict", "skipped", "refused"]
 
@@ -158,12 +158,16 @@ def _receive_stream(
     if not is_zip(beginning):
         yield _receive(source, file, name)
         return
+    is_empty = True
     for item in unpack(file, name, limits):
+        is_empty = False
         inside = item.name if item.name == safe_name(name) else f"{name}/{item.name}"
         if isinstance(item, Skipped):
             yield Verdict(safe_name(inside), "refused" if item.is_loss else "skipped", item.reason)
         else:
             yield _receive(source, item.stream, inside)
+    if is_empty:
+        yield Verdict(safe_name(name), "skipped", "it is a ZIP without files")
 
 
 def _receive(source: Source, file: BinaryIO, name: str) -> _Received:

@@ -42,6 +42,17 @@ def read_all(file, limits: UnpackLimits | None = None, name: str = "some.zip"):
     return taken, skipped
 
 
+def read_until_refused(stream) -> bytes:
+    """Return what a stream gives before it refuses; fails the test when it never does."""
+    got = bytearray()
+    try:
+        while piece := stream.read(4096):
+            got += piece
+    except LimitExceededError:
+        return bytes(got)
+    pytest.fail("the stream came to its end")
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_gives_every_file_bit_exact(method):
     files = {"a/1.dcm": DATA, "a/b/2.dcm": b"", "größe.dcm": DATA[::-1]}
@@ -175,11 +186,7 @@ def test_an_entry_never_gives_more_than_the_directory_says():
     raw = bytearray(make_zip({"a.dcm": bytes(10_000_000)}).getvalue())
     struct.pack_into("<L", raw, raw.rfind(b"PK\x01\x02") + 24, 1000)
     stream = next(iter(unpack(io.BytesIO(raw), "z"))).stream
-    got = b""
-    with pytest.raises(UnreadableError):
-        while piece := stream.read(512):
-            got += piece
-    assert len(got) <= 1000
+    assert len(read_until_refused(stream)) <= 1000
 
 
 def test_entry_cap_stops_before_anything_is_read():
@@ -220,11 +227,7 @@ def test_a_bomb_is_stopped_by_its_ratio_early():
     file = make_zip({"bomb.dcm": bytes(50_000_000), "good.dcm": b"good"})
     entries = unpack(file, "z", limits)
     stream = next(entries).stream
-    count = 0
-    with pytest.raises(LimitExceededError, match="bomb|times its size"):
-        while piece := stream.read(65_536):
-            count += len(piece)
-    assert count <= 100 * len(file.getvalue())
+    assert len(read_until_refused(stream)) <= 100 * len(file.getvalue())
 
 
 def test_many_blank_but_honest_files_pass():
@@ -239,9 +242,11 @@ def test_a_zip_behind_a_program_is_read():
 
 def test_a_zip_with_sixty_four_bit_sizes_is_read():
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("a.dcm", "w", force_zip64=True) as entry:
-            entry.write(DATA)
+    with (
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a.dcm", "w", force_zip64=True) as entry,
+    ):
+        entry.write(DATA)
     assert read_all(buffer) == ({"a.dcm": DATA}, [])
 
 
