@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { fileURLToPath } from "node:url";
 
-import { iconSprite } from "./build/icons";
+import { iconSprite } from "./build/icons.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 

@@ -1,1 +1,14 @@
-export {};
+/** The viewer page: reads what the server put into it, builds the parts, and starts. */
+
+import { useCatalogue } from "../core/text";
+import { readPage } from "../io/api";
+import { startViewer } from "./viewer-app";
+
+const source = document.getElementById("noctis-viewer");
+const root = document.getElementById("viewer-root");
+
+if (source !== null && root !== null) {
+  const page = readPage(source.textContent ?? "{}");
+  useCatalogue(page.texts);
+  startViewer(page, root);
+}

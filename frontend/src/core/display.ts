@@ -1,0 +1,143 @@
+/**
+ * Stored values to grey levels, the same as `imaging.lut` in Python: modality LUT, VOI LUT or
+ * window, presentation (PS3.3 C.11.1, C.11.2; PS3.4 N.2). Both are held to one golden file.
+ */
+
+import type { ImageFacts, LookupTable, Pixels, VoiFunction } from "./facts";
+
+/** How one image is turned into grey: a window with its function, or a table from the file. */
+export interface Voi {
+  readonly center: number;
+  readonly width: number;
+  readonly function: VoiFunction;
+  readonly table: LookupTable | null;
+}
+
+type Curve = (value: number) => number;
+
+const WHITE = 255;
+
+/** The output after the modality step, for one stored value. */
+export function modalityCurve(facts: ImageFacts): Curve {
+  const table = facts.modalityLut;
+  if (table !== null && table.entries.length > 0) {
+    return (value) => lookUp(table, value);
+  }
+  const { rescaleSlope, rescaleIntercept } = facts;
+  return (value) => value * rescaleSlope + rescaleIntercept;
+}
+
+/** Grey between 0 and 255, not rounded, for a value after the modality step. */
+export function voiCurve(voi: Voi): Curve {
+  const { table } = voi;
+  if (table !== null && table.entries.length > 0) {
+    const top = 2 ** table.bits - 1;
+    return (value) => (lookUp(table, value) / top) * WHITE;
+  }
+  if (voi.function === "SIGMOID") {
+    return (value) => WHITE / (1 + Math.exp((-4 * (value - voi.center)) / voi.width));
+  }
+  return voi.function === "LINEAR_EXACT" ? linearExact(voi) : linear(voi);
+}
+
+function linear({ center, width }: Voi): Curve {
+  if (width <= 1) {
+    return (value) => (value <= center - 0.5 ? 0 : WHITE);
+  }
+  const middle = center - 0.5;
+  const half = (width - 1) / 2;
+  return (value) => {
+    if (value <= middle - half) {
+      return 0;
+    }
+    return value > middle + half ? WHITE : ((value - middle) / (width - 1) + 0.5) * WHITE;
+  };
+}
+
+function linearExact({ center, width }: Voi): Curve {
+  const half = width / 2;
+  return (value) => {
+    if (value <= center - half) {
+      return 0;
+    }
+    return value > center + half ? WHITE : ((value - center) / width + 0.5) * WHITE;
+  };
+}
+
+function lookUp(table: LookupTable, value: number): number {
+  const last = table.entries.length - 1;
+  const at = Math.min(Math.max(Math.trunc(value) - table.first, 0), last);
+  return table.entries[at] ?? 0;
+}
+
+/** Does low mean bright here? MONOCHROME1 and the INVERSE shape say so; the reader may turn it. */
+export function isInverse(facts: ImageFacts, invert: boolean): boolean {
+  const shape = facts.presentationLutShape;
+  const byFile = shape === "" ? facts.photometricInterpretation === "MONOCHROME1" : shape === "INVERSE";
+  return byFile !== invert;
+}
+
+/** Whole-number stored values have few enough levels for a table; the others are computed one by one. */
+const LEVELS: Partial<Record<ImageFacts["pixelFormat"], readonly [number, number]>> = {
+  u8: [0, 255],
+  i8: [-128, 127],
+  u16: [0, 65535],
+  i16: [-32768, 32767],
+};
+
+/** Grey levels 0..255 for a grey frame, in the order of its pixels. */
+export function renderGrey(pixels: Pixels, facts: ImageFacts, voi: Voi, invert: boolean): Uint8Array {
+  const grey = new Uint8Array(pixels.length);
+  const curve = greyCurve(facts, voi, invert);
+  const range = LEVELS[facts.pixelFormat];
+  if (range === undefined || pixels.length < 4096) {
+    for (let i = 0; i < pixels.length; i += 1) {
+      grey[i] = curve(pixels[i] ?? 0);
+    }
+    return grey;
+  }
+  const [low, high] = usedRange(pixels);
+  const table = new Uint8Array(high - low + 1);
+  for (let value = low; value <= high; value += 1) {
+    table[value - low] = curve(value);
+  }
+  for (let i = 0; i < pixels.length; i += 1) {
+    grey[i] = table[(pixels[i] as number) - low] as number;
+  }
+  return grey;
+}
+
+/** One stored value to its grey level: the whole pipeline, padding included. */
+export function greyCurve(facts: ImageFacts, voi: Voi, invert: boolean): Curve {
+  const modality = modalityCurve(facts);
+  const grey = voiCurve(voi);
+  const inverse = isInverse(facts, invert);
+  return (stored) => {
+    const value = roundGrey(grey(modality(stored)));
+    return inverse ? WHITE - value : value;
+  };
+}
+
+function roundGrey(value: number): number {
+  return Number.isNaN(value) ? 0 : Math.min(WHITE, Math.max(0, Math.floor(value + 0.5)));
+}
+
+function usedRange(pixels: Pixels): readonly [number, number] {
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = 0; i < pixels.length; i += 1) {
+    const value = pixels[i] as number;
+    if (value < low) {
+      low = value;
+    }
+    if (value > high) {
+      high = value;
+    }
+  }
+  return [low, high];
+}
+
+/** A colour frame is shown as it is; inverting turns each channel. */
+export function renderColour(pixels: Uint8Array, invert: boolean): Uint8Array {
+  return invert ? pixels.map((value) => WHITE - value) : pixels;
+}

@@ -1,0 +1,120 @@
+/** What the viewer knows of a study, as plain values; `io/api.ts` makes them from the wire. */
+
+export type PixelFormat = "u8" | "i8" | "u16" | "i16" | "u32" | "i32" | "f32" | "f64" | "rgb8" | "none";
+
+export type Pixels =
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | Float32Array
+  | Float64Array;
+
+export type VoiFunction = "LINEAR" | "LINEAR_EXACT" | "SIGMOID";
+
+/**
+ * Where a millimetre on the picture comes from: the patient's plane, a calibration, the detector
+ * (magnified), the detector divided by the magnification, or an ultrasound region.
+ */
+export type SpacingSource = "patient" | "calibrated" | "detector" | "corrected" | "ultrasound";
+
+export type Triple = readonly [number, number, number];
+
+/** A window as the file, a preset or the reader gives it, in the units after the modality LUT. */
+export interface Window {
+  readonly center: number;
+  readonly width: number;
+}
+
+export interface NamedWindow extends Window {
+  readonly explanation: string;
+}
+
+/** A lookup table of PS3.3 C.11.1 or C.11.2: entry i answers input `first + i`; ends are held. */
+export interface LookupTable {
+  readonly first: number;
+  readonly bits: number;
+  readonly entries: readonly number[];
+  readonly explanation: string;
+}
+
+/** Everything about one image that display needs. Frames count from 0. */
+export interface ImageFacts {
+  readonly key: string;
+  readonly instanceId: string;
+  readonly sopInstanceUid: string;
+  readonly instanceNumber: number | null;
+  readonly frame: number;
+  readonly frameCount: number;
+  readonly pixelFormat: PixelFormat;
+  readonly bytes: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly photometricInterpretation: string;
+  readonly bitsStored: number;
+  readonly rescaleSlope: number;
+  readonly rescaleIntercept: number;
+  readonly rescaleType: string;
+  readonly modalityLut: LookupTable | null;
+  readonly windows: readonly NamedWindow[];
+  readonly voiFunction: VoiFunction;
+  readonly voiLuts: readonly LookupTable[];
+  readonly presentationLutShape: string;
+  readonly pixelPaddingValue: number | null;
+  readonly pixelPaddingRangeLimit: number | null;
+  /** Row then column spacing in mm, or null when the file gives none. */
+  readonly pixelSpacing: readonly [number, number] | null;
+  readonly spacingSource: SpacingSource;
+  /** Height to width of a pixel as it must be shown, even without millimetres. */
+  readonly pixelAspect: number;
+  readonly imagePositionPatient: Triple | null;
+  readonly imageOrientationPatient: readonly number[] | null;
+  readonly patientOrientation: readonly string[] | null;
+  readonly sliceLocation: number | null;
+  readonly sliceThickness: number | null;
+  readonly lossy: boolean;
+  readonly lossyRatio: number | null;
+  readonly frameTimeMs: number | null;
+  readonly laterality: string;
+}
+
+export interface Stack {
+  readonly seriesId: string;
+  readonly version: string;
+  readonly images: readonly ImageFacts[];
+  readonly displayable: boolean;
+  readonly whyNot: string;
+}
+
+export interface Study {
+  readonly id: string;
+  readonly studyInstanceUid: string;
+  readonly patientName: string;
+  readonly patientId: string;
+  readonly patientBirthDate: string;
+  readonly patientSex: string;
+  readonly patientAge: string;
+  readonly studyDate: string;
+  readonly studyTime: string;
+  readonly studyDescription: string;
+  readonly accessionNumber: string;
+  readonly facility: string;
+  readonly hasDiscrepancy: boolean;
+}
+
+export interface Series {
+  readonly id: string;
+  readonly seriesNumber: number | null;
+  readonly modality: string;
+  readonly seriesDescription: string;
+  readonly bodyPartExamined: string;
+  readonly laterality: string;
+  readonly instanceCount: number;
+  readonly frameCount: number;
+  readonly thumbnailUrl: string;
+  readonly stackUrl: string;
+  readonly displayable: boolean;
+  readonly whyNot: string;
+}

@@ -1,0 +1,244 @@
+/** The wire formats, parsed here once and nowhere else. */
+
+import type { ImageFacts, LookupTable, NamedWindow, PixelFormat, Series, SpacingSource, Stack, Study, Triple } from "../core/facts";
+import {
+  asFlag,
+  asList,
+  asNumber,
+  asNumbers,
+  asObject,
+  asText,
+  type Json,
+  type JsonObject,
+} from "./read";
+
+export interface ViewerPage {
+  readonly study: Study;
+  readonly series: readonly Series[];
+  readonly activeSeriesId: string;
+  readonly stack: Stack | null;
+  readonly worklistUrl: string;
+  readonly texts: Readonly<Record<string, string>>;
+}
+
+const PIXEL_FORMATS: readonly PixelFormat[] = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "f64", "rgb8", "none"];
+
+export function readPage(text: string): ViewerPage {
+  const page = asObject(JSON.parse(text) as Json);
+  const series = asList(page["series"]).map((one) => readSeries(asObject(one)));
+  const stack = asObject(page["stack"]);
+  const texts = Object.entries(asObject(page["texts"])).map(([key, value]) => [key, asText(value)] as const);
+  return {
+    study: readStudy(asObject(page["study"])),
+    series,
+    activeSeriesId: asText(page["active_series"]) || (series[0]?.id ?? ""),
+    stack: "images" in stack ? readStack(stack) : null,
+    worklistUrl: asText(asObject(page["urls"])["worklist"]),
+    texts: Object.fromEntries(texts),
+  };
+}
+
+function readStudy(wire: JsonObject): Study {
+  const text = (key: string): string => asText(wire[key]);
+  return {
+    id: text("id"),
+    studyInstanceUid: text("study_instance_uid"),
+    patientName: text("patient_name"),
+    patientId: text("patient_id"),
+    patientBirthDate: text("patient_birth_date"),
+    patientSex: text("patient_sex"),
+    patientAge: text("patient_age"),
+    studyDate: text("study_date"),
+    studyTime: text("study_time"),
+    studyDescription: text("study_description"),
+    accessionNumber: text("accession_number"),
+    facility: text("facility"),
+    hasDiscrepancy: asFlag(wire["has_discrepancy"]),
+  };
+}
+
+function readSeries(wire: JsonObject): Series {
+  const text = (key: string): string => asText(wire[key]);
+  return {
+    id: text("id"),
+    seriesNumber: asNumber(wire["series_number"]),
+    modality: text("modality"),
+    seriesDescription: text("series_description"),
+    bodyPartExamined: text("body_part_examined"),
+    laterality: text("laterality"),
+    instanceCount: asNumber(wire["instance_count"]) ?? 0,
+    frameCount: asNumber(wire["frame_count"]) ?? 0,
+    thumbnailUrl: text("thumbnail_url"),
+    stackUrl: text("stack_url"),
+    displayable: wire["displayable"] !== false,
+    whyNot: text("why_not"),
+  };
+}
+
+/** A stack document: what all images share stands once, the rest with each image. */
+export function readStack(wire: JsonObject): Stack {
+  const shared = asObject(wire["shared"]);
+  return {
+    seriesId: asText(wire["series_id"]),
+    version: asText(wire["version"]),
+    images: asList(wire["images"]).map((one) => readImage({ ...shared, ...asObject(one) })),
+    displayable: wire["displayable"] !== false,
+    whyNot: asText(wire["why_not"]),
+  };
+}
+
+function readImage(wire: JsonObject): ImageFacts {
+  const text = (key: string): string => asText(wire[key]);
+  const number = (key: string): number | null => asNumber(wire[key]);
+  const instanceId = text("instance_id");
+  const frame = number("frame") ?? 0;
+  return {
+    key: imageKey(instanceId, frame),
+    instanceId,
+    sopInstanceUid: text("sop_instance_uid"),
+    instanceNumber: number("instance_number"),
+    frame,
+    frameCount: number("number_of_frames") ?? 1,
+    pixelFormat: readPixelFormat(text("pixel_format")),
+    bytes: number("bytes") ?? 0,
+    rows: number("rows") ?? 0,
+    columns: number("columns") ?? 0,
+    photometricInterpretation: text("photometric_interpretation"),
+    bitsStored: number("bits_stored") ?? 8,
+    ...readLevels(wire),
+    ...readGeometry(wire),
+    lossy: asFlag(wire["lossy_image_compression"]) || text("lossy_image_compression") === "01",
+    lossyRatio: asNumbers(wire["lossy_image_compression_ratio"]).at(-1) ?? null,
+    frameTimeMs: readFrameTime(wire),
+    laterality: text("frame_laterality") || text("image_laterality"),
+  };
+}
+
+/** The time from frame to frame in ms: as filed, or the vector's mean, or from the wished rate. */
+function readFrameTime(wire: JsonObject): number | null {
+  const time = asNumber(wire["frame_time_ms"]);
+  if (time !== null && time > 0) {
+    return time;
+  }
+  const steps = asNumbers(wire["frame_time_vector_ms"]).filter((step) => step > 0);
+  if (steps.length > 0) {
+    return steps.reduce((sum, step) => sum + step, 0) / steps.length;
+  }
+  const rate = asNumber(wire["recommended_display_frame_rate"]) ?? asNumber(wire["cine_rate"]);
+  return rate !== null && rate > 0 ? 1000 / rate : null;
+}
+
+type Levels = Pick<
+  ImageFacts,
+  | "rescaleSlope"
+  | "rescaleIntercept"
+  | "rescaleType"
+  | "modalityLut"
+  | "windows"
+  | "voiFunction"
+  | "voiLuts"
+  | "presentationLutShape"
+  | "pixelPaddingValue"
+  | "pixelPaddingRangeLimit"
+>;
+
+function readLevels(wire: JsonObject): Levels {
+  const named = asText(wire["voi_lut_function"]);
+  return {
+    rescaleSlope: asNumber(wire["rescale_slope"]) ?? 1,
+    rescaleIntercept: asNumber(wire["rescale_intercept"]) ?? 0,
+    rescaleType: asText(wire["rescale_type"]),
+    modalityLut: readTable(wire["modality_lut"]),
+    windows: readWindows(wire),
+    voiFunction: named === "SIGMOID" || named === "LINEAR_EXACT" ? named : "LINEAR",
+    voiLuts: asList(wire["voi_luts"])
+      .map((one) => readTable(one))
+      .filter((one): one is LookupTable => one !== null),
+    presentationLutShape: asText(wire["presentation_lut_shape"]),
+    pixelPaddingValue: asNumber(wire["pixel_padding_value"]),
+    pixelPaddingRangeLimit: asNumber(wire["pixel_padding_range_limit"]),
+  };
+}
+
+function readWindows(wire: JsonObject): NamedWindow[] {
+  const centers = asNumbers(wire["window_center"]);
+  const widths = asNumbers(wire["window_width"]);
+  const words = asList(wire["window_center_width_explanation"]);
+  return centers
+    .map((center, i) => ({ center, width: widths[i] ?? Number.NaN, explanation: asText(words[i]) }))
+    .filter(({ width }) => width > 0);
+}
+
+function readTable(wire: Json | undefined): LookupTable | null {
+  const table = asObject(wire);
+  const entries = asNumbers(table["entries"]);
+  const first = asNumber(table["first"]);
+  const bits = asNumber(table["bits"]);
+  if (entries.length === 0 || first === null || bits === null) {
+    return null;
+  }
+  return { first, bits, entries, explanation: asText(table["explanation"]) };
+}
+
+type Geometry = Pick<
+  ImageFacts,
+  | "pixelSpacing"
+  | "spacingSource"
+  | "pixelAspect"
+  | "imagePositionPatient"
+  | "imageOrientationPatient"
+  | "patientOrientation"
+  | "sliceLocation"
+  | "sliceThickness"
+>;
+
+function readGeometry(wire: JsonObject): Geometry {
+  const spacing = asNumbers(wire["pixel_spacing"]);
+  const [row, column] = spacing;
+  const isSpaced = row !== undefined && column !== undefined && row > 0 && column > 0;
+  const ratio = asNumbers(wire["pixel_aspect_ratio"]);
+  const aspect = isSpaced ? row / column : (ratio[0] ?? 1) / (ratio[1] ?? 1);
+  const position = asNumbers(wire["image_position_patient"]);
+  const cosines = asNumbers(wire["image_orientation_patient"]);
+  const words = asList(wire["patient_orientation"]).map((word) => asText(word));
+  return {
+    pixelSpacing: isSpaced ? [row, column] : null,
+    spacingSource: readSpacingSource(wire),
+    pixelAspect: aspect > 0 && Number.isFinite(aspect) ? aspect : 1,
+    imagePositionPatient: position.length === 3 ? (position as unknown as Triple) : null,
+    imageOrientationPatient: cosines.length === 6 ? cosines : null,
+    patientOrientation: words.length === 2 ? words : null,
+    sliceLocation: asNumber(wire["slice_location"]),
+    sliceThickness: asNumber(wire["slice_thickness"]),
+  };
+}
+
+function readSpacingSource(wire: JsonObject): SpacingSource {
+  const source = asText(wire["pixel_spacing_source"]);
+  if (source === "imager") {
+    return wire["magnification_corrected"] === true ? "corrected" : "detector";
+  }
+  if (source === "ultrasound_region") {
+    return "ultrasound";
+  }
+  const kind = asText(wire["pixel_spacing_calibration_type"]);
+  return kind === "FIDUCIAL" || kind === "GEOMETRY" ? "calibrated" : "patient";
+}
+
+function readPixelFormat(text: string): PixelFormat {
+  return PIXEL_FORMATS.find((format) => format === text) ?? "none";
+}
+
+export function imageKey(instanceId: string, frame: number): string {
+  return `${instanceId.toLowerCase()}/${frame}`;
+}
+
+/** What went wrong with a request, in the server's words where it has some. */
+export async function readProblem(response: Response): Promise<string> {
+  try {
+    const problem = asObject((await response.json()) as Json);
+    return asText(problem["detail"]) || asText(problem["title"]);
+  } catch {
+    return "";
+  }
+}

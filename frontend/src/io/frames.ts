@@ -1,0 +1,216 @@
+/** Fetches frames in the order of need: two requests at a time, dropped when another series opens. */
+
+import type { ImageFacts, Stack } from "../core/facts";
+import { describeIndices, orderOfNeed } from "../core/order";
+import type { FrameCache } from "../state/frame-cache";
+import { imageKey, readProblem } from "./api";
+import { readPixels } from "./pixels";
+import { RecordParser, type FrameRecord, type FrameStatus } from "./records";
+
+const MOST_REQUESTS = 2;
+const CHUNK_IMAGES = 16;
+const CHUNK_BYTES = 16 << 20;
+const MOST_TRIES = 3;
+const FIRST_PAUSE_MS = 500;
+/** The part of the cache that one stack may fill ahead of the reader. */
+const AHEAD_SHARE = 0.8;
+
+export interface FrameFailure {
+  readonly status: Exclude<FrameStatus, "ok"> | "unreachable";
+  /** The server's own words, if it had some. */
+  readonly words: string;
+}
+
+interface Request {
+  readonly abort: AbortController;
+  readonly indices: Set<number>;
+}
+
+export class FrameLoader {
+  private readonly failures = new Map<string, FrameFailure>();
+  private stack: Stack | null = null;
+  private framesUrl = "";
+  private current = 0;
+  private direction: 1 | -1 = 1;
+  private requests: Request[] = [];
+  private tries = 0;
+  private pause: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly cache: FrameCache,
+    private readonly onNews: () => void,
+    private readonly onOutdated: (seriesId: string) => void,
+  ) {}
+
+  /** Starts on a stack; whatever was under way for another one stops now. */
+  open(stack: Stack, stackUrl: string, index: number): void {
+    this.close();
+    this.stack = stack;
+    this.framesUrl = new URL("../frames/", new URL(stackUrl, location.href)).href;
+    this.want(index, 1);
+  }
+
+  close(): void {
+    clearTimeout(this.pause);
+    this.pause = undefined;
+    this.tries = 0;
+    this.stack = null;
+    const dropped = this.requests;
+    this.requests = [];
+    dropped.forEach(({ abort }) => abort.abort());
+  }
+
+  want(index: number, direction: 1 | -1): void {
+    this.current = index;
+    this.direction = direction;
+    this.pump();
+  }
+
+  failureOf(key: string): FrameFailure | undefined {
+    return this.failures.get(key);
+  }
+
+  /** Forgets failures of the open stack and asks again. */
+  retry(): void {
+    this.stack?.images.forEach(({ key }) => this.failures.delete(key));
+    this.tries = 0;
+    clearTimeout(this.pause);
+    this.pause = undefined;
+    this.pump();
+  }
+
+  private pump(): void {
+    const { stack } = this;
+    if (stack === null || this.pause !== undefined) {
+      return;
+    }
+    const needed = this.needed(stack);
+    const isCurrentNeeded = needed[0] === this.current;
+    if (isCurrentNeeded && this.requests.length >= MOST_REQUESTS) {
+      const [oldest] = this.requests.splice(0, 1);
+      oldest?.abort.abort();
+    }
+    while (this.requests.length < MOST_REQUESTS && needed.length > 0) {
+      const chunk = takeChunk(needed, stack.images);
+      void this.fetch(stack, chunk);
+    }
+  }
+
+  private needed(stack: Stack): number[] {
+    const largest = Math.max(1, stack.images[this.current]?.bytes ?? 1);
+    const limit = Math.max(1, Math.floor((this.cache.budgetBytes * AHEAD_SHARE) / largest));
+    return orderOfNeed(stack.images.length, this.current, this.direction, limit).filter((index) => {
+      const image = stack.images[index];
+      return (
+        image !== undefined &&
+        image.pixelFormat !== "none" &&
+        !this.cache.has(image.key) &&
+        !this.failures.has(image.key) &&
+        !this.requests.some(({ indices }) => indices.has(index))
+      );
+    });
+  }
+
+  private async fetch(stack: Stack, chunk: number[]): Promise<void> {
+    const request: Request = { abort: new AbortController(), indices: new Set(chunk) };
+    this.requests.push(request);
+    const address = `${this.framesUrl}?version=${encodeURIComponent(stack.version)}&images=${describeIndices(chunk)}`;
+    let failure: FrameFailure | null = null;
+    try {
+      const response = await fetch(address, { signal: request.abort.signal, credentials: "same-origin" });
+      if (response.status === 409) {
+        this.onOutdated(stack.seriesId);
+        return;
+      }
+      if (!response.ok || response.body === null) {
+        failure = { status: "unreachable", words: await readProblem(response) };
+      } else {
+        await this.receive(stack, request, response.body);
+      }
+    } catch {
+      // A broken connection; the indices that did not come are asked for again below.
+    }
+    if (request.abort.signal.aborted || this.stack !== stack) {
+      return;
+    }
+    this.requests = this.requests.filter((one) => one !== request);
+    this.settle(stack, request, failure);
+  }
+
+  private async receive(stack: Stack, request: Request, body: ReadableStream<Uint8Array>): Promise<void> {
+    const parser = new RecordParser();
+    const reader = body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || request.abort.signal.aborted) {
+        return;
+      }
+      const records = parser.push(value);
+      records.forEach((record) => this.accept(stack, request, record));
+      if (records.length > 0) {
+        this.tries = 0;
+        this.onNews();
+      }
+    }
+  }
+
+  private accept(stack: Stack, request: Request, record: FrameRecord): void {
+    const facts = stack.images[record.stackIndex];
+    if (facts === undefined || facts.key !== imageKey(record.instanceId, record.frame)) {
+      throw new Error("The server sent a frame that was not asked for.");
+    }
+    request.indices.delete(record.stackIndex);
+    if (record.status !== "ok") {
+      this.failures.set(facts.key, { status: record.status, words: new TextDecoder().decode(record.payload) });
+      return;
+    }
+    const pixels = readPixels(record.payload, facts);
+    if (pixels === null) {
+      this.failures.set(facts.key, { status: "damaged", words: "" });
+    } else {
+      this.cache.put(facts.key, pixels);
+    }
+  }
+
+  /** After a request: go on, or wait and ask again, or say that the frames cannot be had. */
+  private settle(stack: Stack, request: Request, failure: FrameFailure | null): void {
+    if (request.indices.size === 0) {
+      this.pump();
+      return;
+    }
+    this.tries += 1;
+    if (this.tries < MOST_TRIES) {
+      const wait = FIRST_PAUSE_MS * 2 ** (this.tries - 1);
+      clearTimeout(this.pause);
+      this.pause = setTimeout(() => {
+        this.pause = undefined;
+        this.pump();
+      }, wait);
+      return;
+    }
+    for (const index of request.indices) {
+      const key = stack.images[index]?.key;
+      if (key !== undefined) {
+        this.failures.set(key, failure ?? { status: "unreachable", words: "" });
+      }
+    }
+    this.onNews();
+    this.pump();
+  }
+}
+
+/** The next indices for one request, by count and by bytes; at least one. */
+function takeChunk(needed: number[], images: readonly ImageFacts[]): number[] {
+  const chunk: number[] = [];
+  let bytes = 0;
+  while (needed.length > 0 && chunk.length < CHUNK_IMAGES) {
+    const index = needed[0] as number;
+    bytes += images[index]?.bytes ?? 0;
+    if (chunk.length > 0 && bytes > CHUNK_BYTES) {
+      break;
+    }
+    chunk.push(index);
+    needed.shift();
+  }
+  return chunk;
+}

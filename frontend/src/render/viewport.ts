@@ -1,0 +1,160 @@
+/**
+ * One pane: takes frames and says how they are seen, draws them, and knows what is on the screen.
+ * Behind it the plain canvas draws at once; the engine takes over when it has loaded and can use a
+ * graphics card.
+ */
+
+import { renderColour, renderGrey, type Voi } from "../core/display";
+import type { ImageFacts, Pixels } from "../core/facts";
+import type { Extent, Size, View } from "../core/view";
+import { PlainSurface } from "./plain-surface";
+import type { Picture, Surface } from "./surface";
+
+export interface Shown {
+  readonly facts: ImageFacts;
+  readonly pixels: Pixels;
+  readonly voi: Voi;
+  readonly invert: boolean;
+  readonly smooth: boolean;
+  readonly view: View;
+}
+
+export type EngineChoice = "webgl" | "canvas";
+
+export class Viewport {
+  private surface: Surface;
+  private current: Shown | null = null;
+  private picture: { of: Shown; picture: Picture } | null = null;
+  private measured: Size;
+
+  constructor(
+    private readonly host: HTMLElement,
+    choice: EngineChoice,
+    private readonly onResize: () => void,
+  ) {
+    this.surface = new PlainSurface(host);
+    this.measured = measure(host);
+    this.surface.resize(this.measured);
+    new ResizeObserver(() => this.resize()).observe(host);
+    if (choice === "webgl") {
+      void this.loadEngine();
+    }
+  }
+
+  get size(): Size {
+    return this.measured;
+  }
+
+  get shown(): Shown | null {
+    return this.current;
+  }
+
+  get canvas(): HTMLCanvasElement {
+    return this.surface.canvas;
+  }
+
+  get engine(): EngineChoice {
+    return this.surface.kind;
+  }
+
+  show(next: Shown): void {
+    if (this.current === null || !isSameSight(this.current, next)) {
+      this.draw(next);
+    }
+  }
+
+  private draw(next: Shown): void {
+    const picture = this.pictureOf(next);
+    this.current = next;
+    this.surface.draw(picture, next.view, next.smooth);
+  }
+
+  clear(): void {
+    if (this.current !== null) {
+      this.current = null;
+      this.picture = null;
+      this.surface.clear();
+    }
+  }
+
+  private resize(): void {
+    const size = measure(this.host);
+    if (size.width === this.measured.width && size.height === this.measured.height) {
+      return;
+    }
+    this.measured = size;
+    this.surface.resize(size);
+    this.onResize();
+    if (this.current !== null) {
+      this.draw(this.current);
+    }
+  }
+
+  private pictureOf(next: Shown): Picture {
+    const made = this.picture;
+    if (made !== null && isSamePicture(made.of, next)) {
+      return made.picture;
+    }
+    const picture = makePicture(next);
+    this.picture = { of: next, picture };
+    return picture;
+  }
+
+  private async loadEngine(): Promise<void> {
+    try {
+      const { createEngineSurface } = await import("./engine-surface");
+      const engine = await createEngineSurface(this.host, this.measured);
+      this.surface.dispose();
+      this.surface = engine;
+      if (this.current === null) {
+        engine.clear();
+      } else {
+        this.draw(this.current);
+      }
+    } catch (error) {
+      console.warn("The WebGL engine is not available; the plain canvas stays.", error);
+    }
+  }
+}
+
+export function extentOf(facts: ImageFacts): Extent {
+  return { width: facts.columns, height: facts.rows, pixelAspect: facts.pixelAspect };
+}
+
+function isSameSight(one: Shown, other: Shown): boolean {
+  const [a, b] = [one.view, other.view];
+  return (
+    isSamePicture(one, other) &&
+    one.smooth === other.smooth &&
+    a.scale === b.scale &&
+    a.rotationDeg === b.rotationDeg &&
+    a.mirrored === b.mirrored &&
+    a.center.x === b.center.x &&
+    a.center.y === b.center.y
+  );
+}
+
+function isSamePicture(one: Shown, other: Shown): boolean {
+  const [a, b] = [one.voi, other.voi];
+  return (
+    one.pixels === other.pixels &&
+    one.facts === other.facts &&
+    one.invert === other.invert &&
+    a.center === b.center &&
+    a.width === b.width &&
+    a.function === b.function &&
+    a.table === b.table
+  );
+}
+
+function makePicture({ facts, pixels, voi, invert }: Shown): Picture {
+  const extent = extentOf(facts);
+  if (facts.pixelFormat === "rgb8") {
+    return { ...extent, components: 3, samples: renderColour(pixels as Uint8Array, invert) };
+  }
+  return { ...extent, components: 1, samples: renderGrey(pixels, facts, voi, invert) };
+}
+
+function measure(host: HTMLElement): Size {
+  return { width: Math.max(1, host.clientWidth), height: Math.max(1, host.clientHeight) };
+}

@@ -1,0 +1,165 @@
+/** Every way in which the state can change. */
+
+import type { ImageFacts, Series, Stack } from "../core/facts";
+import type { View } from "../core/view";
+import { AS_FILED, type WindowChoice } from "../core/voi";
+import type { Cine, Look, StackState, ToolName, ViewerState } from "./store";
+
+const FIRST_LOOK: Look = {
+  index: 0,
+  direction: 1,
+  window: AS_FILED,
+  invert: false,
+  smooth: true,
+  view: null,
+  isFitted: true,
+};
+const DEFAULT_FPS = 15;
+const SLOWEST_FPS = 1;
+const FASTEST_FPS = 60;
+
+type Change = (state: ViewerState) => ViewerState;
+
+export function activeSeries(state: ViewerState): Series | undefined {
+  return state.series.find(({ id }) => id === state.activeSeriesId);
+}
+
+export function activeStack(state: ViewerState): Stack | null {
+  const stack = state.stacks.get(state.activeSeriesId);
+  return stack?.kind === "ready" ? stack.stack : null;
+}
+
+export function activeLook(state: ViewerState): Look {
+  return state.looks.get(state.activeSeriesId) ?? FIRST_LOOK;
+}
+
+export function activeImage(state: ViewerState): ImageFacts | undefined {
+  return activeStack(state)?.images[activeLook(state).index];
+}
+
+export function setStack(seriesId: string, stack: StackState): Change {
+  return (state) => {
+    const changed = { ...state, stacks: new Map(state.stacks).set(seriesId, stack) };
+    return stack.kind === "ready" ? keepIndexInside(changed, seriesId, stack.stack) : changed;
+  };
+}
+
+function keepIndexInside(state: ViewerState, seriesId: string, stack: Stack): ViewerState {
+  const look = state.looks.get(seriesId);
+  const last = Math.max(0, stack.images.length - 1);
+  if (look === undefined || look.index <= last) {
+    return state;
+  }
+  return { ...state, looks: new Map(state.looks).set(seriesId, { ...look, index: last }) };
+}
+
+export function openSeries(seriesId: string): Change {
+  return (state) => {
+    if (state.activeSeriesId === seriesId || !state.series.some(({ id }) => id === seriesId)) {
+      return state;
+    }
+    return { ...state, activeSeriesId: seriesId, cine: { ...state.cine, isPlaying: false } };
+  };
+}
+
+/** Opens the series `step` places further in the strip; the ends hold. */
+export function stepSeries(step: number): Change {
+  return (state) => {
+    const at = state.series.findIndex(({ id }) => id === state.activeSeriesId);
+    const next = state.series[Math.min(Math.max(at + step, 0), state.series.length - 1)];
+    return next === undefined ? state : openSeries(next.id)(state);
+  };
+}
+
+function look(change: (now: Look, state: ViewerState) => Partial<Look>): Change {
+  return (state) => {
+    const now = activeLook(state);
+    const next = { ...now, ...change(now, state) };
+    return { ...state, looks: new Map(state.looks).set(state.activeSeriesId, next) };
+  };
+}
+
+export function goTo(index: number): Change {
+  return (state) => {
+    const count = activeStack(state)?.images.length ?? 0;
+    const now = activeLook(state);
+    const next = Math.min(Math.max(Math.round(index), 0), Math.max(0, count - 1));
+    if (next === now.index) {
+      return state;
+    }
+    return look(() => ({ index: next, direction: next > now.index ? 1 : -1 }))(state);
+  };
+}
+
+export function step(by: number): Change {
+  return (state) => goTo(activeLook(state).index + by)(state);
+}
+
+/** The next image of a film; the first one follows the last. */
+export function stepRound(): Change {
+  return (state) => {
+    const count = activeStack(state)?.images.length ?? 0;
+    const next = activeLook(state).index + 1;
+    if (next < count) {
+      return goTo(next)(state);
+    }
+    return state.cine.loops ? look(() => ({ index: 0, direction: 1 }))(state) : setCine({ isPlaying: false })(state);
+  };
+}
+
+export function setWindow(window: WindowChoice): Change {
+  return look(() => ({ window }));
+}
+
+/** Moves or zooms: the reader's own choice, which a resize leaves alone. */
+export function setView(view: View): Change {
+  return look(() => ({ view, isFitted: false }));
+}
+
+/** Turns or mirrors: a fitted picture stays fitted. */
+export function turnView(view: View): Change {
+  return look(() => ({ view }));
+}
+
+export function fit(): Change {
+  return look(() => ({ isFitted: true }));
+}
+
+export function toggleInvert(): Change {
+  return look((now) => ({ invert: !now.invert }));
+}
+
+export function toggleSmooth(): Change {
+  return look((now) => ({ smooth: !now.smooth }));
+}
+
+/** Back to how the file is meant to be seen; the place in the stack stays. */
+export function resetLook(): Change {
+  return look((now) => ({ ...FIRST_LOOK, index: now.index, direction: now.direction }));
+}
+
+export function setTool(tool: ToolName): Change {
+  return (state) => ({ ...state, tool });
+}
+
+export function setCine(cine: Partial<Cine>): Change {
+  return (state) => {
+    const wished = cine.framesPerSecond ?? state.cine.framesPerSecond;
+    const framesPerSecond = Math.min(FASTEST_FPS, Math.max(SLOWEST_FPS, Math.round(wished)));
+    return { ...state, cine: { ...state.cine, ...cine, framesPerSecond } };
+  };
+}
+
+/** The film's own speed when the file knows it. */
+export function filedSpeed(facts: ImageFacts | undefined): number {
+  const time = facts?.frameTimeMs ?? null;
+  return time !== null && time > 0 ? Math.round(1000 / time) : DEFAULT_FPS;
+}
+
+export function setStripOpen(isStripOpen: boolean): Change {
+  return (state) => ({ ...state, isStripOpen });
+}
+
+export function setHelpOpen(isHelpOpen: boolean): Change {
+  return (state) => ({ ...state, isHelpOpen });
+}

@@ -1,0 +1,72 @@
+/** The viewer's one small state. Functions in `changes.ts` change it; drawing reads it. */
+
+import type { Series, Stack, Study } from "../core/facts";
+import type { View } from "../core/view";
+import type { WindowChoice } from "../core/voi";
+
+export type ToolName = "window" | "scroll" | "zoom" | "pan";
+
+/** How the reader looks at one series; kept while other series are on the screen. */
+export interface Look {
+  readonly index: number;
+  readonly direction: 1 | -1;
+  readonly window: WindowChoice;
+  readonly invert: boolean;
+  readonly smooth: boolean;
+  /** null: as the image comes, neither turned nor moved. */
+  readonly view: View | null;
+  /** Fitted to the window, and again whenever the window changes its size; rotation and mirror stay. */
+  readonly isFitted: boolean;
+}
+
+export interface Cine {
+  readonly isPlaying: boolean;
+  readonly framesPerSecond: number;
+  readonly loops: boolean;
+}
+
+export type StackState =
+  | { readonly kind: "loading" }
+  | { readonly kind: "ready"; readonly stack: Stack }
+  | { readonly kind: "failed"; readonly words: string };
+
+export interface ViewerState {
+  readonly study: Study;
+  readonly series: readonly Series[];
+  readonly activeSeriesId: string;
+  readonly stacks: ReadonlyMap<string, StackState>;
+  readonly looks: ReadonlyMap<string, Look>;
+  readonly tool: ToolName;
+  readonly cine: Cine;
+  readonly isStripOpen: boolean;
+  readonly isHelpOpen: boolean;
+}
+
+export class Store {
+  private readonly listeners = new Set<() => void>();
+
+  constructor(private current: ViewerState) {}
+
+  get state(): ViewerState {
+    return this.current;
+  }
+
+  change(make: (state: ViewerState) => ViewerState): void {
+    const next = make(this.current);
+    if (next !== this.current) {
+      this.current = next;
+      this.announce();
+    }
+  }
+
+  /** Tells the listeners to look again, for news that lives outside the state (a frame has come). */
+  announce(): void {
+    for (const listener of this.listeners) {
+      listener();
+    }
+  }
+
+  subscribe(listener: () => void): void {
+    this.listeners.add(listener);
+  }
+}

@@ -1,0 +1,40 @@
+/** Plays the stack as a film; waits for a frame that has not come yet. */
+
+import { activeLook, activeStack, stepRound } from "../state/changes";
+import type { Store } from "../state/store";
+
+export class Cine {
+  private handle = 0;
+  private due = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly isReady: (key: string) => boolean,
+  ) {
+    store.subscribe(() => this.follow());
+  }
+
+  private follow(): void {
+    const { isPlaying } = this.store.state.cine;
+    if (isPlaying && this.handle === 0) {
+      this.due = performance.now();
+      this.handle = requestAnimationFrame((now) => this.tick(now));
+    } else if (!isPlaying && this.handle !== 0) {
+      cancelAnimationFrame(this.handle);
+      this.handle = 0;
+    }
+  }
+
+  private tick(now: number): void {
+    this.handle = requestAnimationFrame((next) => this.tick(next));
+    const { state } = this.store;
+    const images = activeStack(state)?.images ?? [];
+    const next = images[(activeLook(state).index + 1) % Math.max(1, images.length)];
+    if (now < this.due || next === undefined || !this.isReady(next.key)) {
+      return;
+    }
+    const period = 1000 / state.cine.framesPerSecond;
+    this.due = Math.max(this.due + period, now);
+    this.store.change(stepRound());
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Mouse, pen and fingers on the picture. Left button or one finger: the chosen tool; middle: pan;
+ * right: zoom; wheel: scroll, with Ctrl zoom; two fingers: zoom and pan together; three: window.
+ */
+
+import { panView, zoomView, type Point } from "../core/view";
+import { extentOf } from "../render/viewport";
+import { setView } from "../state/changes";
+import type { ToolName } from "../state/store";
+import { panTool } from "./pan";
+import { scrollTool, WheelScroll } from "./scroll";
+import { NO_DRAG, type Drag, type Instrument, type Tool } from "./tool";
+import { windowTool } from "./window";
+import { zoomBy, zoomTool } from "./zoom";
+
+const TOOLS: Readonly<Record<ToolName, Tool>> = {
+  window: windowTool,
+  scroll: scrollTool,
+  zoom: zoomTool,
+  pan: panTool,
+};
+const MIDDLE_BUTTON = 1;
+const RIGHT_BUTTON = 2;
+const ZOOM_STEP = 1.1;
+
+export class Pointers {
+  private readonly down = new Map<number, Point>();
+  private start: Point = { x: 0, y: 0 };
+  private startSpread = 1;
+  private drag: Drag = NO_DRAG;
+  private pinch: ((middle: Point, spread: number) => void) | null = null;
+  private readonly wheel: WheelScroll;
+
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly instrument: Instrument,
+  ) {
+    this.wheel = new WheelScroll(instrument.store);
+    host.addEventListener("pointerdown", (event) => this.press(event));
+    host.addEventListener("pointermove", (event) => this.move(event));
+    host.addEventListener("pointerup", (event) => this.release(event));
+    host.addEventListener("pointercancel", (event) => this.release(event));
+    host.addEventListener("contextmenu", (event) => event.preventDefault());
+    host.addEventListener("wheel", (event) => this.turnWheel(event), { passive: false });
+  }
+
+  private press(event: PointerEvent): void {
+    if (event.button > RIGHT_BUTTON) {
+      return;
+    }
+    event.preventDefault();
+    this.host.focus({ preventScroll: true });
+    this.host.setPointerCapture(event.pointerId);
+    this.down.set(event.pointerId, this.place(event));
+    this.begin(event.button);
+  }
+
+  /** Starts the drag that fits the fingers and the button now down. */
+  private begin(button: number): void {
+    this.start = middleOf([...this.down.values()]);
+    this.startSpread = spreadOf([...this.down.values()]);
+    this.pinch = null;
+    this.drag = NO_DRAG;
+    if (this.down.size === 2) {
+      this.pinch = this.beginPinch();
+    } else if (this.down.size > 0) {
+      this.drag = this.toolFor(button)(this.instrument, this.start);
+    }
+  }
+
+  private toolFor(button: number): Tool {
+    if (this.down.size >= 3) {
+      return windowTool;
+    }
+    if (button === MIDDLE_BUTTON) {
+      return panTool;
+    }
+    return button === RIGHT_BUTTON ? zoomTool : TOOLS[this.instrument.store.state.tool];
+  }
+
+  private beginPinch(): ((middle: Point, spread: number) => void) | null {
+    const { store, viewport } = this.instrument;
+    const { shown } = viewport;
+    if (shown === null) {
+      return null;
+    }
+    const [extent, view, from, spreadBefore] = [extentOf(shown.facts), shown.view, this.start, this.startSpread];
+    return (middle, spread) => {
+      const zoomed = zoomView(view, extent, viewport.size, spread / spreadBefore, from);
+      store.change(setView(panView(zoomed, extent, middle.x - from.x, middle.y - from.y)));
+    };
+  }
+
+  private move(event: PointerEvent): void {
+    if (!this.down.has(event.pointerId)) {
+      return;
+    }
+    this.down.set(event.pointerId, this.place(event));
+    const points = [...this.down.values()];
+    const middle = middleOf(points);
+    if (this.pinch !== null) {
+      this.pinch(middle, spreadOf(points));
+    } else {
+      this.drag(middle.x - this.start.x, middle.y - this.start.y);
+    }
+  }
+
+  private release(event: PointerEvent): void {
+    // What the other fingers do until they are lifted as well is not meant as a new drag.
+    if (this.down.delete(event.pointerId)) {
+      this.pinch = null;
+      this.drag = NO_DRAG;
+    }
+  }
+
+  private turnWheel(event: WheelEvent): void {
+    event.preventDefault();
+    if (event.ctrlKey) {
+      zoomBy(this.instrument, event.deltaY < 0 ? ZOOM_STEP : 1 / ZOOM_STEP, this.place(event));
+    } else {
+      this.wheel.turn(event);
+    }
+  }
+
+  private place(event: MouseEvent): Point {
+    const box = this.host.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  }
+}
+
+function middleOf(points: readonly Point[]): Point {
+  const count = Math.max(1, points.length);
+  const sum = points.reduce((all, { x, y }) => ({ x: all.x + x, y: all.y + y }), { x: 0, y: 0 });
+  return { x: sum.x / count, y: sum.y / count };
+}
+
+function spreadOf([one, other]: readonly Point[]): number {
+  return one === undefined || other === undefined ? 1 : Math.max(1, Math.hypot(other.x - one.x, other.y - one.y));
+}

@@ -1,0 +1,201 @@
+/** Every action of the viewer with its name, icon and key; tool row, keyboard and help read this list. */
+
+import { t } from "../core/text";
+import { AS_FILED, type WindowChoice } from "../core/voi";
+import { presetsFor } from "../core/window";
+import {
+  activeImage,
+  activeLook,
+  activeSeries,
+  activeStack,
+  filedSpeed,
+  fit,
+  goTo,
+  resetLook,
+  setCine,
+  setHelpOpen,
+  setStripOpen,
+  setTool,
+  setWindow,
+  step,
+  stepSeries,
+  toggleInvert,
+  toggleSmooth,
+} from "../state/changes";
+import type { ToolName, ViewerState } from "../state/store";
+import type { Instrument } from "../tools/tool";
+import { flip, oneToOne, rotate } from "../tools/turn";
+import { zoomBy } from "../tools/zoom";
+
+export interface Command {
+  readonly name: string;
+  /** As `KeyboardEvent.key` gives it; the first one is shown. */
+  readonly keys: readonly string[];
+  readonly group: "tools" | "picture" | "stack" | "window" | "page";
+  readonly icon?: string;
+  readonly run: () => void;
+  /** For buttons that stay pressed. */
+  readonly isOn?: (state: ViewerState) => boolean;
+}
+
+const ZOOM_STEP = 1.25;
+const PAGE_OF_IMAGES = 10;
+
+export function makeCommands(instrument: Instrument, leave: () => void): readonly Command[] {
+  return [
+    ...toolCommands(instrument),
+    ...pictureCommands(instrument),
+    ...stackCommands(instrument),
+    ...windowCommands(instrument),
+    ...pageCommands(instrument, leave),
+  ];
+}
+
+function toolCommands({ store }: Instrument): Command[] {
+  const tools: readonly (readonly [ToolName, string, string, string])[] = [
+    ["window", t("Window and level"), "w", "sun-medium"],
+    ["scroll", t("Scroll"), "s", "layers"],
+    ["zoom", t("Zoom"), "z", "zoom-in"],
+    ["pan", t("Pan"), "p", "hand"],
+  ];
+  return tools.map(([tool, name, key, icon]) => ({
+    name,
+    keys: [key],
+    group: "tools",
+    icon,
+    run: () => store.change(setTool(tool)),
+    isOn: (state) => state.tool === tool,
+  }));
+}
+
+function pictureCommands(instrument: Instrument): Command[] {
+  const { store } = instrument;
+  const command = (name: string, keys: string[], icon: string, run: () => void): Command => ({
+    name,
+    keys,
+    group: "picture",
+    icon,
+    run,
+  });
+  return [
+    {
+      ...command(t("Fit to window"), ["f"], "maximize", () => store.change(fit())),
+      isOn: (state) => activeLook(state).isFitted,
+    },
+    command(t("One to one"), ["o"], "scan", () => oneToOne(instrument)),
+    {
+      ...command(t("Invert"), ["i"], "contrast", () => store.change(toggleInvert())),
+      isOn: (state) => activeLook(state).invert,
+    },
+    command(t("Rotate left"), ["l"], "rotate-ccw", () => rotate(instrument, -90)),
+    command(t("Rotate right"), ["r"], "rotate-cw", () => rotate(instrument, 90)),
+    command(t("Flip left to right"), ["h"], "flip-horizontal-2", () => flip(instrument, "horizontal")),
+    command(t("Flip top to bottom"), ["v"], "flip-vertical-2", () => flip(instrument, "vertical")),
+    command(t("Reset"), ["x"], "undo-2", () => store.change(resetLook())),
+    { name: t("Larger"), keys: ["+", "="], group: "picture", run: () => zoomBy(instrument, ZOOM_STEP) },
+    { name: t("Smaller"), keys: ["-"], group: "picture", run: () => zoomBy(instrument, 1 / ZOOM_STEP) },
+    {
+      name: t("Smooth pixels"),
+      keys: ["n"],
+      group: "picture",
+      run: () => store.change(toggleSmooth()),
+      isOn: (state) => activeLook(state).smooth,
+    },
+  ];
+}
+
+function stackCommands({ store }: Instrument): Command[] {
+  const command = (name: string, keys: string[], run: () => void): Command => ({ name, keys, group: "stack", run });
+  return [
+    command(t("Next image"), ["ArrowDown", "ArrowRight"], () => store.change(step(1))),
+    command(t("Previous image"), ["ArrowUp", "ArrowLeft"], () => store.change(step(-1))),
+    command(t("Ten images on"), ["PageDown"], () => store.change(step(PAGE_OF_IMAGES))),
+    command(t("Ten images back"), ["PageUp"], () => store.change(step(-PAGE_OF_IMAGES))),
+    command(t("First image"), ["Home"], () => store.change(goTo(0))),
+    command(t("Last image"), ["End"], () => store.change(goTo(Number.MAX_SAFE_INTEGER))),
+    command(t("Next series"), ["]"], () => store.change(stepSeries(1))),
+    command(t("Previous series"), ["["], () => store.change(stepSeries(-1))),
+    {
+      ...command(t("Play or pause"), [" "], () => togglePlay(store)),
+      icon: "play",
+      isOn: (state) => state.cine.isPlaying,
+    },
+    command(t("Faster"), ["."], () => store.change((state) => setCine(speedBy(state, 1))(state))),
+    command(t("Slower"), [","], () => store.change((state) => setCine(speedBy(state, -1))(state))),
+  ];
+}
+
+function speedBy(state: ViewerState, by: number): { framesPerSecond: number } {
+  return { framesPerSecond: state.cine.framesPerSecond + by };
+}
+
+export function togglePlay(store: Instrument["store"]): void {
+  const count = activeStack(store.state)?.images.length ?? 0;
+  store.change((state) => setCine({ isPlaying: count > 1 && !state.cine.isPlaying })(state));
+}
+
+/** Takes over the film speed that the open series asks for. */
+export function adoptFiledSpeed(store: Instrument["store"]): void {
+  store.change((state) => setCine({ framesPerSecond: filedSpeed(activeImage(state)) })(state));
+}
+
+/** The windows on offer for what is on the screen: the file's own, automatic, presets. */
+export function windowChoices(state: ViewerState): readonly (readonly [string, WindowChoice])[] {
+  const facts = activeImage(state);
+  const filed = (facts?.windows ?? []).map((window, index) => {
+    const name = window.explanation || (facts?.windows.length === 1 ? t("As filed") : `${t("As filed")} ${index + 1}`);
+    return [name, { kind: "file", index }] as const;
+  });
+  const tables = (facts?.voiLuts ?? []).map(
+    (table, index) => [table.explanation || `LUT ${index + 1}`, { kind: "table", index }] as const,
+  );
+  const presets = presetsFor(activeSeries(state)?.modality ?? "").map(
+    ({ name, center, width }) => [t(name), { kind: "preset", name, window: { center, width } }] as const,
+  );
+  return [...filed, ...tables, [t("Automatic"), { kind: "auto" }] as const, ...presets];
+}
+
+function windowCommands({ store }: Instrument): Command[] {
+  const byKey = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((key): Command => {
+    const preset = presetsFor("CT")[key - 1];
+    return {
+      name: t("CT: {name}", { name: t(preset?.name ?? "") }),
+      keys: [`${key}`],
+      group: "window",
+      run: () => {
+        const offered = presetsFor(activeSeries(store.state)?.modality ?? "")[key - 1];
+        if (offered !== undefined) {
+          const { name, center, width } = offered;
+          store.change(setWindow({ kind: "preset", name, window: { center, width } }));
+        }
+      },
+    };
+  });
+  return [
+    { name: t("As filed"), keys: ["0"], group: "window", run: () => store.change(setWindow(AS_FILED)) },
+    { name: t("Automatic"), keys: ["a"], group: "window", run: () => store.change(setWindow({ kind: "auto" })) },
+    ...byKey,
+  ];
+}
+
+function pageCommands({ store }: Instrument, leave: () => void): Command[] {
+  return [
+    {
+      name: t("Series list"),
+      keys: ["b"],
+      group: "page",
+      icon: "panel-left",
+      run: () => store.change((state) => setStripOpen(!state.isStripOpen)(state)),
+      isOn: (state) => state.isStripOpen,
+    },
+    {
+      name: t("All keys"),
+      keys: ["?"],
+      group: "page",
+      icon: "keyboard",
+      run: () => store.change((state) => setHelpOpen(!state.isHelpOpen)(state)),
+      isOn: (state) => state.isHelpOpen,
+    },
+    { name: t("Back to the worklist"), keys: ["q"], group: "page", run: leave },
+  ];
+}

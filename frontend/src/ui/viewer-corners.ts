@@ -1,0 +1,155 @@
+/** The texts on the picture: corners, letters on the edges, scale bar. */
+
+import { formatNumber, formatWindow, formatZoom } from "../core/format";
+import type { ImageFacts, Series, SpacingSource } from "../core/facts";
+import { edgeLetters } from "../core/orientation";
+import { scaleBar, scaleLabel } from "../core/scale";
+import { t } from "../core/text";
+import type { Size, View } from "../core/view";
+import type { ResolvedVoi } from "../core/voi";
+import { make, setText } from "./dom";
+
+export interface CornerFacts {
+  readonly series: Series;
+  readonly facts: ImageFacts;
+  readonly voi: ResolvedVoi;
+  readonly view: View;
+  readonly invert: boolean;
+  readonly size: Size;
+  readonly index: number;
+  readonly count: number;
+}
+
+const CORNERS = ["top-left", "top-right", "bottom-left", "bottom-right"] as const;
+const EDGES = ["top", "right", "bottom", "left"] as const;
+const SCALE_ROOM_PX = 160;
+
+export class Corners {
+  readonly root = make("div", { class: "overlay", "aria-hidden": "true" });
+  private readonly corners = new Map(CORNERS.map((name) => [name, make("div", { class: `corner ${name}` })]));
+  private readonly edges = new Map(EDGES.map((name) => [name, make("div", { class: `edge ${name}` })]));
+  private readonly bar = make("div", { class: "scale-line" });
+  private readonly barLabel = make("span");
+  private readonly scale = make("div", { class: "scale" }, this.bar, this.barLabel);
+
+  constructor() {
+    this.root.append(...this.corners.values(), ...this.edges.values(), this.scale);
+  }
+
+  show(now: CornerFacts): void {
+    this.root.hidden = false;
+    this.fill("top-left", seriesLines(now));
+    this.fill("top-right", markLines(now.facts));
+    this.fill("bottom-left", levelLines(now));
+    this.fill("bottom-right", placeLines(now.facts));
+    const letters = edgeLetters(now.facts, now.view);
+    EDGES.forEach((edge) => setText(this.edges.get(edge) as Element, letters[edge]));
+    this.showScale(now);
+  }
+
+  clear(): void {
+    this.root.hidden = true;
+  }
+
+  private fill(corner: (typeof CORNERS)[number], lines: readonly string[]): void {
+    const box = this.corners.get(corner) as HTMLElement;
+    while (box.childElementCount < lines.length) {
+      box.append(make("div", { dir: "auto" }));
+    }
+    [...box.children].forEach((line, i) => setText(line, lines[i] ?? ""));
+  }
+
+  private showScale({ facts, view, size }: CornerFacts): void {
+    const spacing = facts.pixelSpacing;
+    const room = Math.min(SCALE_ROOM_PX, size.width / 3);
+    const bar = spacing === null ? null : scaleBar(view.scale / spacing[1], room);
+    this.scale.hidden = bar === null;
+    if (bar !== null) {
+      this.bar.style.width = `${bar.lengthPx}px`;
+      setText(this.barLabel, scaleLabel(bar.lengthMm));
+    }
+  }
+}
+
+function seriesLines({ series, facts, index, count }: CornerFacts): string[] {
+  const number = series.seriesNumber === null ? "" : `${t("Se")} ${series.seriesNumber}`;
+  const image = `${t("Im")} ${index + 1}/${count}`;
+  const filed = facts.instanceNumber === null ? "" : `#${facts.instanceNumber}`;
+  const frame = facts.frameCount > 1 ? `${t("Fr")} ${facts.frame + 1}` : "";
+  return [
+    joined(" · ", number, series.modality, facts.laterality || series.laterality),
+    series.seriesDescription || series.bodyPartExamined,
+    joined("  ", image, filed, frame),
+  ];
+}
+
+function markLines(facts: ImageFacts): string[] {
+  return [lossyMark(facts), spacingMark(facts)].filter((line) => line !== "");
+}
+
+function lossyMark(facts: ImageFacts): string {
+  if (!facts.lossy) {
+    return "";
+  }
+  const ratio = facts.lossyRatio;
+  return ratio === null ? t("Lossy") : `${t("Lossy")} ${formatNumber(ratio, 1)}:1`;
+}
+
+const SPACING_WORDS: Readonly<Record<SpacingSource, string>> = {
+  patient: "",
+  calibrated: "mm calibrated",
+  detector: "mm at the detector",
+  corrected: "mm corrected for magnification",
+  ultrasound: "mm from ultrasound region",
+};
+
+function spacingMark(facts: ImageFacts): string {
+  if (facts.pixelSpacing === null) {
+    return t("Uncalibrated");
+  }
+  const words = SPACING_WORDS[facts.spacingSource];
+  return words === "" ? "" : t(words);
+}
+
+function levelLines({ facts, voi, view, invert }: CornerFacts): string[] {
+  const isColour = facts.pixelFormat === "rgb8";
+  const window = voi.table === null ? formatWindow(voi) : "";
+  const name = voi.label === "" ? "" : t(voi.label);
+  return [
+    joined("  ", invert ? t("Inverted") : "", isColour ? "" : name),
+    isColour ? "" : window,
+    `${t("Zoom")} ${formatZoom(view.scale)}`,
+  ].filter((line) => line !== "");
+}
+
+function placeLines(facts: ImageFacts): string[] {
+  const at = slicePosition(facts);
+  const thickness = facts.sliceThickness;
+  return [
+    thickness === null || thickness <= 0 ? "" : `${t("Th")} ${formatNumber(thickness)} mm`,
+    at === null ? "" : at,
+    `${facts.columns} × ${facts.rows}`,
+  ].filter((line) => line !== "");
+}
+
+/** Where the slice lies along its own normal, named by the nearest patient axis. */
+function slicePosition(facts: ImageFacts): string | null {
+  const [cosines, position] = [facts.imageOrientationPatient, facts.imagePositionPatient];
+  if (cosines === null || position === null) {
+    return facts.sliceLocation === null ? null : `${t("Loc")} ${formatNumber(facts.sliceLocation, 1)} mm`;
+  }
+  const [a, b, c, d, e, f] = cosines as [number, number, number, number, number, number];
+  const normal = [b * f - c * e, c * d - a * f, a * e - b * d].map(Math.abs);
+  const axis = normal.indexOf(Math.max(...normal));
+  const value = position[axis] ?? 0;
+  const letters = [
+    ["R", "L"],
+    ["A", "P"],
+    ["F", "H"],
+  ][axis] as [string, string];
+  return `${letters[value >= 0 ? 1 : 0]} ${formatNumber(Math.abs(value), 1)} mm`;
+}
+
+function joined(between: string, ...parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(between);
+}

@@ -1,0 +1,40 @@
+/** A window into the viewer for tests and for support: read only, and nothing but what is true. */
+
+import type { ResolvedVoi } from "../core/voi";
+import type { Viewport } from "../render/viewport";
+
+export interface Report {
+  readonly imageKey: string | null;
+  readonly sopInstanceUid: string | null;
+  readonly seriesId: string;
+  readonly studyId: string;
+  readonly index: number;
+  readonly count: number;
+  readonly loaded: number;
+  readonly voi: ResolvedVoi | null;
+  readonly scene: string;
+  readonly cachedBytes: number;
+}
+
+declare global {
+  interface Window {
+    noctis?: object;
+  }
+}
+
+export function exposeReport(viewport: Viewport, read: () => Report): void {
+  window.noctis = Object.freeze({
+    get report(): Report {
+      return read();
+    },
+    get view(): object | null {
+      return viewport.shown === null ? null : { ...viewport.shown.view };
+    },
+    get engine(): string {
+      return viewport.engine;
+    },
+    get canvas(): HTMLCanvasElement {
+      return viewport.canvas;
+    },
+  });
+}

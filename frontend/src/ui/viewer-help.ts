@@ -1,0 +1,76 @@
+/** All keys and mouse ways, in a panel over the stage. */
+
+import { t } from "../core/text";
+import { setHelpOpen } from "../state/changes";
+import type { Store } from "../state/store";
+import { icon, make } from "./dom";
+import type { Command } from "./viewer-commands";
+import { keyName } from "./viewer-keys";
+
+export class Help {
+  readonly root = make("section", { class: "help", hidden: true, tabindex: "-1" });
+  private returnTo: Element | null = null;
+
+  constructor(
+    private readonly store: Store,
+    commands: readonly Command[],
+  ) {
+    const close = make("button", { type: "button", class: "tool", "aria-label": t("Close") }, icon("x"));
+    close.addEventListener("click", () => store.change(setHelpOpen(false)));
+    const title = make("h2", { id: "help-title" }, t("Keys and mouse"));
+    this.root.setAttribute("aria-labelledby", title.id);
+    const groups: readonly (readonly [Command["group"], string])[] = [
+      ["tools", t("Left button")],
+      ["picture", t("Picture")],
+      ["stack", t("Images and series")],
+      ["window", t("Window")],
+      ["page", t("Page")],
+    ];
+    const parts = groups.map(([group, name]) => listOf(name, commandRows(commands, group)));
+    const body = make("div", { class: "help-body" }, listOf(t("Mouse and touch"), mouseRows()), ...parts);
+    this.root.append(make("header", {}, title, close), body);
+  }
+
+  show(): void {
+    const { isHelpOpen } = this.store.state;
+    if (isHelpOpen === !this.root.hidden) {
+      return;
+    }
+    this.root.hidden = !isHelpOpen;
+    if (isHelpOpen) {
+      this.returnTo = document.activeElement;
+      this.root.focus();
+    } else if (this.returnTo instanceof HTMLElement) {
+      this.returnTo.focus();
+    }
+  }
+}
+
+type Row = readonly [string, readonly string[]];
+
+function listOf(name: string, rows: readonly Row[]): HTMLElement {
+  const list = make("dl");
+  for (const [words, keys] of rows) {
+    list.append(make("div", {}, make("dt", {}, words), make("dd", {}, ...keys.map((key) => make("kbd", {}, key)))));
+  }
+  return make("section", {}, make("h3", {}, name), list);
+}
+
+function commandRows(commands: readonly Command[], group: Command["group"]): Row[] {
+  return commands
+    .filter((command) => command.group === group)
+    .map(({ name, keys }) => [name, keys.slice(0, 2).map((key) => keyName(key))] as const);
+}
+
+function mouseRows(): Row[] {
+  return [
+    [t("Scroll"), [t("Wheel")]],
+    [t("Zoom"), [t("Ctrl + wheel")]],
+    [t("Chosen tool"), [t("Left button")]],
+    [t("Pan"), [t("Middle button")]],
+    [t("Zoom"), [t("Right button")]],
+    [t("Chosen tool"), [t("One finger")]],
+    [t("Zoom and pan"), [t("Two fingers")]],
+    [t("Window and level"), [t("Three fingers")]],
+  ];
+}

@@ -1,0 +1,100 @@
+/** What the stage must show now: a picture, that one is coming, or words. No DOM here. */
+
+import type { ImageFacts, Pixels, Window } from "../core/facts";
+import { t } from "../core/text";
+import { fitView, type Size } from "../core/view";
+import { resolveVoi, type ResolvedVoi } from "../core/voi";
+import { autoWindow } from "../core/window";
+import type { FrameFailure } from "../io/frames";
+import { extentOf, type Shown } from "../render/viewport";
+import { activeImage, activeLook, activeSeries } from "../state/changes";
+import type { ViewerState } from "../state/store";
+
+export type Scene =
+  | { readonly kind: "picture"; readonly shown: Shown; readonly voi: ResolvedVoi }
+  | { readonly kind: "loading" }
+  | { readonly kind: "words"; readonly title: string; readonly detail: string; readonly canRetry: boolean };
+
+export interface FrameSource {
+  pixelsOf(key: string): Pixels | undefined;
+  failureOf(key: string): FrameFailure | undefined;
+}
+
+/** Automatic windows, one a series, so that the grey does not jump from image to image. */
+export type AutoWindows = Map<string, Window>;
+
+export function sceneOf(state: ViewerState, frames: FrameSource, size: Size, autos: AutoWindows): Scene {
+  const series = activeSeries(state);
+  const stack = state.stacks.get(state.activeSeriesId);
+  if (series === undefined) {
+    return words(t("This study has no series."), t("Nothing of it can be shown."));
+  }
+  if (stack?.kind === "failed") {
+    return words(t("This series could not be loaded."), stack.words || t("The server did not answer."), true);
+  }
+  const whyNot = stack?.kind === "ready" && !stack.stack.displayable ? stack.stack.whyNot : series.whyNot;
+  if (!series.displayable || (stack?.kind === "ready" && !stack.stack.displayable)) {
+    return words(t("This series has no pictures to show."), whyNot);
+  }
+  if (stack?.kind !== "ready") {
+    return { kind: "loading" };
+  }
+  const facts = activeImage(state);
+  if (facts === undefined) {
+    return words(t("This series has no images."), "");
+  }
+  return imageScene(state, facts, frames, size, autos);
+}
+
+function imageScene(
+  state: ViewerState,
+  facts: ImageFacts,
+  frames: FrameSource,
+  size: Size,
+  autos: AutoWindows,
+): Scene {
+  const failure = frames.failureOf(facts.key);
+  if (failure !== undefined) {
+    return failureWords(failure);
+  }
+  if (facts.pixelFormat === "none") {
+    return words(t("This image cannot be shown."), t("It carries no pixels that Noctis can draw."));
+  }
+  const pixels = frames.pixelsOf(facts.key);
+  if (pixels === undefined) {
+    return { kind: "loading" };
+  }
+  const look = activeLook(state);
+  const auto = (): Window => rememberAuto(autos, state.activeSeriesId, pixels, facts);
+  const voi = resolveVoi(facts, look.window, auto);
+  const view =
+    look.view === null || look.isFitted ? fitView(extentOf(facts), size, look.view ?? undefined) : look.view;
+  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth } };
+}
+
+function rememberAuto(autos: AutoWindows, seriesId: string, pixels: Pixels, facts: ImageFacts): Window {
+  const known = autos.get(seriesId);
+  if (known !== undefined) {
+    return known;
+  }
+  const window = autoWindow(pixels, facts);
+  autos.set(seriesId, window);
+  return window;
+}
+
+function failureWords({ status, words: detail }: FrameFailure): Scene {
+  switch (status) {
+    case "missing":
+      return words(t("This image's file is missing."), detail, true);
+    case "damaged":
+      return words(t("This image's file is damaged."), detail, true);
+    case "unsupported":
+      return words(t("This image cannot be shown."), detail);
+    case "unreachable":
+      return words(t("This image could not be loaded."), detail || t("The server did not answer."), true);
+  }
+}
+
+function words(title: string, detail: string, canRetry = false): Scene {
+  return { kind: "words", title, detail: detail === title ? "" : detail, canRetry };
+}

@@ -1,0 +1,92 @@
+/** The stage: picture, texts on it, slider, words when there is no picture. */
+
+import { t } from "../core/text";
+import type { Series } from "../core/facts";
+import type { Store } from "../state/store";
+import type { Size } from "../core/view";
+import { icon, make, setAttribute, setText } from "./dom";
+import { Corners } from "./viewer-corners";
+import type { Scene } from "./viewer-scene";
+import { StackSlider } from "./viewer-slider";
+
+/** How long a picture may be awaited before the stage says so; quick ones do not flicker. */
+export const PATIENCE_MS = 150;
+
+export interface StageFacts {
+  readonly scene: Scene;
+  readonly series: Series | undefined;
+  readonly index: number;
+  readonly loaded: readonly boolean[];
+  readonly size: Size;
+  /** The picture before stays for a moment, with its own texts. */
+  readonly isHeld: boolean;
+}
+
+export class Stage {
+  readonly picture = make("div", {
+    class: "picture",
+    tabindex: "0",
+    role: "img",
+    "aria-label": t("Picture"),
+  });
+  private readonly corners = new Corners();
+  private readonly slider: StackSlider;
+  private readonly busy = make("p", { class: "busy", hidden: true }, icon("loader-circle"), t("Loading"));
+  private readonly title = make("strong");
+  private readonly detail = make("span", { dir: "auto" });
+  private readonly retry = make("button", { type: "button", class: "button" }, icon("refresh-cw"), t("Try again"));
+  private readonly words = make(
+    "div",
+    { class: "words", role: "alert", hidden: true },
+    icon("image-off"),
+    this.title,
+    this.detail,
+    this.retry,
+  );
+  readonly root: HTMLElement;
+  private patience: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(store: Store, onRetry: () => void) {
+    this.slider = new StackSlider(store);
+    this.retry.addEventListener("click", onRetry);
+    this.root = make(
+      "section",
+      { class: "stage", "aria-label": t("Stage") },
+      make("div", { class: "pane" }, this.picture, this.corners.root, this.busy, this.words),
+      this.slider.root,
+    );
+  }
+
+  show(now: StageFacts): void {
+    const { scene, series } = now;
+    this.slider.show(now.index, now.loaded);
+    this.showBusy(scene.kind === "loading");
+    this.words.hidden = scene.kind !== "words";
+    if (scene.kind === "words") {
+      setText(this.title, scene.title);
+      setText(this.detail, scene.detail);
+      this.retry.hidden = !scene.canRetry;
+    }
+    if (scene.kind === "picture" && series !== undefined) {
+      const { facts, view, invert } = scene.shown;
+      const count = now.loaded.length;
+      this.corners.show({ series, facts, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
+      const label = t("Image {index} of {count}", { index: now.index + 1, count });
+      setAttribute(this.picture, "aria-label", `${series.modality} ${series.seriesDescription}, ${label}`);
+    } else if (!now.isHeld) {
+      this.corners.clear();
+    }
+  }
+
+  private showBusy(isBusy: boolean): void {
+    if (!isBusy) {
+      clearTimeout(this.patience);
+      this.patience = undefined;
+      this.busy.hidden = true;
+    } else {
+      this.patience ??= setTimeout(() => {
+        this.busy.hidden = false;
+      }, PATIENCE_MS);
+    }
+  }
+}

@@ -1,0 +1,195 @@
+/** The tool row: modes, picture, window, film, page. */
+
+import { formatLevel } from "../core/format";
+import { t } from "../core/text";
+import type { WindowChoice } from "../core/voi";
+import { activeStack, setCine, setWindow } from "../state/changes";
+import type { Viewport } from "../render/viewport";
+import type { Store, ViewerState } from "../state/store";
+import { icon, make, setAttribute, setIcon } from "./dom";
+import { windowChoices, type Command } from "./viewer-commands";
+import { keyName } from "./viewer-keys";
+
+export class Toolbar {
+  readonly root = make("div", { class: "tools", role: "toolbar", "aria-label": t("Tools") });
+  private readonly buttons = new Map<Command, HTMLButtonElement>();
+  private readonly windows: WindowControl;
+  private readonly film: FilmControl;
+
+  constructor(
+    private readonly store: Store,
+    viewport: Viewport,
+    commands: readonly Command[],
+  ) {
+    this.windows = new WindowControl(store, viewport);
+    const play = commands.find(({ icon: name }) => name === "play") as Command;
+    this.film = new FilmControl(store, this.button(play));
+    const group = (name: Command["group"]): HTMLElement =>
+      make(
+        "div",
+        { class: "tools-group", role: "group" },
+        ...commands.filter((one) => one.group === name && one.icon !== undefined).map((one) => this.button(one)),
+      );
+    this.root.append(group("tools"), group("picture"), this.windows.root, this.film.root, group("page"));
+  }
+
+  show(): void {
+    const { state } = this.store;
+    for (const [command, button] of this.buttons) {
+      if (command.isOn !== undefined) {
+        setAttribute(button, "aria-pressed", `${command.isOn(state)}`);
+      }
+    }
+    this.windows.show(state);
+    this.film.show(state);
+  }
+
+  private button(command: Command): HTMLButtonElement {
+    const key = keyName(command.keys[0] ?? "");
+    const button = make(
+      "button",
+      {
+        type: "button",
+        class: "tool",
+        "aria-label": command.name,
+        "aria-keyshortcuts": command.keys[0] === " " ? "Space" : command.keys[0],
+        "data-tip": `${command.name} · ${key}`,
+      },
+      icon(command.icon ?? "square"),
+    );
+    button.addEventListener("click", () => command.run());
+    this.buttons.set(command, button);
+    return button;
+  }
+}
+
+/** Presets in a list, width and level as numbers to type. */
+class WindowControl {
+  private readonly select = make("select", { class: "field", "aria-label": t("Window presets") });
+  private readonly width = numberField(t("Window width"));
+  private readonly level = numberField(t("Window level"));
+  readonly root = make(
+    "div",
+    { class: "tools-group window-control", role: "group" },
+    this.select,
+    make("label", { class: "number" }, make("span", { "aria-hidden": "true" }, "W"), this.width),
+    make("label", { class: "number" }, make("span", { "aria-hidden": "true" }, "L"), this.level),
+  );
+  private choices: readonly (readonly [string, WindowChoice])[] = [];
+  private offered = "";
+
+  constructor(
+    private readonly store: Store,
+    private readonly viewport: Viewport,
+  ) {
+    this.select.addEventListener("change", () => {
+      const chosen = this.choices[Number(this.select.value)];
+      if (chosen !== undefined) {
+        store.change(setWindow(chosen[1]));
+      }
+    });
+    for (const field of [this.width, this.level]) {
+      field.addEventListener("change", () => this.typed());
+      field.addEventListener("keydown", (event) => event.key === "Enter" && field.blur());
+    }
+  }
+
+  show(state: ViewerState): void {
+    const { shown } = this.viewport;
+    const isGrey = shown !== null && shown.facts.pixelFormat !== "rgb8";
+    [this.select, this.width, this.level].forEach((field) => {
+      field.disabled = !isGrey;
+    });
+    this.offer(state);
+    if (shown === null || !isGrey) {
+      this.width.value = "";
+      this.level.value = "";
+      return;
+    }
+    const { voi } = shown;
+    setUnlessFocused(this.width, formatLevel(voi.width, voi.width));
+    setUnlessFocused(this.level, formatLevel(voi.center, voi.width));
+  }
+
+  private offer(state: ViewerState): void {
+    this.choices = windowChoices(state);
+    const look = state.looks.get(state.activeSeriesId)?.window ?? { kind: "file", index: 0 };
+    const names = this.choices.map(([name]) => name);
+    if (this.offered !== names.join("\n")) {
+      this.offered = names.join("\n");
+      const own = make("option", { value: "own", hidden: true }, t("Own window"));
+      this.select.replaceChildren(own, ...names.map((name, i) => make("option", { value: i }, name)));
+    }
+    const at = this.choices.findIndex(([, choice]) => isSameChoice(choice, look));
+    const isAutomatic = at < 0 && look.kind === "file";
+    const fallback = isAutomatic ? `${this.choices.findIndex(([, choice]) => choice.kind !== "file")}` : "own";
+    this.select.value = at < 0 ? fallback : `${at}`;
+  }
+
+  private typed(): void {
+    const [width, center] = [Number(this.width.value), Number(this.level.value)];
+    if (Number.isFinite(width) && Number.isFinite(center) && width > 0 && this.width.value !== "") {
+      this.store.change(setWindow({ kind: "manual", window: { center, width } }));
+    } else {
+      this.store.announce();
+    }
+  }
+}
+
+class FilmControl {
+  private readonly speed = numberField(t("Frames a second"));
+  private readonly loop = make(
+    "button",
+    { type: "button", class: "tool", "aria-label": t("Repeat"), "data-tip": t("Repeat") },
+    icon("repeat"),
+  );
+  readonly root: HTMLElement;
+
+  constructor(
+    store: Store,
+    private readonly play: HTMLButtonElement,
+  ) {
+    this.root = make(
+      "div",
+      { class: "tools-group film-control", role: "group" },
+      play,
+      make("label", { class: "number" }, this.speed, make("span", {}, t("fps"))),
+      this.loop,
+    );
+    this.speed.addEventListener("change", () => {
+      store.change(setCine({ framesPerSecond: Number(this.speed.value) || 1 }));
+      store.announce();
+    });
+    this.loop.addEventListener("click", () => store.change((state) => setCine({ loops: !state.cine.loops })(state)));
+  }
+
+  show(state: ViewerState): void {
+    const isFilm = (activeStack(state)?.images.length ?? 0) > 1;
+    this.play.disabled = !isFilm;
+    this.speed.disabled = !isFilm;
+    this.loop.disabled = !isFilm;
+    setIcon(this.play.firstElementChild as SVGSVGElement, state.cine.isPlaying ? "pause" : "play");
+    setAttribute(this.loop, "aria-pressed", `${state.cine.loops}`);
+    setUnlessFocused(this.speed, `${state.cine.framesPerSecond}`);
+  }
+}
+
+function numberField(label: string): HTMLInputElement {
+  return make("input", { type: "text", inputmode: "decimal", class: "field", "aria-label": label, autocomplete: "off" });
+}
+
+function setUnlessFocused(field: HTMLInputElement, value: string): void {
+  if (document.activeElement !== field && field.value !== value) {
+    field.value = value;
+  }
+}
+
+function isSameChoice(one: WindowChoice, other: WindowChoice): boolean {
+  if (one.kind === "preset" && other.kind === "preset") {
+    return one.name === other.name;
+  }
+  if (one.kind === "file" || one.kind === "table") {
+    return other.kind === one.kind && other.index === one.index;
+  }
+  return one.kind === "auto" && other.kind === "auto";
+}
