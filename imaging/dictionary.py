@@ -10,8 +10,7 @@ SEQUENCE_TAGS = frozenset(tag for tag, vr in VR_OF_TAG.items() if vr == b"SQ")
 
 # Explicit VR: two bytes of length, or two reserved bytes and four of length (PS3.5 7.1.2).
 SHORT_VRS = frozenset(
-    vr.encode()
-    for vr in "AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()
+    vr.encode() for vr in "AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()
 )
 LONG_VRS = frozenset(vr.encode() for vr in "OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 

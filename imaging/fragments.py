@@ -94,9 +94,7 @@ def read_fragments(file: BinaryIO, offset: int) -> Fragments:
             raise UnreadableError("no item where encapsulated pixel data should hold one")
         if position + 8 + length > size:
             missing = position + 8 + length - size
-            raise UnreadableError(
-                f"encapsulated pixel data cut short: {missing} bytes are missing"
-            )
+            raise UnreadableError(f"encapsulated pixel data cut short: {missing} bytes are missing")
         if is_table:
             if length > MAX_TABLE_BYTES:
                 raise LimitExceededError("the basic offset table is too long")

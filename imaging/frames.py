@@ -17,7 +17,7 @@ DEFLATED = "deflated"
 VIDEO = "video"
 NONE = "none"
 _KINDS = (NONE, NATIVE, ENCAPSULATED, DEFLATED, VIDEO)
-_HEAD = struct.Struct("<BBQQQ")
+_HEAD = struct.Struct("<BBBQQQ")
 _VERSION = 1
 MAX_FRAMES = 1_000_000
 
@@ -47,7 +47,16 @@ class FrameIndex:
         `frames_disagree`, `bad_offset_table`, `missing_delimiter`, `no_geometry`; not packed.
     """
 
-    __slots__ = ("_frame_bits", "_lengths", "_offset", "_offsets", "count", "flags", "kind")
+    __slots__ = (
+        "_frame_bits",
+        "_lengths",
+        "_offset",
+        "_offsets",
+        "_unit_bits",
+        "count",
+        "flags",
+        "kind",
+    )
 
     def __init__(self, kind: str, count: int, flags: Sequence[str] = ()) -> None:
         self.kind = kind
@@ -55,16 +64,27 @@ class FrameIndex:
         self.flags = frozenset(flags)
         self._offset = 0
         self._frame_bits = 0
+        self._unit_bits = 8
         self._offsets = np.zeros(0, np.uint64)
         self._lengths = np.zeros(0, np.uint64)
 
     @classmethod
     def native(
-        cls, kind: str, *, offset: int, frame_bits: int, count: int, flags: Sequence[str] = ()
+        cls,
+        kind: str,
+        *,
+        offset: int,
+        frame_bits: int,
+        count: int,
+        unit_bits: int = 8,
+        flags: Sequence[str] = (),
     ) -> "FrameIndex":
-        """Return an index of uncompressed frames of `frame_bits` bits, packed without gaps."""
+        """Return an index of uncompressed frames of `frame_bits` bits, packed without gaps.
+
+        A span holds whole units of `unit_bits`: 16 where bytes are swapped within words.
+        """
         index = cls(kind, count, flags)
-        index._offset, index._frame_bits = offset, frame_bits
+        index._offset, index._frame_bits, index._unit_bits = offset, frame_bits, unit_bits
         return index
 
     @classmethod
@@ -92,13 +112,15 @@ class FrameIndex:
         if not 0 <= frame < self.count:
             raise IndexError(f"frame {frame} of {self.count}")
         if self.kind in (NATIVE, DEFLATED):
-            first, last = frame * self._frame_bits, (frame + 1) * self._frame_bits
-            return self._offset + first // 8, (last + 7) // 8 - first // 8
+            unit = self._unit_bits
+            first = frame * self._frame_bits // unit * unit // 8
+            last = -(-(frame + 1) * self._frame_bits // unit) * unit // 8
+            return self._offset + first, last - first
         return int(self._offsets[frame]), int(self._lengths[frame])
 
     def first_bit(self, frame: int) -> int:
-        """Return the bit of the span's first byte at which the frame begins (1-bit images)."""
-        return frame * self._frame_bits % 8 if self.kind in (NATIVE, DEFLATED) else 0
+        """Return the bit of the span at which the frame begins; 0 unless frames are odd."""
+        return frame * self._frame_bits % self._unit_bits if self.kind in (NATIVE, DEFLATED) else 0
 
     def payload(self, span_bytes: bytes) -> bytes:
         """Return what a decoder wants from the bytes of a span."""
@@ -107,7 +129,12 @@ class FrameIndex:
     def to_bytes(self) -> bytes:
         """Pack for storage; `from_bytes` restores all but `flags`."""
         head = _HEAD.pack(
-            _VERSION, _KINDS.index(self.kind), self.count, self._offset, self._frame_bits
+            _VERSION,
+            _KINDS.index(self.kind),
+            self._unit_bits,
+            self.count,
+            self._offset,
+            self._frame_bits,
         )
         if not len(self._offsets):
             return head
@@ -126,10 +153,12 @@ class FrameIndex:
             These bytes are no packed index.
         """
         try:
-            version, kind, count, offset, frame_bits = _HEAD.unpack_from(packed)
+            version, kind, unit, count, offset, frame_bits = _HEAD.unpack_from(packed)
             if version != _VERSION:
                 raise UnreadableError("a frame index of another version")
-            index = cls.native(_KINDS[kind], offset=offset, frame_bits=frame_bits, count=count)
+            index = cls.native(
+                _KINDS[kind], offset=offset, frame_bits=frame_bits, count=count, unit_bits=unit
+            )
             if len(packed) > _HEAD.size:
                 both = np.frombuffer(zlib.decompress(packed[_HEAD.size :]), np.uint64)
                 gaps, lengths = both[:count], both[count:]
@@ -231,9 +260,16 @@ def _index_native(header: Header, declared: int) -> FrameIndex:
             flags.append("not_subsampled")
         else:
             flags.append("frames_disagree")
-    kind = DEFLATED if header.is_deflated else NATIVE
+    # 8-bit samples in words of the other byte order: a frame is cut out in whole words.
+    swapped = pixel.vr == "OW" and not header.is_little_endian
+    unit_bits = 16 if swapped and header.integer("BitsAllocated") == 8 else 8
     return FrameIndex.native(
-        kind, offset=pixel.offset, frame_bits=frame_bits, count=count, flags=flags
+        DEFLATED if header.is_deflated else NATIVE,
+        offset=pixel.offset,
+        frame_bits=frame_bits,
+        count=count,
+        unit_bits=unit_bits,
+        flags=flags,
     )
 
 

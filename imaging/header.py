@@ -123,9 +123,7 @@ class Header(ElementView):
         return self.transfer_syntax_uid in DEFLATED_SYNTAXES
 
 
-def read_header(
-    file: BinaryIO, *, size: int, limits: HeaderLimits = DEFAULT_LIMITS
-) -> Header:
+def read_header(file: BinaryIO, *, size: int, limits: HeaderLimits = DEFAULT_LIMITS) -> Header:
     """Read the header of a DICOM file of `size` bytes.
 
     The file need not stay open afterwards: values up to `limits.value_bytes` and all
@@ -216,9 +214,7 @@ def _read_meta(source: Source, start: int, flags: set[str]) -> tuple[dict[str, s
     return values, position
 
 
-def _recognise(
-    source: Source, start: int, declared: str, flags: set[str]
-) -> tuple[Encoding, str]:
+def _recognise(source: Source, start: int, declared: str, flags: set[str]) -> tuple[Encoding, str]:
     """Return how the data set is really encoded: declared, checked against its first element."""
     if start >= source.size:
         raise UnreadableError("there is no data set")
@@ -285,9 +281,7 @@ def _pixel_element(source: Source, found: Scan, encoding: Encoding) -> PixelElem
     encapsulated = length == UNDEFINED
     if not encapsulated and offset + length > source.size:
         missing = offset + length - source.size
-        raise UnreadableError(
-            f"pixel data cut short: {missing} of {length} bytes are missing"
-        )
+        raise UnreadableError(f"pixel data cut short: {missing} of {length} bytes are missing")
     vr = found.pixel_vr or (b"OW" if encoding.implicit else b"UN")
     return PixelElement(
         keyword=PIXEL_KEYWORDS[found.pixel_tag],

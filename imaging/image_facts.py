@@ -9,6 +9,7 @@ from typing import Any
 
 from imaging.elements import ElementView
 from imaging.frame_facts import frame_facts
+from imaging.header import Header
 from imaging.text import clean_line, parse_time
 
 TEXT_LENGTH = 64
@@ -65,7 +66,7 @@ _SEQUENCES = {
 }
 
 
-def image_facts(header: ElementView) -> dict[str, Any]:
+def image_facts(header: Header) -> dict[str, Any]:
     """Return the facts of one image object.
 
     Lengths are in mm, `pixel_spacing` is [between rows, between columns],
@@ -88,10 +89,13 @@ def image_facts(header: ElementView) -> dict[str, Any]:
     for name, keyword in _SEQUENCES.items():
         if keyword in header:
             facts[name] = True
+    if header.pixel is not None:
+        facts["pixel_keyword"] = header.pixel.keyword
+        facts["pixel_vr"] = header.pixel.vr
     _add_padding(header, facts)
     _add_geometry(header, facts)
     _add_window(header, facts)
-    if (ratios := header.floats("LossyImageCompressionRatio")[:MAX_VALUES]) :
+    if ratios := header.floats("LossyImageCompressionRatio")[:MAX_VALUES]:
         facts["lossy_image_compression_ratio"] = ratios
     acquired, _ = parse_time(header.text("AcquisitionTime"))
     if acquired is not None:
@@ -213,7 +217,10 @@ def ultrasound_regions(header: ElementView) -> list[dict[str, Any]]:
 
 def _region_spacing(region: dict[str, Any]) -> list[float] | None:
     """Return [row, column] spacing in mm of a 2D region whose units are cm (code 3)."""
-    if region.get("physical_units_x_direction") != 3 or region.get("physical_units_y_direction") != 3:
+    if (
+        region.get("physical_units_x_direction") != 3
+        or region.get("physical_units_y_direction") != 3
+    ):
         return None
     if region.get("region_spatial_format") not in (1, None):
         return None

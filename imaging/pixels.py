@@ -1,5 +1,8 @@
 """Turn the bytes of one frame into an array, for every transfer syntax (PS3.5 8, A)."""
 
+import zlib
+from dataclasses import replace
+
 import numpy as np
 
 from imaging.codecs import decode_codestream, decode_rle
@@ -13,6 +16,9 @@ from imaging.palette import Palette
 __all__ = ["MAX_FRAME_BYTES", "Palette", "PixelDescription", "decode_frame"]
 
 _BIG_ENDIAN_PIXELS = frozenset({EXPLICIT_VR_BIG_ENDIAN, GE_PRIVATE_BIG_ENDIAN})
+DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
+# Encapsulated, but each frame is native when unwrapped (PS3.5 A.4.11, A.4.13).
+_NATIVE_FRAMES = frozenset({DEFLATED_FRAMES, "1.2.840.10008.1.2.1.98"})
 CODESTREAM_SYNTAXES = frozenset(
     f"1.2.840.10008.1.2.4.{suffix}"
     for suffix in "50 51 53 55 57 70 80 81 90 91 92 93 201 202 203".split()
@@ -22,8 +28,6 @@ _CANNOT_SHOW = {
     **{f"1.2.840.10008.1.2.4.{suffix}": "pixels kept by a JPIP server" for suffix in
        ("94", "95", "204", "205")},
     **{f"1.2.840.10008.1.2.4.{suffix}": "JPEG XL" for suffix in ("110", "111", "112")},
-    "1.2.840.10008.1.2.1.98": "encapsulated uncompressed pixels",
-    "1.2.840.10008.1.2.8.1": "deflated frames",
 }  # fmt: skip
 
 
@@ -37,7 +41,7 @@ def decode_frame(data: bytes, description: PixelDescription, *, first_bit: int =
     description
         The Image Pixel attributes.
     first_bit
-        Bit of the first byte at which a 1-bit frame begins (`FrameIndex.first_bit`).
+        Bit of `data` at which a native frame begins (`FrameIndex.first_bit`).
 
     Returns
     -------
@@ -55,10 +59,12 @@ def decode_frame(data: bytes, description: PixelDescription, *, first_bit: int =
         Nothing here can show this transfer syntax or layout; the message says which.
     """
     syntax = description.transfer_syntax_uid
-    if syntax in NATIVE_SYNTAXES:
+    if syntax == DEFLATED_FRAMES:
+        data = _inflated(data, description)
+    if syntax in NATIVE_SYNTAXES or syntax in _NATIVE_FRAMES:
         samples = _decode_native(data, description, first_bit)
     elif syntax == RLE_LOSSLESS:
-        samples = _stored_values(decode_rle(data, description), description)
+        samples = _decode_rle(data, description)
     elif syntax in CODESTREAM_SYNTAXES:
         return _finish(*decode_codestream(data, description), description)
     else:
@@ -96,7 +102,7 @@ def _decode_native(data: bytes, description: PixelDescription, first_bit: int) -
         raise UndecodableError(f"the frame is cut short: {missing} bytes are missing")
     big = description.transfer_syntax_uid in _BIG_ENDIAN_PIXELS
     if big and bits == 8 and description.pixel_vr == "OW":
-        data = _swap_words(data)
+        data = _swap_words(data)[first_bit // 8 :]
     if description.is_float:
         order = ">" if big else "<"
         values = np.frombuffer(data, f"{order}f{bits // 8}", count)
@@ -106,6 +112,26 @@ def _decode_native(data: bytes, description: PixelDescription, first_bit: int) -
     if subsampled:
         return expand_422(values, description.rows, description.columns)
     return _stored_values(_interleaved(values, description), description)
+
+
+def _inflated(data: bytes, description: PixelDescription) -> bytes:
+    """Inflate one frame, never to more than it must hold (and a byte of padding)."""
+    engine = zlib.decompressobj(-15)
+    try:
+        return engine.decompress(data, description.frame_bytes + 1)
+    except zlib.error as error:
+        raise UndecodableError("the deflated frame is damaged") from error
+
+
+def _decode_rle(data: bytes, description: PixelDescription) -> np.ndarray:
+    if description.bits_allocated != 1:
+        return _stored_values(decode_rle(data, description), description)
+    # Eight 1-bit pixels a byte: one segment of bytes, unpacked afterwards.
+    length = (description.sample_count + 7) // 8
+    packed = replace(
+        description, rows=1, columns=length, bits_allocated=8, bits_stored=8, high_bit=7
+    )
+    return _decode_bits(decode_rle(data, packed).tobytes(), description, 0)
 
 
 def _is_subsampled(length: int, description: PixelDescription) -> bool:

@@ -136,7 +136,7 @@ def inflate(file: BinaryIO, offset: int, limit: int) -> bytes:
     first = file.read(64 * 1024)
     # Raw deflate by the standard; some writers left the two bytes of the zlib wrapper.
     wrapped = len(first) > 1 and first[0] & 0x0F == 8 and (first[0] << 8 | first[1]) % 31 == 0
-    for window in ((15, -15) if wrapped else (-15,)):
+    for window in (15, -15) if wrapped else (-15,):
         try:
             return _inflate(file, offset, limit, window)
         except zlib.error:

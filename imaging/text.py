@@ -19,7 +19,9 @@ PN_DELIMITERS = {"\\", "^", "="}
 TEXT_DELIMITERS = {"\\", "\r", "\n", "\t", "\f"}
 
 # C0 and C1 controls except line feed, carriage return and tab; also the marks that reorder text.
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 _SPACES = re.compile(r"\s+")
 _TERM = re.compile(r"^ISO[ _-]*(?:(2022)[ _-]*)?(?:IR[ _-]*)?(\d+)$")
 
@@ -146,7 +148,9 @@ def display_name(person_name: str) -> str:
 
 
 def _display_group(group: str) -> str:
-    family, given, middle, prefix, suffix = ([part.strip() for part in group.split("^")] + [""] * 5)[:5]
+    family, given, middle, prefix, suffix = (
+        [part.strip() for part in group.split("^")] + [""] * 5
+    )[:5]
     if not group.isascii() and not (middle or prefix or suffix) and _is_ideographic(group):
         return f"{family} {given}".strip()
     first = " ".join(part for part in (prefix, given, middle) if part)

@@ -1,0 +1,189 @@
+"""A decoded frame to what a screen shows: 8-bit grey or RGB (PS3.3 C.11, PS3.4 N.2)."""
+
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from imaging.elements import ElementView
+from imaging.lut import (
+    LINEAR,
+    VOI_LUT_FUNCTIONS,
+    LookupTable,
+    Window,
+    automatic_window,
+    rescale,
+    usable_rescale,
+)
+from imaging.ordering import frame_view
+
+
+@dataclass(frozen=True, slots=True)
+class Grayscale:
+    """The grey pipeline of one frame: stored, modality, VOI, presentation.
+
+    `voi_lut` wins over `window`; with neither the window is found from the pixels.
+    `padding` is the range of stored values that stand for "no pixel".
+    """
+
+    slope: float | None = None
+    intercept: float | None = None
+    modality_lut: LookupTable | None = None
+    window: Window | None = None
+    voi_lut: LookupTable | None = None
+    invert: bool = False
+    padding: tuple[int, int] | None = None
+
+    @classmethod
+    def from_image_facts(cls, image: dict[str, Any], *, frame: int = 0) -> "Grayscale":
+        """Read the pipeline of a frame, counted from 0, from `InstanceFacts.image`.
+
+        Lookup tables are not among the facts (`has_modality_lut`, `has_voi_lut` tell):
+        `with_tables` adds them from the header.
+        """
+        facts = frame_view(image, frame)
+        centers, widths = facts.get("window_center"), facts.get("window_width")
+        window = None
+        if centers and widths:
+            function = facts.get("voi_lut_function", LINEAR)
+            function = function if function in VOI_LUT_FUNCTIONS else LINEAR
+            window = Window(centers[0], widths[0], function)
+        padding = facts.get("pixel_padding_value")
+        limit = facts.get("pixel_padding_range_limit", padding)
+        shape = facts.get("presentation_lut_shape", "")
+        monochrome1 = facts.get("photometric_interpretation") == "MONOCHROME1"
+        return cls(
+            slope=facts.get("rescale_slope"),
+            intercept=facts.get("rescale_intercept"),
+            window=window if window is not None and window.is_usable else None,
+            # INVERSE belongs to MONOCHROME1 (C.8.11.3.1.2), so it says the same once more.
+            invert=monochrome1 or shape == "INVERSE",
+            padding=None if padding is None else (min(padding, limit), max(padding, limit)),
+        )
+
+    def with_tables(self, header: ElementView) -> "Grayscale":
+        """Return the pipeline with the first modality and VOI lookup table of the header."""
+        modality_item = header.item("ModalityLUTSequence")
+        voi_item = header.item("VOILUTSequence")
+        signed = header.signed
+        modality = voi = None
+        if modality_item is not None:
+            modality = LookupTable.from_item(modality_item, signed_input=signed)
+        if voi_item is not None:
+            # The output of a modality LUT is unsigned; a rescale may go below 0.
+            slope, intercept = usable_rescale(self.slope, self.intercept)
+            below = modality is None and (signed or slope < 0 or intercept < 0)
+            voi = LookupTable.from_item(voi_item, signed_input=below)
+        return replace(self, modality_lut=modality, voi_lut=voi)
+
+    def modality_values(self, stored: np.ndarray) -> np.ndarray:
+        """Return float64 modality values (HU for CT), same shape."""
+        if self.modality_lut is not None:
+            return self.modality_lut.apply(stored)
+        return rescale(stored, self.slope, self.intercept)
+
+    def apply(self, stored: np.ndarray, window: Window | None = None) -> np.ndarray:
+        """Return uint8 grey of the same shape; halves are rounded up.
+
+        `window` replaces whatever the file says.
+        """
+        chosen = window if window is not None and window.is_usable else None
+        if chosen is None and self.voi_lut is None:
+            chosen = self.window or self._automatic_window(stored)
+        if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and stored.size > 65536:
+            low, high = int(stored.min()), int(stored.max())
+            table = self._grey(np.arange(low, high + 1), chosen)
+            return table[stored.astype(np.int32) - low]
+        return self._grey(stored, chosen)
+
+    def _grey(self, stored: np.ndarray, window: Window | None) -> np.ndarray:
+        values = self.modality_values(stored)
+        values = np.nan_to_num(values, nan=0.0)
+        if window is not None:
+            grey = window.apply(values)
+        else:
+            assert self.voi_lut is not None
+            grey = self.voi_lut.apply(values) * (255.0 / ((1 << self.voi_lut.bits) - 1))
+        grey = np.floor(np.clip(grey, 0, 255) + 0.5).astype(np.uint8)
+        return 255 - grey if self.invert else grey
+
+    def _automatic_window(self, stored: np.ndarray) -> Window:
+        padding = None
+        if self.padding is not None:
+            ends = self.modality_values(np.array(self.padding))
+            padding = float(ends.min()), float(ends.max())
+        return automatic_window(self.modality_values(stored), padding=padding)
+
+
+def render_frame(
+    frame: np.ndarray,
+    grayscale: Grayscale,
+    *,
+    window: Window | None = None,
+    bits_stored: int = 8,
+) -> np.ndarray:
+    """Return what a screen shows of a decoded frame.
+
+    Parameters
+    ----------
+    frame
+        From `decode_frame`: (rows, columns) stored values or (rows, columns, 3) RGB.
+    grayscale
+        The pipeline; colour does not use it.
+    window
+        Replaces the file's window or VOI LUT.
+    bits_stored
+        Of colour samples deeper than 8 bits.
+
+    Returns
+    -------
+    np.ndarray
+        uint8 of the same shape.
+    """
+    if frame.ndim == 2:
+        if frame.dtype == np.uint8 and bits_stored == 1:
+            return np.where(frame != 0, 255, 0).astype(np.uint8)
+        return grayscale.apply(frame, window)
+    if frame.dtype == np.uint8:
+        return frame
+    return (frame >> max(0, min(bits_stored, frame.dtype.itemsize * 8) - 8)).astype(np.uint8)
+
+
+def thumbnail(rendered: np.ndarray, size_px: int, *, row_to_column: float = 1.0) -> np.ndarray:
+    """Return a uint8 picture whose longer edge is `size_px`, in the patient's proportions.
+
+    Parameters
+    ----------
+    rendered
+        uint8, (rows, columns) or (rows, columns, 3).
+    row_to_column
+        Height of a pixel divided by its width: spacing between rows by spacing between
+        columns. Absurd ratios count as 1.
+    """
+    rows, columns = rendered.shape[:2]
+    ratio = row_to_column if 0.05 <= row_to_column <= 20 else 1.0
+    height, width = rows * ratio, float(columns)
+    scale = size_px / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    image = Image.fromarray(np.ascontiguousarray(rendered))
+    return np.asarray(
+        image.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR)
+    )
+
+
+def encode_png(rendered: np.ndarray) -> bytes:
+    """Return uint8 grey or RGB as PNG."""
+    return _encode(rendered, "PNG", {"compress_level": 3})
+
+
+def encode_jpeg(rendered: np.ndarray, *, quality: int = 85) -> bytes:
+    """Return uint8 grey or RGB as baseline JPEG."""
+    return _encode(rendered, "JPEG", {"quality": quality})
+
+
+def _encode(rendered: np.ndarray, kind: str, options: dict[str, Any]) -> bytes:
+    out = BytesIO()
+    Image.fromarray(np.ascontiguousarray(rendered)).save(out, kind, **options)
+    return out.getvalue()

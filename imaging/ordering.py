@@ -1,0 +1,183 @@
+"""The order in which the images of a series are shown.
+
+Images of one orientation stay together and run along their normal; where several lie at one
+position (phases, echoes, repetitions) each pass through the positions is a stack of its own.
+Images without geometry run by instance number.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from imaging.geometry import direction_cosines, position_along, slice_normal
+
+# Scouts and oblique stacks differ by degrees, rounding of cosines by thousandths.
+ORIENTATION_TOLERANCE_DEG = 0.5
+# Images nearer to each other than this lie at one position.
+POSITION_TOLERANCE_MM = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What decides the place of one image (a frame, or a single-frame instance).
+
+    `key` comes back in the result. `time_point` are numbers that tell passes apart, coarse
+    first: temporal position, acquisition number, trigger time, echo time.
+    """
+
+    key: Any
+    orientation: Sequence[float] | None = None
+    position: Sequence[float] | None = None
+    instance_number: int | None = None
+    frame: int = 0
+    time_point: tuple[float, ...] = ()
+    uid: str = ""
+
+    @classmethod
+    def from_image_facts(
+        cls, key: Any, image: dict[str, Any], instance_number: int | None, *, frame: int = 0,
+        uid: str = "",
+    ) -> "Placement":  # fmt: skip
+        """Read the placement of a frame, counted from 0, from `InstanceFacts.image`."""
+        facts = frame_view(image, frame)
+        passes = (
+            facts.get("temporal_position_index", facts.get("temporal_position_identifier", 0)),
+            facts.get("acquisition_number", 0),
+            facts.get("trigger_time", 0),
+            facts.get("effective_echo_time", facts.get("echo_time", 0)),
+        )
+        return cls(
+            key=key,
+            orientation=facts.get("image_orientation_patient"),
+            position=facts.get("image_position_patient"),
+            instance_number=instance_number,
+            frame=frame,
+            time_point=tuple(float(value) for value in passes),
+            uid=uid,
+        )
+
+
+def frame_view(image: dict[str, Any], frame: int) -> dict[str, Any]:
+    """Return the facts of one frame: its own before shared ones before those of the object."""
+    frames = image.get("frames")
+    if not frames:
+        return image
+    own = frames["per_frame"][frame] if frame < len(frames["per_frame"]) else {}
+    return {**image, **frames["shared"], **own}
+
+
+@dataclass(slots=True)
+class _Group:
+    """Images of one orientation."""
+
+    row: np.ndarray
+    column: np.ndarray
+    normal: np.ndarray
+    members: list[tuple[float, Placement]]
+
+
+def order_images(images: Sequence[Placement]) -> list[Placement]:
+    """Return the images in the order of the stack that a viewer shows.
+
+    Orientation groups come in the order of their lowest instance number, images without
+    geometry last. Within a group passes follow each other, each along the normal, in steps
+    of `POSITION_TOLERANCE_MM`. The result does not depend on the order given.
+    """
+    groups: list[_Group] = []
+    flat: list[Placement] = []
+    for image in sorted(images, key=_by_number):
+        if not _place(image, groups):
+            flat.append(image)
+    ordered: list[Placement] = []
+    for group in groups:
+        ordered.extend(_order_group(group))
+    return ordered + flat
+
+
+def _by_number(image: Placement) -> tuple[bool, int, int, tuple[float, ...], str]:
+    return (
+        image.instance_number is None,
+        image.instance_number or 0,
+        image.frame,
+        image.time_point,
+        image.uid,
+    )
+
+
+def _place(image: Placement, groups: list[_Group]) -> bool:
+    """Put an image into the group of its orientation; False when it has no geometry."""
+    position = image.position
+    if image.orientation is None or position is None or len(position) != 3:
+        return False
+    if not np.isfinite(np.array(position, np.float64)).all():
+        return False
+    cosines = direction_cosines(image.orientation)
+    normal = slice_normal(image.orientation)
+    if cosines is None or normal is None:
+        return False
+    least = np.cos(np.radians(ORIENTATION_TOLERANCE_DEG))
+    for group in groups:
+        if group.row @ cosines[0] >= least and group.column @ cosines[1] >= least:
+            # All are measured along the group's own normal, or rounding would reorder them.
+            group.members.append((position_along(group.normal, position), image))
+            return True
+    groups.append(_Group(*cosines, normal, [(position_along(normal, position), image)]))
+    return True
+
+
+def _order_group(group: _Group) -> list[Placement]:
+    """Order one group: passes first, then along the normal.
+
+    A part of the time points labels passes when it has no more values than images share a
+    position: a time that grows from slice to slice would tear a plain stack apart.
+    """
+    steps = _steps([distance for distance, _image in group.members])
+    images = [image for _distance, image in group.members]
+    varying = _telling_parts(steps, images)
+    most = max(Counter(steps).values())
+    labels = [part for part in varying if len({i.time_point[part] for i in images}) <= most]
+    seen: Counter[tuple[tuple[float, ...], int]] = Counter()
+    keyed: list[tuple[tuple[tuple[float, ...], int, int], Placement]] = []
+    for step, image in sorted(
+        zip(steps, images, strict=True),
+        key=lambda pair: (_parts(pair[1], varying), _by_number(pair[1])),
+    ):
+        label = _parts(image, labels)
+        keyed.append(((label, seen[label, step], step), image))
+        seen[label, step] += 1
+    keyed.sort(key=lambda pair: pair[0])
+    return [image for _key, image in keyed]
+
+
+def _steps(distances: list[float]) -> list[int]:
+    """Number the distinct positions from the lowest, neighbours within tolerance being one."""
+    order = np.argsort(distances, kind="stable")
+    steps = [0] * len(distances)
+    step, previous = 0, None
+    for number in order:
+        distance = distances[number]
+        if previous is not None and distance - previous > POSITION_TOLERANCE_MM:
+            step += 1
+        steps[number] = step
+        previous = distance
+    return steps
+
+
+def _telling_parts(steps: list[int], images: list[Placement]) -> list[int]:
+    """Return which parts of the time points differ between images at one position."""
+    by_step: dict[int, list[tuple[float, ...]]] = {}
+    for step, image in zip(steps, images, strict=True):
+        by_step.setdefault(step, []).append(image.time_point)
+    width = min((len(image.time_point) for image in images), default=0)
+    return [
+        part
+        for part in range(width)
+        if any(len({point[part] for point in same}) > 1 for same in by_step.values())
+    ]
+
+
+def _parts(image: Placement, parts: list[int]) -> tuple[float, ...]:
+    return tuple(image.time_point[part] for part in parts)
