@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import sql
 from accounts.locks import AUDIT_TURN, take_turn
 from accounts.models import AuditRow, Facility, User
 
@@ -37,14 +38,14 @@ def record(entries: Iterable[AuditEntry]) -> None:
     """Append the entries, in the transaction that is open or one of their own."""
     with transaction.atomic():
         take_turn(AUDIT_TURN)
-        previous = AuditRow.objects.order_by("-id").values_list("hash", flat=True).first()
-        previous_hash = previous or FIRST_HASH
+        last = sql.fetch("SELECT hash FROM accounts_auditrow ORDER BY id DESC LIMIT 1")
+        previous_hash = last[0][0] if last else FIRST_HASH
         rows = []
         for entry in entries:
             row = _row(entry, previous_hash)
             previous_hash = row.hash
             rows.append(row)
-        AuditRow.objects.bulk_create(rows)
+        sql.insert_rows(rows)
 
 
 def record_for_user(

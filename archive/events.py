@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from accounts import sql
 from accounts.locks import EVENT_TURN, take_turn
 from archive.models import Event, Study
 
@@ -24,9 +25,11 @@ def publish(kind: str, studies: Sequence[Study], **payload: Any) -> None:
     if not studies:
         return
     take_turn(EVENT_TURN)
-    Event.objects.bulk_create(
-        Event(kind=kind, study=study, facility_id=study.facility_id, payload=payload)
-        for study in studies
+    sql.insert_rows(
+        [
+            Event(kind=kind, study=study, facility_id=study.facility_id, payload=payload)
+            for study in studies
+        ]
     )
 
 

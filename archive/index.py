@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
-from accounts import audit
+from accounts import audit, sql
 from archive import events, jobs, settle, signals
 from archive.arrival import Arrival, Outcome
 from archive.known import KnownStudies, KnownStudy, StaleError
@@ -99,7 +99,7 @@ class _Batch:
         )
 
     def _write(self) -> None:
-        Instance.objects.bulk_create(self._instances)
+        sql.insert_rows(self._instances)
         for known in self._touched.values():
             known.write_counts()
         studies = [known.study for known in self._touched.values()]
@@ -136,11 +136,23 @@ def _find_present(
         wanted[arrival.source.facility_id].append(arrival.facts.sop_instance_uid)
     present = {}
     for facility_id, uids in wanted.items():
-        for instance in in_facility(Instance.objects.all(), facility_id).filter(
-            sop_instance_uid__in=uids
-        ):
+        if not _is_any_here(facility_id, uids):
+            continue
+        rows = in_facility(Instance.objects.all(), facility_id).filter(sop_instance_uid__in=uids)
+        for instance in rows:
             present[facility_id, instance.sop_instance_uid] = instance
     return present
+
+
+def _is_any_here(facility_id: uuid.UUID | None, uids: list[str]) -> bool:
+    """Whether the facility has any of the instances: nearly always not."""
+    marks = ", ".join(["%s"] * len(uids))
+    if facility_id is None:
+        where, values = "facility_id IS NULL", uids
+    else:
+        where, values = "facility_id = %s", [facility_id, *uids]
+    query = f"SELECT 1 FROM archive_instance WHERE {where} AND sop_instance_uid IN ({marks})"  # noqa: S608 - marks alone
+    return bool(sql.fetch(f"{query} LIMIT 1", *values))
 
 
 def _instance(arrival: Arrival, study: Study, series: Series) -> Instance:

@@ -13,18 +13,29 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F
-from imaging.facts import InstanceFacts
-
+from accounts import sql
 from archive.arrival import Arrival
 from archive.identity import find_or_add_patient, flag, is_other_person
 from archive.models import Discrepancy, Series, Study
 from archive.rows import in_facility
+from imaging.facts import InstanceFacts
 
 _KEEP_STUDIES = 256
 _MAX_FLAGS = 32
 # A waiting job covers what arrives until it is due (archive.index.AFTERMATH_DELAY).
 _JOB_COVERS_SECONDS = 1.0
+
+
+_GROW_SERIES = """
+    UPDATE archive_series SET instance_count = instance_count + %s,
+        frame_count = frame_count + %s, size_bytes = size_bytes + %s, last_received_at = %s
+    WHERE id = %s
+"""
+_GROW_STUDY = """
+    UPDATE archive_study SET instance_count = instance_count + %s,
+        size_bytes = size_bytes + %s, last_received_at = %s
+    WHERE id = %s AND modalities = %s AND facility_id
+"""
 
 
 class StaleError(Exception):
@@ -157,6 +168,7 @@ class KnownStudy:
             **{name: getattr(facts, name) for name in _SERIES_FIELDS},
             last_received_at=arrival.received_at,
         )
+        fresh.patient = self.study.patient
         fresh.modalities = _with(fresh.modalities, facts.modality)
         fresh.body_parts = _with(fresh.body_parts, facts.body_part_examined)
         fresh.series_count += 1
@@ -177,28 +189,33 @@ class KnownStudy:
         """Add the transaction's growth to the rows; raises StaleError when one has gone."""
         total = _Growth()
         for series_id, growth in self._growth.items():
-            touched = Series.objects.filter(pk=series_id).update(
-                instance_count=F("instance_count") + growth.instances,
-                frame_count=F("frame_count") + growth.frames,
-                size_bytes=F("size_bytes") + growth.size_bytes,
-                last_received_at=self._last_received_at,
+            touched = sql.execute(
+                _GROW_SERIES,
+                growth.instances,
+                growth.frames,
+                growth.size_bytes,
+                self._last_received_at,
+                series_id,
             )
             if touched != 1:
                 raise StaleError
             total.instances += growth.instances
             total.size_bytes += growth.size_bytes
-        facility = (
-            {"facility__isnull": True}
+        is_there, facility = (
+            ("IS NULL", [])
             if self.study.facility_id is None
-            else {"facility_id": self.study.facility_id}
+            else ("= %s", [self.study.facility_id])
         )
-        # Another receiver's series may have changed the modalities: then look again.
-        touched = Study.objects.filter(
-            pk=self.study.pk, modalities=self.study.modalities, **facility
-        ).update(
-            instance_count=F("instance_count") + total.instances,
-            size_bytes=F("size_bytes") + total.size_bytes,
-            last_received_at=self._last_received_at,
+        touched = sql.execute(
+            f"{_GROW_STUDY} {is_there}",
+            total.instances,
+            total.size_bytes,
+            self._last_received_at,
+            self.study.pk,
+            # Another receiver's series may have changed the modalities, a person
+            # the facility: then look again.
+            self.study.modalities,
+            *facility,
         )
         if touched != 1:
             raise StaleError

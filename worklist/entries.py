@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from typing import Any
 
+from accounts import sql
 from archive.models import Patient, Study
 from worklist.models import WorklistEntry
 
@@ -23,11 +24,10 @@ def write_entries(studies: list[Study], **_: Any) -> None:
     """
     latest = {study.pk: study for study in studies}
     keys = read_patient_keys(latest.values())
-    WorklistEntry.objects.bulk_create(
+    sql.insert_rows(
         [make_entry(study, keys[study.patient_id]) for study in latest.values()],
-        update_conflicts=True,
-        unique_fields=["study"],
-        update_fields=COPIES,
+        unique="study_id",
+        update=[WorklistEntry._meta.get_field(name).column for name in COPIES],
     )
 
 
