@@ -26,8 +26,8 @@ class NoctisConfig(AppConfig):
                 Path(options[name]).mkdir(parents=True, exist_ok=True)
 
 
-class NoctisAdminConfig(admin_apps.AdminConfig):
-    """Django admin with the house's own site."""
+class NoctisAdminConfig(admin_apps.SimpleAdminConfig):
+    """Django admin with the house's own site; `noctis/urls.py` gathers its pages."""
 
     default = False
     default_site = "noctis.admin.NoctisAdminSite"

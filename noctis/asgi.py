@@ -2,8 +2,11 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "noctis.settings")
+django.setup(set_prefix=False)
 
-application = get_asgi_application()
+from noctis.handler import NoctisHandler  # noqa: E402  (needs Django to be set up)
+
+application = NoctisHandler()

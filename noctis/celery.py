@@ -10,13 +10,18 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from typing import Any
 
 from celery import Celery, bootsteps, signals
+from celery.exceptions import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "noctis.settings")
 # Django's checks would load every page of the house into a process that serves none.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+
+# Celery warns of root because messages could hold pickles; ours are JSON alone.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("noctis")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -28,7 +33,7 @@ def _keep_logging(**_: Any) -> None:
     """Leave logging to Django's settings: having a receiver keeps Celery's hands off."""
 
 
-class BackgroundStep(bootsteps.StartStopStep):  # type: ignore[misc]
+class BackgroundStep(bootsteps.StartStopStep):
     """Start the worker's two threads before it looks for the broker."""
 
     requires = ("celery.worker.components:Pool",)

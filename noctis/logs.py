@@ -17,7 +17,7 @@ _BREAKS = str.maketrans({"\r": "\\r", "\n": "\\n", "\x1b": "\\x1b", "\x00": "\\0
 class LineFormatter(logging.Formatter):
     """One event a line in UTC; a traceback follows its line."""
 
-    converter = time.gmtime
+    converter = time.gmtime  # type: ignore[assignment]
     default_msec_format = "%s.%03dZ"
 
     def __init__(self) -> None:

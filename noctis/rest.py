@@ -11,11 +11,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions, views
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+from imaging.errors import NoctisError
+from viewer.statuses import RETRY_SECONDS, Refusal
 
 PROBLEM = "application/problem+json"
 
@@ -26,6 +30,14 @@ class SessionAuthentication(authentication.SessionAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme, which makes the answer a 401."""
         return "Session"
+
+
+class Unavailable(exceptions.APIException):
+    """The database is away; it heals by itself."""
+
+    status_code = 503
+    default_code = "database_unavailable"
+    default_detail = "The database does not answer; try again soon."
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -41,7 +53,11 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an error that a view raised into a problem document; None leaves it to Django."""
-    if isinstance(error, Http404):
+    if isinstance(error, NoctisError):
+        error = Refusal(error)
+    elif isinstance(error, OperationalError | InterfaceError):
+        error = Unavailable()
+    elif isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
@@ -51,6 +67,8 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
     response = build_problem(error.status_code, *_read_detail(error))
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
         response["WWW-Authenticate"] = getattr(error, "auth_header", "Session")
+    if error.status_code == 503:
+        response["Retry-After"] = str(RETRY_SECONDS)
     if isinstance(error, exceptions.Throttled) and error.wait is not None:
         response["Retry-After"] = str(max(1, round(error.wait)))
     return response

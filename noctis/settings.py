@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from noctis import env
 from noctis.secret import read_secret_key
+from noctis.static import add_headers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 NOCTIS_VERSION = "0.1.0"
@@ -117,6 +118,7 @@ LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "/"
 
 MIDDLEWARE = [
+    "noctis.health.answer_probes",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -160,8 +162,7 @@ SERVESTATIC_USE_STATIC_ROOT = False
 SERVESTATIC_AUTOREFRESH = DEBUG
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 SERVESTATIC_MAX_AGE = 0 if DEBUG else 3600
-# Vite puts every file whose name carries the hash of its content into assets/.
-SERVESTATIC_IMMUTABLE_FILE_TEST = rf"^{STATIC_URL}assets/.+-[\w-]{{8}}\.\w+$"
+SERVESTATIC_ADD_HEADERS_FUNCTION = add_headers
 DJANGO_VITE = {
     "default": {
         "dev_mode": False,

@@ -3,12 +3,17 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 import accounts.api
 import archive.api
 import dicom_receiver.api
 import viewer.api
 import worklist.api
+from noctis import health
+
+# Here, so that only processes with pages load the admin's.
+admin.autodiscover()
 
 api_v1 = [
     *accounts.api.urlpatterns,
@@ -23,6 +28,15 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("worklist/", include("worklist.urls")),
     path("viewer/", include("viewer.urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/v1/", include((api_v1, "api"))),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("api/limits", health.show_limits, name="limits"),
+    path("healthz", health.say_alive, name="healthz"),
+    path("readyz", health.say_ready, name="readyz"),
+    path("metrics", health.show_metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
+
+handler404 = "noctis.errors.answer_missing"
+handler500 = "noctis.errors.answer_failure"

@@ -15,6 +15,7 @@ import uvicorn
 from django.conf import settings
 
 from noctis.asgi import application
+from noctis.handler import is_event_stream
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
@@ -41,7 +42,7 @@ class EndlessResponses:
         task = asyncio.current_task()
 
         async def watch(message: Any) -> None:
-            if message["type"] == "http.response.start" and _is_event_stream(message):
+            if message["type"] == "http.response.start" and is_event_stream(message):
                 if self.stopping:
                     raise asyncio.CancelledError
                 self.streams.add(task)  # type: ignore[arg-type]
@@ -60,13 +61,6 @@ class EndlessResponses:
         self.stopping = True
         for task in self.streams:
             task.cancel()
-
-
-def _is_event_stream(message: Any) -> bool:
-    return any(
-        name.lower() == b"content-type" and value.startswith(b"text/event-stream")
-        for name, value in message.get("headers", ())
-    )
 
 
 class WebServer(uvicorn.Server):

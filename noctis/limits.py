@@ -1,0 +1,52 @@
+"""Every limit that Noctis keeps, read from where it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+
+from archive import storage, unpack
+from dicom_receiver import limits as port
+from imaging import frame_facts, source
+from noctis import handler, parts
+from viewer import parameters
+
+
+def list_limits() -> dict[str, dict[str, Any]]:
+    """Return limits by subject; sizes in bytes, times in seconds."""
+    return {
+        "header": asdict(source.DEFAULT_LIMITS),
+        "frames": {"frames_an_instance": frame_facts.MAX_FRAMES},
+        "zip": asdict(unpack.DEFAULT_LIMITS),
+        "dicom_port": {
+            "associations": settings.NOCTIS_MAX_ASSOCIATIONS,
+            "associations_an_address": port.associations_per_address(),
+            "pdu_bytes": port.max_pdu_bytes(),
+            "request_bytes": port.REQUEST_BYTES,
+            "request_seconds": port.REQUEST_SECONDS,
+            "presentation_contexts": port.PRESENTATION_CONTEXTS,
+            "command_bytes": port.COMMAND_BYTES,
+            "idle_seconds": port.IDLE_SECONDS,
+            "pdu_seconds": port.PDU_SECONDS,
+            "slowest_bytes": port.RATE_WINDOW_BYTES,
+            "slowest_seconds": port.RATE_WINDOW_SECONDS,
+        },
+        "http": {
+            "body_in_memory_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+            "form_fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
+            "silence_seconds": handler.SILENCE_SECONDS,
+        },
+        "pictures": {
+            "images_a_request": parameters.IMAGES_LIMIT,
+            "rendered_width_px": parameters.WIDTH_LIMIT_PX,
+        },
+        "storage": {"reserve_bytes": _reserve_bytes()},
+        "session": {"hours": settings.SESSION_COOKIE_AGE // 3600},
+    }
+
+
+def _reserve_bytes() -> int:
+    """Return the space that stays free on the storage's file system."""
+    return storage.reserve_bytes(parts.free_disk_bytes()[1])

@@ -1,0 +1,101 @@
+"""Numbers for Prometheus: gathered from the database, so every process tells the same.
+
+No patient data: counts, ages, sizes, and the titles of sending machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db.models import Count, Max, Sum
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from archive.models import Discrepancy, Event, Heartbeat, Job, Study
+from dicom_receiver.models import SenderStatistics
+from noctis import parts
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SENDER_COUNTS = {
+    "associations": "Associations accepted",
+    "refused": "Associations refused",
+    "objects_stored": "Objects stored",
+    "bytes_stored": "Bytes stored",
+    "failures": "Objects that could not be stored",
+}
+
+
+class _House:
+    """Reads the numbers when they are asked for."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _archive()
+        yield from _senders()
+        yield from _work()
+        yield from _disk()
+
+
+def write_metrics() -> bytes:
+    """Return all numbers in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_House())
+    return generate_latest(registry)
+
+
+def _archive() -> Iterator[Metric]:
+    # Kept counts: one pass over studies, none over instances.
+    totals = Study.objects.aggregate(
+        studies=Count("pk"),
+        series=Sum("series_count"),
+        instances=Sum("instance_count"),
+        size=Sum("size_bytes"),
+    )
+    yield _gauge("noctis_studies", "Studies in the archive", totals["studies"])
+    yield _gauge("noctis_series", "Series in the archive", totals["series"])
+    yield _gauge("noctis_instances", "Instances in the archive", totals["instances"])
+    yield _gauge("noctis_stored_bytes", "Bytes of stored instances", totals["size"])
+    open_questions = Discrepancy.objects.filter(resolved_at=None).count()
+    yield _gauge("noctis_discrepancies", "Discrepancies to be settled", open_questions)
+    newest = Event.objects.aggregate(newest=Max("id"))["newest"]
+    yield _gauge("noctis_newest_event", "Number of the newest event", newest)
+
+
+def _senders() -> Iterator[Metric]:
+    sums = {name: Sum(name) for name in _SENDER_COUNTS}
+    rows = list(SenderStatistics.objects.order_by("ae_title").values("ae_title").annotate(**sums))
+    for name, words in _SENDER_COUNTS.items():
+        metric = CounterMetricFamily(f"noctis_sender_{name}", words, labels=["ae_title"])
+        for row in rows:
+            metric.add_metric([row["ae_title"]], row[name] or 0)
+        yield metric
+
+
+def _work() -> Iterator[Metric]:
+    states = dict(Job.objects.order_by().values_list("state").annotate(Count("pk")))
+    jobs = GaugeMetricFamily("noctis_jobs", "Jobs by state", labels=["state"])
+    for state in Job.State.values:
+        jobs.add_metric([state], states.get(state, 0))
+    yield jobs
+    now = timezone.now()
+    age = GaugeMetricFamily(
+        "noctis_heartbeat_age_seconds", "Since the last sign of life", labels=["role", "host"]
+    )
+    beats = Heartbeat.objects.order_by().values_list("role", "host").annotate(Max("seen_at"))
+    for role, host, seen_at in beats:
+        age.add_metric([role, host], max(0.0, (now - seen_at).total_seconds()))
+    yield age
+    well = GaugeMetricFamily("noctis_part_is_well", "1 when the part is well", labels=["part"])
+    for part, state in parts.look_at_all().items():
+        well.add_metric([part], float(state.is_well))
+    yield well
+
+
+def _disk() -> Iterator[Metric]:
+    free, total = parts.free_disk_bytes()
+    yield _gauge("noctis_disk_free_bytes", "Free space of the storage", free)
+    yield _gauge("noctis_disk_bytes", "Size of the storage's file system", total)
+
+
+def _gauge(name: str, words: str, value: float | None) -> Metric:
+    return GaugeMetricFamily(name, words, value=value or 0)
