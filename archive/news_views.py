@@ -90,7 +90,8 @@ async def _listen(stream: Stream, user: User, after: int) -> AsyncIterator[bytes
             try:
                 place, text = await asyncio.wait_for(stream.waiting.get(), HEARTBEAT_SECONDS)
             except TimeoutError:
-                yield b": still here\n\n"
+                # Proxies need bytes, pages an event: they do not hear comments.
+                yield b": still here\nevent: beat\ndata: {}\n\n"
                 continue
             if not text:
                 return

@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from archive.signals import studies_indexed
+
 
 class WorklistConfig(AppConfig):
     """The room's configuration."""
@@ -12,7 +14,7 @@ class WorklistConfig(AppConfig):
 
     def ready(self) -> None:
         """Answer the archive: a study that is stored gets its entry in the same transaction."""
-        from archive.signals import studies_indexed
-        from worklist.entries import write_entries
+        # Models can be imported only now.
+        from worklist.entries import write_entries  # noqa: PLC0415
 
         studies_indexed.connect(write_entries, dispatch_uid="worklist.entries")

@@ -76,6 +76,7 @@ def _take_checked(request: HttpRequest) -> HttpResponseBase:
 def _lines(offer: uploading.Offer) -> Iterator[bytes]:
     for number, verdict in uploading.store(offer):
         yield uploading.as_line(number, verdict)
+    yield uploading.LAST_LINE
 
 
 def _show_result(request: HttpRequest, offer: uploading.Offer) -> HttpResponse:
