@@ -8,8 +8,15 @@ import numpy as np
 from PIL import Image
 from pydicom.pixels.decoders.rle import _rle_decode_frame
 
-from imaging.codestream import HTJ2K, JPEG, JPEG_2000, JPEG_LOSSLESS, JPEG_LS, Codestream
-from imaging.codestream import read_codestream as read_codestream
+from imaging.codestream import (
+    HTJ2K,
+    JPEG,
+    JPEG_2000,
+    JPEG_LOSSLESS,
+    JPEG_LS,
+    Codestream,
+    read_codestream,
+)
 from imaging.colour import YBR_CODESTREAM, YBR_FULL, YBR_PARTIAL
 from imaging.description import PixelDescription
 from imaging.errors import UndecodableError
@@ -145,7 +152,9 @@ def _stored_samples(
     # An unsigned codestream of signed pixels: two's complement in as many bits as it holds.
     bits = stream.bits if stream.family in (JPEG_2000, HTJ2K) else description.bits_stored
     raised = samples.astype(f"u{width}") << np.array(width * 8 - bits, f"u{width}")
-    return raised.view(f"i{width}") >> np.array(width * 8 - bits, f"i{width}")
+    extended = raised.view(f"i{width}")
+    extended >>= np.array(width * 8 - bits, f"i{width}")
+    return extended
 
 
 def _jpeg_raw(data: bytes) -> np.ndarray:

@@ -28,6 +28,8 @@ def rgb_from_ybr(ybr: np.ndarray, *, bits: int = 8, partial: bool = False) -> np
     ----------
     ybr
         Y, CB, CR of `bits` bits each, chrominance around 2**(bits-1).
+    bits
+        Depth of the samples.
     partial
         Luminance from 16 to 235 as in YBR_PARTIAL_422, else full range.
     """

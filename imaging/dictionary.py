@@ -1,6 +1,7 @@
 """Tags, keywords and value representations (PS3.6), as fast tables."""
 
-from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_dict
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.datadict import dictionary_VR, keyword_dict
 
 TAG_OF_KEYWORD: dict[str, int] = {keyword: int(tag) for keyword, tag in keyword_dict.items()}
 VR_OF_TAG: dict[int, bytes] = {
@@ -8,11 +9,36 @@ VR_OF_TAG: dict[int, bytes] = {
 }
 SEQUENCE_TAGS = frozenset(tag for tag, vr in VR_OF_TAG.items() if vr == b"SQ")
 
+_SHORT = b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US"
+_LONG = b"OB OD OF OL OV OW SQ SV UC UN UR UT UV"
 # Explicit VR: two bytes of length, or two reserved bytes and four of length (PS3.5 7.1.2).
 SHORT_VRS = frozenset(
-    vr.encode() for vr in "AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()
+    vr.encode()
+    for vr in [
+        "AE",
+        "AS",
+        "AT",
+        "CS",
+        "DA",
+        "DS",
+        "DT",
+        "FL",
+        "FD",
+        "IS",
+        "LO",
+        "LT",
+        "PN",
+        "SH",
+        "SL",
+        "SS",
+        "ST",
+        "TM",
+        "UI",
+        "UL",
+        "US",
+    ]
 )
-LONG_VRS = frozenset(vr.encode() for vr in "OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+LONG_VRS = frozenset(_LONG.split())
 
 
 def tag_of(key: str | int) -> int:

@@ -95,7 +95,7 @@ class Grayscale:
         if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and stored.size > 65536:
             low, high = int(stored.min()), int(stored.max())
             table = self._grey(np.arange(low, high + 1), chosen)
-            return table[stored.astype(np.int32) - low]
+            return np.take(table, stored.astype(np.int32) - low)
         return self._grey(stored, chosen)
 
     def _grey(self, stored: np.ndarray, window: Window | None) -> np.ndarray:
@@ -158,6 +158,8 @@ def thumbnail(rendered: np.ndarray, size_px: int, *, row_to_column: float = 1.0)
     ----------
     rendered
         uint8, (rows, columns) or (rows, columns, 3).
+    size_px
+        Length of the longer edge of the result.
     row_to_column
         Height of a pixel divided by its width: spacing between rows by spacing between
         columns. Absurd ratios count as 1.

@@ -1,25 +1,22 @@
 """Reading the values of elements that a scan has located, on demand and leniently."""
 
 import math
+import struct
 from collections.abc import Callable, Iterator
-from struct import Struct
-from struct import error as StructError
 from typing import TypeVar
 
 from imaging.dictionary import tag_of, vr_of
-from imaging.errors import UnreadableError
-from imaging.scan import (
+from imaging.encoding import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     ITEM,
     SEQUENCE_END,
     UNDEFINED,
     Encoding,
-    Entry,
-    Nesting,
-    scan_elements,
-    skip_sequence,
 )
+from imaging.errors import UnreadableError
+from imaging.nesting import Nesting, skip_sequence
+from imaging.scan import Entry, scan_elements
 from imaging.source import Source
 from imaging.text import decode_text, parse_decimal, parse_integer
 
@@ -35,7 +32,7 @@ NUMBER_CODES = {
 }  # fmt: skip
 Number = TypeVar("Number", int, float)
 
-_STRUCTS: dict[tuple[str, int], Struct] = {}
+_STRUCTS: dict[tuple[str, int], struct.Struct] = {}
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 PIXEL_REPRESENTATION = 0x00280103
@@ -195,8 +192,8 @@ class ElementView:
                     produced += 1
                     yield view
                 return
-            except (UnreadableError, StructError) as error:
-                if type(error) not in (UnreadableError, StructError):
+            except (UnreadableError, struct.error) as error:
+                if type(error) not in (UnreadableError, struct.error):
                     raise
                 if produced or attempt == len(encodings) - 1:
                     self.flags.add("broken_sequence")
@@ -246,12 +243,12 @@ class ElementView:
         order = "<" if self._encoding.little else ">"
         if vr == b"AT":
             code = "H"
-        width = Struct(order + code).size
+        width = struct.Struct(order + code).size
         count = len(raw) // width
         key = (order + code, count)
         layout = _STRUCTS.get(key)
         if layout is None:
-            layout = Struct(f"{order}{count}{code}")
+            layout = struct.Struct(f"{order}{count}{code}")
             if len(_STRUCTS) < 256:
                 _STRUCTS[key] = layout
         return layout.unpack_from(raw)

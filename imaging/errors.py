@@ -64,7 +64,7 @@ class NotAVolumeError(PermanentError):
 
 
 class NotAllowedError(PermanentError):
-    """This person or peer may not do this."""
+    """The person or peer may not do this."""
 
 
 class MissingError(PermanentError):

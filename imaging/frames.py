@@ -22,11 +22,9 @@ _VERSION = 1
 MAX_FRAMES = 1_000_000
 
 RLE_LOSSLESS = "1.2.840.10008.1.2.5"
+# MPEG-2, MPEG-4 and HEVC, each whole or fragmentable (PS3.5 10.7 to 10.15).
 VIDEO_SYNTAXES = frozenset(
-    f"1.2.840.10008.1.2.4.{suffix}"
-    for suffix in (
-        "100 100.1 101 101.1 102 102.1 103 103.1 104 104.1 105 105.1 106 106.1 107 108"
-    ).split()
+    f"1.2.840.10008.1.2.4.{number}{suffix}" for number in range(100, 109) for suffix in ("", ".1")
 )
 _START_MARKERS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
 
@@ -238,7 +236,8 @@ def index_frames(file: BinaryIO, header: Header) -> FrameIndex:
 
 def _index_native(header: Header, declared: int) -> FrameIndex:
     pixel = header.pixel
-    assert pixel is not None and pixel.length is not None
+    assert pixel is not None
+    assert pixel.length is not None
     frame_bits = frame_bits_of(header)
     if not frame_bits:
         return FrameIndex(NONE, 0, ["no_geometry"])
@@ -293,50 +292,55 @@ def _group_fragments(
 ) -> FrameIndex:
     flags = set(fragments.flags)
     total = len(fragments.offsets)
-    firsts: np.ndarray | None = None
-    if total and fragments.table:
-        firsts = _firsts_by_table(fragments)
-        if firsts is None or len(firsts) != declared:
-            firsts = None
-            if total != declared or len(fragments.table) != declared:
-                flags.add("bad_offset_table")
-    if firsts is None:
-        extended = header.raw("ExtendedOffsetTable")
-        if total == declared or not total:
-            firsts = np.arange(total)
-        elif declared == 1:
-            firsts = np.zeros(1, np.int64)
-        elif extended and len(extended) == declared * 8:
-            fragments.table = list(struct.unpack(f"<{declared}Q", extended))
-            firsts = _firsts_by_table(fragments)
-    if firsts is None:
+    firsts = _firsts_by_any_table(header, fragments, declared, flags)
+    if firsts is None and (total == declared or not total):
+        firsts = np.arange(total)
+    elif firsts is None and declared == 1:
+        firsts = np.zeros(1, np.int64)
+    elif firsts is None:
         firsts = _firsts_by_marker(file, header, fragments)
     if len(firsts) != declared:
         flags.add("frames_disagree")
-        firsts = firsts[:declared]
-        total = total if len(firsts) < declared else _end_of(firsts, fragments)
+        if len(firsts) > declared:
+            total = int(firsts[declared])
+            firsts = firsts[:declared]
     if not len(firsts):
-        return FrameIndex(ENCAPSULATED, 0, sorted(flags | {"frames_disagree"}))
+        return FrameIndex(ENCAPSULATED, 0, sorted(flags))
     starts = fragments.offsets[firsts]
     lasts = np.append(firsts[1:], total) - 1
     ends = fragments.offsets[lasts] + fragments.lengths[lasts] + np.uint64(8)
     return FrameIndex.of_spans(ENCAPSULATED, starts, ends - starts, sorted(flags))
 
 
-def _end_of(firsts: np.ndarray, fragments: Fragments) -> int:
-    """Return the fragment after the last frame kept, when there are more than declared."""
-    return int(firsts[-1]) + 1 if len(firsts) else len(fragments.offsets)
+def _firsts_by_any_table(
+    header: Header, fragments: Fragments, declared: int, flags: set[str]
+) -> np.ndarray | None:
+    """Return the first fragment of each frame by the basic or extended offset table, if right."""
+    tables = [fragments.table] if fragments.table else []
+    extended = header.raw("ExtendedOffsetTable")
+    if extended:
+        tables.append(
+            list(struct.unpack(f"<{len(extended) // 8}Q", extended[: len(extended) // 8 * 8]))
+        )
+    for table in tables:
+        firsts = _firsts_by_table(table, fragments) if len(table) == declared else None
+        if firsts is not None:
+            return firsts
+        flags.add("bad_offset_table")
+    return None
 
 
-def _firsts_by_table(fragments: Fragments) -> np.ndarray | None:
-    """Return the first fragment of each frame by the offset table; None if the table is wrong."""
-    wanted = np.array(fragments.table, np.uint64) + fragments.offsets[0]
-    firsts = np.searchsorted(fragments.offsets, wanted)
+def _firsts_by_table(table: list[int], fragments: Fragments) -> np.ndarray | None:
+    """Return the first fragment of each frame by an offset table; None if the table is wrong."""
+    if not len(fragments.offsets):
+        return None
+    wanted = np.array(table, np.uint64) + fragments.offsets[0]
+    firsts: np.ndarray = np.searchsorted(fragments.offsets, wanted)
     if (firsts >= len(fragments.offsets)).any() or (fragments.offsets[firsts] != wanted).any():
         return None
-    if len(firsts) > 1 and (np.diff(firsts) <= 0).any():
+    if firsts[0] != 0 or (np.diff(firsts) <= 0).any():
         return None
-    return firsts if firsts[0] == 0 else None
+    return firsts
 
 
 def _firsts_by_marker(file: BinaryIO, header: Header, fragments: Fragments) -> np.ndarray:

@@ -50,8 +50,9 @@ def slice_normal(orientation: Sequence[float]) -> np.ndarray | None:
     cosines = direction_cosines(orientation)
     if cosines is None:
         return None
-    normal = np.cross(cosines[0], cosines[1])
-    return normal / np.linalg.norm(normal)
+    normal: np.ndarray = np.cross(cosines[0], cosines[1])
+    normal /= np.linalg.norm(normal)
+    return normal
 
 
 def position_along(normal: np.ndarray, position: Sequence[float]) -> float:
@@ -97,7 +98,7 @@ def lps_from_ijk(
     return affine
 
 
-def direction_letters(direction: Sequence[float], *, most: int = 3) -> str:
+def direction_letters(direction: Sequence[float] | np.ndarray, *, most: int = 3) -> str:
     """Return the letters of PS3.3 C.7.6.1.1.1 for a direction in lps, the strongest first.
 
     `L R P A H F`: towards left, right, posterior, anterior, head, feet. `most` is the number

@@ -10,8 +10,7 @@ from typing import BinaryIO
 
 from imaging.dictionary import LONG_VRS, SHORT_VRS
 from imaging.elements import ElementView
-from imaging.errors import UnreadableError
-from imaging.scan import (
+from imaging.encoding import (
     DOUBLE_FLOAT_PIXEL_DATA,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
@@ -20,9 +19,9 @@ from imaging.scan import (
     PIXEL_DATA,
     UNDEFINED,
     Encoding,
-    Scan,
-    scan_elements,
 )
+from imaging.errors import UnreadableError
+from imaging.scan import Scan, scan_elements
 from imaging.source import DEFAULT_LIMITS, HeaderLimits, Source, inflate
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"

@@ -73,6 +73,20 @@ def image_facts(header: Header) -> dict[str, Any]:
     `image_position_patient` is LPS, times are in ms. `frames` is there for multi-frame
     objects with functional groups, see `frame_facts`.
     """
+    facts = _plain_facts(header)
+    if header.pixel is not None:
+        facts["pixel_keyword"] = header.pixel.keyword
+        facts["pixel_vr"] = header.pixel.vr
+    _add_padding(header, facts)
+    _add_geometry(header, facts)
+    facts.update(window_facts(header))
+    _add_times(header, facts)
+    if "SharedFunctionalGroupsSequence" in header or "PerFrameFunctionalGroupsSequence" in header:
+        frame_facts(header, facts)
+    return facts
+
+
+def _plain_facts(header: Header) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for name, keyword in _INTS.items():
         if (integer := header.integer(keyword)) is not None:
@@ -86,25 +100,18 @@ def image_facts(header: Header) -> dict[str, Any]:
     for name, keyword in _TEXT_LISTS.items():
         if keyword in header:
             facts[name] = [_line(text) for text in header.texts(keyword)[:MAX_VALUES]]
-    for name, keyword in _SEQUENCES.items():
-        if keyword in header:
-            facts[name] = True
-    if header.pixel is not None:
-        facts["pixel_keyword"] = header.pixel.keyword
-        facts["pixel_vr"] = header.pixel.vr
-    _add_padding(header, facts)
-    _add_geometry(header, facts)
-    _add_window(header, facts)
+    facts |= {name: True for name, keyword in _SEQUENCES.items() if keyword in header}
     if ratios := header.floats("LossyImageCompressionRatio")[:MAX_VALUES]:
         facts["lossy_image_compression_ratio"] = ratios
+    return facts
+
+
+def _add_times(header: Header, facts: dict[str, Any]) -> None:
     acquired, _ = parse_time(header.text("AcquisitionTime"))
     if acquired is not None:
         facts["acquisition_time"] = acquired.isoformat()
     if "frame_time_ms" not in facts and (times := header.floats("FrameTimeVector")):
         facts["frame_time_vector_ms"] = times[:1024]
-    if "SharedFunctionalGroupsSequence" in header or "PerFrameFunctionalGroupsSequence" in header:
-        frame_facts(header, facts)
-    return facts
 
 
 def _line(text: str) -> str:
@@ -234,10 +241,6 @@ def _pair(values: list[float]) -> list[float] | None:
     if len(values) < 2 or not all(math.isfinite(v) and 0 < v < 1e6 for v in values[:2]):
         return None
     return values[:2]
-
-
-def _add_window(header: ElementView, facts: dict[str, Any]) -> None:
-    facts.update(window_facts(header))
 
 
 def window_facts(view: ElementView) -> dict[str, Any]:

@@ -59,7 +59,8 @@ class LookupTable:
         """Return float64 outputs, same shape; inputs are rounded to integers first."""
         indices = np.rint(np.asarray(values, np.float64)) - self.first_mapped
         indices = np.clip(indices, 0, len(self.values) - 1).astype(np.int64)
-        return self.values[indices].astype(np.float64)
+        outputs: np.ndarray = self.values[indices].astype(np.float64)
+        return outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,8 @@ def automatic_window(
         Modality values, any shape.
     padding
         Lowest and highest value that stand for "no pixel" and do not count.
+    percentiles
+        Where the window begins and ends, from 0 to 100.
     """
     numbers = np.asarray(values, np.float64).ravel()
     numbers = numbers[np.isfinite(numbers)]

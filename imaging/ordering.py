@@ -87,10 +87,7 @@ def order_images(images: Sequence[Placement]) -> list[Placement]:
     of `POSITION_TOLERANCE_MM`. The result does not depend on the order given.
     """
     groups: list[_Group] = []
-    flat: list[Placement] = []
-    for image in sorted(images, key=_by_number):
-        if not _place(image, groups):
-            flat.append(image)
+    flat = [image for image in sorted(images, key=_by_number) if not _place(image, groups)]
     ordered: list[Placement] = []
     for group in groups:
         ordered.extend(_order_group(group))

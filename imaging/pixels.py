@@ -21,7 +21,7 @@ DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 _NATIVE_FRAMES = frozenset({DEFLATED_FRAMES, "1.2.840.10008.1.2.1.98"})
 CODESTREAM_SYNTAXES = frozenset(
     f"1.2.840.10008.1.2.4.{suffix}"
-    for suffix in "50 51 53 55 57 70 80 81 90 91 92 93 201 202 203".split()
+    for suffix in (50, 51, 53, 55, 57, 70, 80, 81, 90, 91, 92, 93, 201, 202, 203)
 )
 _CANNOT_SHOW = {
     **dict.fromkeys(VIDEO_SYNTAXES, "MPEG video"),
@@ -194,4 +194,5 @@ def _stored_values(values: np.ndarray, description: PixelDescription) -> np.ndar
     raised = values << np.array(above, values.dtype)
     if signed:
         raised = raised.view(f"i{values.dtype.itemsize}")
-    return raised >> np.array(allocated - stored, raised.dtype)
+    raised >>= np.array(allocated - stored, raised.dtype)
+    return raised

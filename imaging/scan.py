@@ -4,42 +4,14 @@ It runs for every instance received, so it trades a little repetition for speed:
 and buffer are local variables and every element costs one `unpack_from` and one dict entry.
 """
 
+import struct
 from dataclasses import dataclass
-from struct import Struct
-from struct import error as StructError
 
 from imaging.dictionary import LONG_VRS, SEQUENCE_TAGS, SHORT_VRS
+from imaging.encoding import PIXEL_TAGS, UNDEFINED, Encoding
 from imaging.errors import LimitExceededError, UnreadableError
+from imaging.nesting import Nesting, check_defined, skip_sequence, skip_unknown
 from imaging.source import Source
-
-UNDEFINED = 0xFFFFFFFF
-ITEM = 0xFFFEE000
-ITEM_END = 0xFFFEE00D
-SEQUENCE_END = 0xFFFEE0DD
-FLOAT_PIXEL_DATA = 0x7FE00008
-DOUBLE_FLOAT_PIXEL_DATA = 0x7FE00009
-PIXEL_DATA = 0x7FE00010
-PIXEL_TAGS = frozenset({FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA, PIXEL_DATA})
-
-
-class Encoding:
-    """How element headers are written: one of three combinations of VR and byte order."""
-
-    __slots__ = ("explicit", "head", "implicit", "little", "long_length")
-
-    def __init__(self, *, implicit: bool, little: bool) -> None:
-        order = "<" if little else ">"
-        self.implicit = implicit
-        self.little = little
-        self.explicit = Struct(order + "HH2sH")
-        self.head = Struct(order + "HHL")
-        self.long_length = Struct(order + "L")
-
-
-IMPLICIT_LITTLE = Encoding(implicit=True, little=True)
-EXPLICIT_LITTLE = Encoding(implicit=False, little=True)
-EXPLICIT_BIG = Encoding(implicit=False, little=False)
-
 
 # VR as written (None in implicit VR), offset and length of the value. The length of a
 # sequence of undefined length includes its delimiter.
@@ -74,7 +46,7 @@ def scan_elements(
     found = Scan({}, position, set())
     try:
         _scan(source, position, end, encoding, depth, found)
-    except StructError:
+    except struct.error:
         raise UnreadableError("cut short within the header of an element") from None
     source.element_count += len(found.elements)
     if source.element_count > source.limits.elements:
@@ -139,7 +111,7 @@ def _scan(  # noqa: C901, PLR0912, PLR0915 - one hot loop; calls would double it
                     f" {start + length - end} bytes are missing"
                 )
             else:
-                _check_defined(source, start, length, vr, encoding, depth + 1, found.flags)
+                check_defined(source, start, length, vr, encoding, depth + 1, found.flags)
             limit = -1
         elif tag < 0x00020000 or group == 0xFFFE:
             position = _stray(source, position, end, tag, found)
@@ -201,124 +173,3 @@ def _leftover(source: Source, position: int, end: int, found: Scan) -> None:
         found.flags.add("trailing_garbage")
     else:
         found.flags.add("trailing_padding")
-
-
-def _check_defined(
-    source: Source, start: int, length: int, vr: bytes | None, encoding: Encoding, depth: int,
-    flags: set[str],
-) -> None:  # fmt: skip
-    """Walk a sequence of defined length for its depth; what is broken inside is flagged only."""
-    if vr not in (None, b"SQ", b"UN"):
-        return
-    nested = Nesting(IMPLICIT_LITTLE if vr == b"UN" else encoding, depth)
-    try:
-        skip_sequence(source, start, start + length, nested, flags)
-    except LimitExceededError:
-        raise
-    except (UnreadableError, StructError):
-        flags.add("broken_sequence")
-
-
-def skip_unknown(source: Source, start: int, depth: int, flags: set[str]) -> int:
-    """Skip UN of undefined length: implicit VR by PS3.5 6.2.2, explicit by some writers."""
-    try:
-        return skip_sequence(source, start, None, Nesting(IMPLICIT_LITTLE, depth), flags)
-    except LimitExceededError:
-        raise
-    except (UnreadableError, StructError):
-        flags.add("explicit_in_unknown")
-        return skip_sequence(source, start, None, Nesting(EXPLICIT_LITTLE, depth), flags)
-
-
-@dataclass(frozen=True, slots=True)
-class Nesting:
-    """How a sequence is encoded, how deep it lies, and whether its items are just bytes.
-
-    `in_item` says that the walk starts within an item and ends with it.
-    """
-
-    encoding: Encoding
-    depth: int
-    opaque: bool = False
-    in_item: bool = False
-
-
-def skip_sequence(
-    source: Source, position: int, end: int | None, nesting: Nesting, flags: set[str]
-) -> int:
-    """Return the offset after a sequence, walking it without recursion.
-
-    `end` is None for a sequence of undefined length.
-    """
-    limits = source.limits
-    # (is an item, its end or None, encoding, opaque items)
-    stack: list[tuple[bool, int | None, Encoding, bool]] = [
-        (nesting.in_item, end, nesting.encoding, nesting.opaque)
-    ]
-    while stack:
-        in_item, stop, encoding, opaque = stack[-1]
-        if stop is not None and position >= stop:
-            if position > stop:
-                raise UnreadableError("an item reaches beyond its sequence")
-            stack.pop()
-            continue
-        source.ensure(position, 8)
-        group, element, length = encoding.head.unpack_from(source.buffer, position - source.base)
-        tag = group << 16 | element
-        source.element_count += 1
-        if source.element_count > limits.elements:
-            raise LimitExceededError(f"more than {limits.elements} elements")
-        if tag == ITEM and not in_item:
-            position += 8
-            if length == UNDEFINED:
-                stack.append((True, None, encoding, False))
-            elif opaque:
-                position += length
-            else:
-                stack.append((True, position + length, encoding, False))
-        elif tag == ITEM_END and in_item:
-            position += 8
-            stack.pop()
-        elif tag == SEQUENCE_END:
-            position += 8
-            if in_item:
-                flags.add("missing_delimiter")
-                stack.pop()
-            if stack:
-                stack.pop()
-        elif not in_item:
-            raise UnreadableError("no item where a sequence should hold one")
-        else:
-            position, inner = _nested_element(source, position, tag, length, encoding)
-            if inner is not None:
-                stack.append(inner)
-                if nesting.depth + len(stack) // 2 > limits.depth:
-                    raise LimitExceededError(f"sequences nest deeper than {limits.depth}")
-    return position
-
-
-def _nested_element(
-    source: Source, position: int, tag: int, length: int, encoding: Encoding
-) -> tuple[int, tuple[bool, int | None, Encoding, bool] | None]:
-    """Return the offset to go on from, and the sequence to enter if the element is one."""
-    vr: bytes | None = None
-    position += 8
-    if not encoding.implicit:
-        at = position - 8 - source.base
-        _group, _element, vr, length = encoding.explicit.unpack_from(source.buffer, at)
-        if vr in LONG_VRS:
-            source.ensure(position, 4)
-            at = position - source.base
-            (length,) = encoding.long_length.unpack_from(source.buffer, at)
-            position += 4
-        elif vr not in SHORT_VRS:
-            raise UnreadableError("an element of unknown VR within a sequence")
-    inside = IMPLICIT_LITTLE if vr == b"UN" else encoding
-    if length == UNDEFINED:
-        return position, (False, None, inside, vr in (b"OB", b"OW"))
-    if position + length > source.size:
-        missing = position + length - source.size
-        raise UnreadableError(f"cut short within a sequence: {missing} bytes are missing")
-    if vr == b"SQ" or (vr in (None, b"UN") and tag in SEQUENCE_TAGS):
-        return position, (False, position + length, inside, False)
-    return position + length, None

@@ -15,8 +15,8 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 # Character sets that allow no code extensions: a backslash byte may be half of a character.
 STANDALONE = frozenset({"utf8", "GB18030", "GBK"})
-PN_DELIMITERS = {"\\", "^", "="}
-TEXT_DELIMITERS = {"\\", "\r", "\n", "\t", "\f"}
+PN_DELIMITERS = set(b"\\^=")
+TEXT_DELIMITERS = set(b"\\\r\n\t\f")
 
 # C0 and C1 controls except line feed, carriage return and tab; also the marks that reorder text.
 _CONTROLS = re.compile(
