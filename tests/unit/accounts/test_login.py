@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import get_hasher
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
 from accounts import backends
-from accounts.audit import record_for_user
 from accounts.models import AuditRow, Facility, Role, User
 from noctis import settings as house
 from tests.factories import PASSWORD, make_whole_study
@@ -241,14 +239,6 @@ def test_me_tells_name_role_and_facilities(
         "facilities": [{"id": str(north.pk), "code": "north", "name": "Hospital North"}],
         "sees_everything": False,
     }
-
-
-def test_failed_transaction_takes_its_audit_row_along(rada: User) -> None:
-    with pytest.raises(RuntimeError), transaction.atomic():
-        record_for_user(rada, "study_opened")
-        raise RuntimeError
-
-    assert not AuditRow.objects.exists()
 
 
 def _without_secrets(answer: Any, name: str) -> str:
