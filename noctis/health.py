@@ -28,7 +28,7 @@ def say_ready(request: HttpRequest) -> HttpResponse:
     """Answer 200 when every part is well, else 503; the body names each."""
     states = parts.look_at_all()
     is_ready = all(state.is_well for state in states.values())
-    body = {
+    body: dict[str, object] = {
         "status": "ready" if is_ready else "not ready",
         "parts": {
             name: {"ok": state.is_well, "state": state.word} for name, state in states.items()
@@ -64,6 +64,7 @@ def _may_see_metrics(request: HttpRequest) -> bool:
 def _plain(body: dict[str, object], status: int = 200) -> JsonResponse:
     response = JsonResponse(body, status=status)
     response["Cache-Control"] = "no-store"
+    response["Content-Length"] = str(len(response.content))
     return response
 
 

@@ -6,6 +6,7 @@ No patient data: counts, ages, sizes, and the titles of sending machines.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 from django.db.models import Count, Max, Sum
 from django.utils import timezone
@@ -63,7 +64,8 @@ def _archive() -> Iterator[Metric]:
 
 def _senders() -> Iterator[Metric]:
     sums = {name: Sum(name) for name in _SENDER_COUNTS}
-    rows = list(SenderStatistics.objects.order_by("ae_title").values("ae_title").annotate(**sums))
+    by_title = SenderStatistics.objects.order_by("ae_title").values("ae_title").annotate(**sums)
+    rows = cast(list[dict[str, Any]], list(by_title))
     for name, words in _SENDER_COUNTS.items():
         metric = CounterMetricFamily(f"noctis_sender_{name}", words, labels=["ae_title"])
         for row in rows:
@@ -86,8 +88,8 @@ def _work() -> Iterator[Metric]:
         age.add_metric([role, host], max(0.0, (now - seen_at).total_seconds()))
     yield age
     well = GaugeMetricFamily("noctis_part_is_well", "1 when the part is well", labels=["part"])
-    for part, state in parts.look_at_all().items():
-        well.add_metric([part], float(state.is_well))
+    for part, how in parts.look_at_all().items():
+        well.add_metric([part], float(how.is_well))
     yield well
 
 

@@ -69,8 +69,9 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
         response["WWW-Authenticate"] = getattr(error, "auth_header", "Session")
     if error.status_code == 503:
         response["Retry-After"] = str(RETRY_SECONDS)
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        response["Retry-After"] = str(max(1, round(error.wait)))
+    wait_seconds = getattr(error, "wait", None)
+    if wait_seconds is not None:
+        response["Retry-After"] = str(max(1, round(wait_seconds)))
     return response
 
 

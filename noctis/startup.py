@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import Role, User
+from archive import storage
 from noctis import env
 
 MIGRATION_TURN = 7_300
@@ -31,13 +32,13 @@ def prepare_home() -> None:
 
     Raises NotReadyError.
     """
-    storage = Path(settings.NOCTIS_STORAGE.removeprefix("file:"))
+    os.umask(0o027)
     places = [
         settings.NOCTIS_HOME,
         settings.LOG_ROOT,
         settings.QUEUE_ROOT / "messages",
         settings.QUEUE_ROOT / "control",
-        storage,
+        storage.root(),
     ]
     for place in places:
         try:
@@ -45,11 +46,19 @@ def prepare_home() -> None:
             probe = place / f".writable.{os.getpid()}"
             probe.write_bytes(b"")
             probe.unlink()
+            _close_to_others(place)
         except OSError as error:
             raise NotReadyError(
                 f"{place} cannot be written ({error.strerror}): set NOCTIS_HOME to a directory "
                 "that this user may write, or change its permissions."
             ) from error
+
+
+def _close_to_others(place: Path) -> None:
+    """Keep other users of the machine out of a directory with patient data."""
+    if place != settings.NOCTIS_HOME:
+        with contextlib.suppress(OSError):
+            place.chmod(place.stat().st_mode & 0o7770)
 
 
 def open_listener(address: tuple[str, int], variable: str) -> socket.socket:

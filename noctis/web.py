@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 from django.conf import settings
 
 from noctis.asgi import application
-from noctis.handler import is_event_stream
-
-if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+from noctis.handler import NoctisHandler, is_event_stream
 
 GRACE_SECONDS = 15
 
@@ -30,14 +27,12 @@ class EndlessResponses:
     it reconnects by itself.
     """
 
-    def __init__(self, application: ASGI3Application) -> None:
+    def __init__(self, application: NoctisHandler) -> None:
         self.application = application
-        self.streams: set[asyncio.Task[Any]] = set()
+        self.streams: set[asyncio.Task[Any] | None] = set()
         self.stopping = False
 
-    async def __call__(
-        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
         task = asyncio.current_task()
 
@@ -45,7 +40,7 @@ class EndlessResponses:
             if message["type"] == "http.response.start" and is_event_stream(message):
                 if self.stopping:
                     raise asyncio.CancelledError
-                self.streams.add(task)  # type: ignore[arg-type]
+                self.streams.add(task)
             await send(message)
 
         try:
@@ -54,13 +49,14 @@ class EndlessResponses:
             if not self.stopping:
                 raise
         finally:
-            self.streams.discard(task)  # type: ignore[arg-type]
+            self.streams.discard(task)
 
     def end(self) -> None:
         """End the streams that are open, and refuse new ones."""
         self.stopping = True
         for task in self.streams:
-            task.cancel()
+            if task is not None:
+                task.cancel()
 
 
 class WebServer(uvicorn.Server):
