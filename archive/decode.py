@@ -10,19 +10,22 @@ Celery's daemonic workers alike.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import socket
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from archive.decode_worker import ConnectionEndedError, Message, receive_message, send_message
-from imaging.errors import BusyError, UndecodableError
+from archive.places import Places
+from imaging.description import PixelDescription
+from imaging.errors import BusyError, UndecodableError, UnsupportedError
 
 WORKERS = max(1, min(4, os.cpu_count() or 1))
 WAITING_LIMIT = 64
@@ -30,6 +33,7 @@ WAIT_SECONDS = 30.0
 START_SECONDS = 30.0
 FRAME_SECONDS = 30.0
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
+ANSWER_DTYPES = {"|u1", "|i1", "<u2", "<i2", "<u4", "<i4"}
 COMMAND = (sys.executable, "-P", "-m", "archive.decode_worker")
 
 
@@ -80,12 +84,9 @@ class DecodePool:
         frame_seconds: float = FRAME_SECONDS,
     ) -> None:
         self._command = tuple(command)
-        self._waiting_limit = waiting_limit
-        self._wait_seconds = wait_seconds
+        self._places = Places(workers, waiting_limit=waiting_limit, wait_seconds=wait_seconds)
         self._frame_seconds = frame_seconds
-        self._turn = threading.Condition()
-        self._free_places = workers
-        self._waiting = 0
+        self._lock = threading.Lock()
         self._idle: deque[_Worker] = deque()
 
     def ask(
@@ -99,7 +100,7 @@ class DecodePool:
         ill (killed while idle, full of fragments): then a fresh one gets
         the request once more.
         """
-        with self._place():
+        with self._places.one():
             for _ in range(2):
                 worker = self._take_worker()
                 seasoned = worker.served > 0
@@ -119,49 +120,24 @@ class DecodePool:
 
     def process_ids(self) -> list[int]:
         """Return the process ids of the workers that are idle now."""
-        with self._turn:
+        with self._lock:
             return [worker.process.pid for worker in self._idle]
 
     def close(self) -> None:
         """End the idle workers; those at work end when their caller is done."""
-        with self._turn:
+        with self._lock:
             idle, self._idle = self._idle, deque()
         for worker in idle:
             worker.end()
 
-    @contextlib.contextmanager
-    def _place(self) -> Iterator[None]:
-        """Hold one of the places: at most as many callers as workers at one time."""
-        self._enter()
-        try:
-            yield
-        finally:
-            with self._turn:
-                self._free_places += 1
-                self._turn.notify()
-
-    def _enter(self) -> None:
-        with self._turn:
-            if not self._free_places:
-                if self._waiting >= self._waiting_limit:
-                    raise BusyError("Too many pictures are being decoded; try again in a moment.")
-                self._waiting += 1
-                try:
-                    free = self._turn.wait_for(lambda: self._free_places, self._wait_seconds)
-                finally:
-                    self._waiting -= 1
-                if not free:
-                    raise BusyError("Decoding is slow at the moment; try again.")
-            self._free_places -= 1
-
     def _take_worker(self) -> _Worker:
-        with self._turn:
+        with self._lock:
             if self._idle:
                 return self._idle.pop()
         return _start_worker(self._command)
 
     def _give_back(self, worker: _Worker) -> None:
-        with self._turn:
+        with self._lock:
             self._idle.append(worker)
 
 
@@ -203,6 +179,46 @@ def _bare_environment() -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",
     }
+
+
+def decode_in_pool(data: bytes, description: PixelDescription) -> np.ndarray:
+    """Decode one compressed frame in a worker; the array is as `imaging.pixels` promises.
+
+    Blocks until it is done. A palette never leaves this process: the worker
+    gives indices, and they are looked up here.
+
+    Raises
+    ------
+    UndecodableError, UnsupportedError
+        As `imaging.pixels.decode_frame`, or the worker died of the frame.
+    BusyError
+        Too many frames wait already.
+    """
+    palette = description.palette
+    if description.needs_palette:
+        if palette is None:
+            raise UndecodableError("the palette is missing")
+        description = replace(description, photometric_interpretation="MONOCHROME2", palette=None)
+    limit_bytes = description.sample_count * 8
+    message, pixels = decode_pool().ask(asdict(description), data, answer_limit_bytes=limit_bytes)
+    if "failed" in message:
+        kind = UnsupportedError if message["failed"] == "unsupported" else UndecodableError
+        raise kind(str(message["words"]))
+    samples = _array_of(message, pixels, description)
+    return palette.apply(samples) if palette is not None else samples
+
+
+def _array_of(message: Message, pixels: bytearray, description: PixelDescription) -> np.ndarray:
+    """Return the worker's bytes as the array it says they are, if they can be that."""
+    shape: tuple[int, ...] = (description.rows, description.columns)
+    if description.samples_per_pixel != 1:
+        shape += (description.samples_per_pixel,)
+    dtype = str(message.get("dtype"))
+    if dtype not in ANSWER_DTYPES or message.get("shape") != list(shape):
+        raise UndecodableError("The decoder's answer does not fit the image.")
+    if len(pixels) != int(np.prod(shape)) * np.dtype(dtype).itemsize:
+        raise UndecodableError("The decoder's answer is cut short.")
+    return np.frombuffer(pixels, dtype).reshape(shape)
 
 
 # One pool a process: a forked child leaves its parent's workers to the parent.

@@ -21,12 +21,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from imaging.errors import NoctisError, UnsupportedError
+from imaging.pixels import PixelDescription, decode_frame
+
 Message = dict[str, Any]
 Answer = Callable[[Message, bytearray], tuple[Message, memoryview]]
 
 HEAD = struct.Struct("<IQ")
 TEXT_LIMIT_BYTES = 8 << 20
 SOCKET_BUFFER_BYTES = 1 << 20
+# On top of what the loaded libraries take: a frame of 100 megapixels and its copies.
+MEMORY_BYTES = 1 << 30
+CPU_SECONDS = 20
 
 
 class ConnectionEndedError(Exception):
@@ -85,8 +91,19 @@ def _answer_safely(
         return answer(request, payload)
     except MemoryError:
         return {"failed": "memory"}, memoryview(b"")
+    except NoctisError as error:
+        kind = "unsupported" if isinstance(error, UnsupportedError) else "undecodable"
+        return {"failed": kind, "words": str(error)}, memoryview(b"")
     except Exception as error:  # noqa: BLE001 - a codec may raise anything; it is told, in words
-        return {"failed": "error", "kind": type(error).__name__}, memoryview(b"")
+        words = f"the decoder failed ({type(error).__name__})"
+        return {"failed": "undecodable", "words": words}, memoryview(b"")
+
+
+def answer_with_pixels(request: Message, payload: bytearray) -> tuple[Message, memoryview]:
+    """Decode one frame; the request is a `PixelDescription` without palette."""
+    array = decode_frame(bytes(payload), PixelDescription(**request))
+    message = {"dtype": array.dtype.str, "shape": array.shape}
+    return message, array.data.cast("B")
 
 
 def _become_the_first_to_go() -> None:
@@ -112,3 +129,12 @@ def _limit_cpu(cpu_seconds: int) -> None:
     spent = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(spent.ru_utime + spent.ru_stime) + cpu_seconds + 1
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    serve(
+        socket.socket(fileno=int(sys.argv[1])),
+        answer_with_pixels,
+        memory_bytes=MEMORY_BYTES,
+        cpu_seconds=CPU_SECONDS,
+    )

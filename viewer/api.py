@@ -1,5 +1,298 @@
 """The REST interface of this room, composed into /api/v1 by noctis/urls.py."""
 
-from django.urls import URLPattern, URLResolver
+from __future__ import annotations
 
-urlpatterns: list[URLPattern | URLResolver] = []
+import uuid
+from typing import Any, NoReturn
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, URLResolver, path
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from archive.frames import read_frame
+from archive.models import Instance, Series
+from archive.rendering import render_picture
+from archive.stack import Stack, build_stack, read_stack
+from archive.thumbnails import make_thumbnail, read_thumbnail
+from imaging.display import encode_jpeg, encode_png
+from imaging.errors import ConflictError, MissingError, NoctisError, TransientError
+from viewer.compression import choose_coding
+from viewer.frame_stream import AsyncFrameStream, FrameStream, WantedImage
+from viewer.parameters import ParameterError, parse_images, parse_width, parse_window
+from viewer.statuses import RETRY_SECONDS, Refusal
+from viewer.viewing import ensure_view_recorded
+
+REQUEST_LIMIT_BYTES = 64 << 20
+
+_PROBLEMS = {
+    400: OpenApiResponse(description="A parameter cannot be understood; the words say which."),
+    404: OpenApiResponse(description="It is not there, or belongs to another facility."),
+    503: OpenApiResponse(description="Too much is wanted at once; come again."),
+}
+_BROKEN = {422: OpenApiResponse(description="The file is damaged or cannot be shown.")}
+
+
+class AnyAccept(BaseContentNegotiation):
+    """An address has one kind of answer; what the Accept header wishes changes nothing."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the JSON renderer, which errors and documents use."""
+        return JSONRenderer(), JSONRenderer.media_type
+
+
+class PictureView(APIView):
+    """What all addresses of this room share: who may ask, and how a refusal reads."""
+
+    permission_classes = [IsAuthenticated]
+    content_negotiation_class = AnyAccept
+    http_method_names = ["get", "head", "options"]
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Map the house's errors to their statuses; a browser keeps none of them."""
+        if isinstance(exc, NoctisError):
+            response = super().handle_exception(Refusal(exc))
+            if isinstance(exc, TransientError):
+                response["Retry-After"] = str(RETRY_SECONDS)
+        elif isinstance(exc, ParameterError):
+            response = super().handle_exception(ValidationError(str(exc), "invalid"))
+        else:
+            response = super().handle_exception(exc)
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    def find_series(self, series_id: uuid.UUID) -> Series:
+        """Return a series that the person may see, with its study."""
+        visible = Series.objects.visible_to(self.request.user)
+        series = visible.select_related("study__patient").filter(pk=series_id).first()
+        return series or _refuse_missing()
+
+    def find_instance(self, instance_id: uuid.UUID) -> Instance:
+        """Return an instance that the person may see, with its study."""
+        visible = Instance.objects.visible_to(self.request.user)
+        instance = visible.select_related("study__patient").filter(pk=instance_id).first()
+        return instance or _refuse_missing()
+
+
+class StackView(PictureView):
+    """The images of a series in the order of the screen."""
+
+    @extend_schema(
+        operation_id="series_stack",
+        responses={200: OpenApiTypes.OBJECT, 304: None, **_PROBLEMS},
+    )
+    def get(self, request: Request, series_id: uuid.UUID) -> HttpResponseBase:
+        """Return the stack document: facts that all images share, and each one's own."""
+        series = self.find_series(series_id)
+        ensure_view_recorded(request._request, series.study)
+        document = build_stack(series)
+        etag = f'"{document["version"]}"'
+        return _unchanged(request, etag) or _kept_private(Response(document), etag)
+
+
+class FramesView(PictureView):
+    """Many frames of a series in one stream."""
+
+    @extend_schema(
+        operation_id="series_frames",
+        parameters=[
+            OpenApiParameter("version", str, required=True, description="Of the stack document."),
+            OpenApiParameter(
+                "images",
+                str,
+                required=True,
+                description="Stack indices from 0: `0-15`, `7,3,20-30`; at most 64, 64 MiB.",
+            ),
+        ],
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            304: None,
+            409: OpenApiResponse(description="The stack has changed: read it again."),
+            **_PROBLEMS,
+        },
+    )
+    def get(self, request: Request, series_id: uuid.UUID) -> HttpResponseBase:
+        """Stream records of 32 bytes of head and pixels, in the asked order.
+
+        Head: instance UUID (16 bytes), then u32le frame, status (0 pixels, 1 file missing,
+        2 file damaged, 3 cannot be shown), payload length, stack index.
+        """
+        series = self.find_series(series_id)
+        version = request.query_params.get("version", "")
+        stack = read_stack(series, version)
+        if version != stack.version:
+            raise ConflictError(_("The series has changed: read its stack again."))
+        indices = parse_images(request.query_params.get("images", ""), count=len(stack))
+        if len(indices) > 1 and sum(map(stack.bytes_of, indices)) > REQUEST_LIMIT_BYTES:
+            raise ParameterError(_("images: at most 64 MiB a request."))
+        coding = choose_coding(request.headers.get("Accept-Encoding", ""))
+        etag = f'"{version}-{request.query_params["images"]}-{coding.name or "plain"}"'
+        ensure_view_recorded(request._request, series.study)
+        if unchanged := _unchanged(request, etag):
+            return unchanged
+        stream = FrameStream(self._find_images(stack, indices), coding)
+        is_asgi = isinstance(request._request, ASGIRequest)
+        response = StreamingHttpResponse(
+            AsyncFrameStream(stream) if is_asgi else stream,
+            content_type="application/octet-stream",
+        )
+        if coding.name:
+            response["Content-Encoding"] = coding.name
+        patch_vary_headers(response, ["Accept-Encoding"])
+        return _kept_private(response, etag)
+
+    def _find_images(self, stack: Stack, indices: list[int]) -> list[WantedImage]:
+        """Return what is to be read; rows are asked for once more as this person."""
+        places = [(index, *stack.image(index)) for index in indices]
+        visible = Instance.objects.visible_to(self.request.user)
+        rows = visible.in_bulk({instance_id for _index, instance_id, _frame in places})
+        if any(instance_id not in rows for _index, instance_id, _frame in places):
+            raise ConflictError(_("The series has changed: read its stack again."))
+        return [
+            WantedImage(index, rows[instance_id], frame) for index, instance_id, frame in places
+        ]
+
+
+class FrameView(PictureView):
+    """One frame as pixels."""
+
+    @extend_schema(
+        operation_id="instance_frame",
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            304: None,
+            **_PROBLEMS,
+            **_BROKEN,
+        },
+    )
+    def get(self, request: Request, instance_id: uuid.UUID, frame: int) -> HttpResponseBase:
+        """Return the pixels of a frame, counted from 0, as the stack document describes them."""
+        instance = self.find_instance(instance_id)
+        etag = f'"{instance.dataset_sha256[:32]}-{frame}"'
+        ensure_view_recorded(request._request, instance.study)
+        if unchanged := _unchanged(request, etag):
+            return unchanged
+        data = read_frame(instance, frame)
+        response = HttpResponse(bytes(data.data), content_type="application/octet-stream")
+        response["X-Pixel-Format"] = data.pixel_format
+        return _kept_private(response, etag)
+
+
+class RenderedView(PictureView):
+    """One frame as a picture for the eye."""
+
+    @extend_schema(
+        operation_id="instance_rendered",
+        parameters=[
+            OpenApiParameter("window", str, description="`centre,width`; else the file's own."),
+            OpenApiParameter("width", int, description="Pixels; the picture is never enlarged."),
+        ],
+        responses={
+            (200, "image/jpeg"): OpenApiTypes.BINARY,
+            (200, "image/png"): OpenApiTypes.BINARY,
+            304: None,
+            **_PROBLEMS,
+            **_BROKEN,
+        },
+    )
+    def get(
+        self, request: Request, instance_id: uuid.UUID, frame: int, kind: str
+    ) -> HttpResponseBase:
+        """Return a frame, counted from 0, through the standard's display pipeline."""
+        window_text = request.query_params.get("window")
+        width_text = request.query_params.get("width")
+        window, width_px = parse_window(window_text), parse_width(width_text)
+        instance = self.find_instance(instance_id)
+        look = f"{window_text or ''}-{width_text or ''}-{kind}"
+        etag = f'"{instance.dataset_sha256[:32]}-{frame}-{look}"'
+        ensure_view_recorded(request._request, instance.study)
+        if unchanged := _unchanged(request, etag):
+            return unchanged
+        picture = render_picture(instance, frame, window=window, width_px=width_px)
+        encode, content_type = (
+            (encode_jpeg, "image/jpeg") if kind == "jpg" else (encode_png, "image/png")
+        )
+        return _kept_private(HttpResponse(encode(picture), content_type=content_type), etag)
+
+
+class ThumbnailView(PictureView):
+    """A small picture of a series."""
+
+    @extend_schema(
+        operation_id="series_thumbnail",
+        responses={(200, "image/jpeg"): OpenApiTypes.BINARY, 304: None, **_PROBLEMS, **_BROKEN},
+    )
+    def get(self, request: Request, series_id: uuid.UUID) -> HttpResponseBase:
+        """Return the middle image of the series as a JPEG of at most 128 px; made if missing."""
+        series = self.find_series(series_id)
+        content = read_thumbnail(series)
+        if content is None:
+            content = self._make(series)
+            series.refresh_from_db(fields=["thumbnail_key"])
+        ensure_view_recorded(request._request, series.study, "view_thumbnail")
+        etag = f'"{series.thumbnail_key.rpartition("/")[2].removesuffix(".jpg")}"'
+        if unchanged := _unchanged(request, etag):
+            return unchanged
+        return _kept_private(HttpResponse(content, content_type="image/jpeg"), etag)
+
+    def _make(self, series: Series) -> bytes:
+        try:
+            return make_thumbnail(series.pk)
+        except TransientError:
+            raise
+        except NoctisError as reason:
+            raise MissingError(_("There is no thumbnail: %s") % reason) from reason
+
+
+def _refuse_missing() -> NoReturn:
+    """Answer alike for what never was and what belongs to others."""
+    raise NotFound(_("Not found."), "not_found")
+
+
+def _unchanged(request: Request, etag: str) -> HttpResponseBase | None:
+    """Return the 304 for a browser that has this already; who asked was checked before."""
+    answer = get_conditional_response(request._request, etag=etag)
+    return _kept_private(answer, etag) if answer is not None else None
+
+
+def _kept_private(response: HttpResponseBase, etag: str) -> HttpResponseBase:
+    """Let only this person's browser keep the answer, and ask each time whether it still may."""
+    response["Cache-Control"] = "private, no-cache"
+    response["ETag"] = etag
+    response["X-Content-Type-Options"] = "nosniff"
+    patch_vary_headers(response, ["Cookie", "Authorization"])
+    return response
+
+
+_FRAME = "instances/<uuid:instance_id>/frames/<int:frame>/"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("series/<uuid:series_id>/stack/", StackView.as_view(), name="series-stack"),
+    path("series/<uuid:series_id>/frames/", FramesView.as_view(), name="series-frames"),
+    path("series/<uuid:series_id>/thumbnail/", ThumbnailView.as_view(), name="series-thumbnail"),
+    path(_FRAME, FrameView.as_view(), name="instance-frame"),
+    path(
+        f"{_FRAME}rendered.jpg",
+        RenderedView.as_view(),
+        {"kind": "jpg"},
+        name="instance-rendered-jpg",
+    ),
+    path(
+        f"{_FRAME}rendered.png",
+        RenderedView.as_view(),
+        {"kind": "png"},
+        name="instance-rendered-png",
+    ),
+]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+
+from imaging.lut import Window
 
 IMAGES_LIMIT = 64
 TEXT_LIMIT = 1000
@@ -18,14 +18,6 @@ _NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 
 class ParameterError(ValueError):
     """A parameter that cannot be understood; its text is for the person who asked."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A window on the screen, in the units of the modality: centre and width."""
-
-    center: float
-    width: float
 
 
 def parse_images(text: str, *, count: int) -> list[int]:
@@ -61,11 +53,10 @@ def parse_window(text: str | None) -> Window | None:
     parts = text.split(",")
     if len(parts) != 2 or not all(_NUMBER.fullmatch(part) for part in parts):
         raise ParameterError(_("window: give centre and width, such as 40,400."))
-    center, width = (float(part) for part in parts)
-    # PS3.3 C.11.2.1.2.1: a linear window is at least 1 wide.
-    if not math.isfinite(center) or not math.isfinite(width) or width < 1:
+    window = Window(float(parts[0]), float(parts[1]))
+    if not window.is_usable:
         raise ParameterError(_("window: the width must be at least 1."))
-    return Window(center, width)
+    return window
 
 
 def parse_width(text: str | None) -> int | None:

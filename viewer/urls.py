@@ -1,6 +1,11 @@
 """Pages of this room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from viewer import views
 
 app_name = "viewer"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.find_study, name="find"),
+    path("<uuid:study_id>/", views.open_study, name="study"),
+]

@@ -1,0 +1,102 @@
+"""Thumbnails of series: derived, kept under hashed names, made again when they are gone.
+
+A file's name carries how many images the series had, so that a thumbnail
+of the first slices of a long series is made anew when the rest has come.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import uuid
+from pathlib import Path
+
+from django.utils import timezone
+
+from archive import storage
+from archive.models import Instance, Series
+from archive.rendering import render_picture
+from archive.stack import read_stack
+from imaging.display import encode_jpeg
+from imaging.errors import MissingError, PermanentError, UnsupportedError
+
+logger = logging.getLogger("noctis.thumbnails")
+
+SIZE_PX = 128
+# A thumbnail stays while the series has at most this many times the images it had then.
+GROWTH = 1.5
+
+
+def run_thumbnail_job(key: str) -> None:
+    """Make the thumbnail of the series whose id is `key`; may run twice.
+
+    A series that is gone or cannot be shown has none, which is no failure.
+    """
+    try:
+        make_thumbnail(uuid.UUID(key))
+    except PermanentError as reason:
+        logger.info("series %s has no thumbnail: %s", key, reason)
+
+
+def make_thumbnail(series_id: uuid.UUID) -> bytes:
+    """Return the series' thumbnail as JPEG, made and stored unless a good one is there.
+
+    Safe to repeat and to run at the same time. Raises `MissingError` for a
+    series that is not there, `UnsupportedError` for one without pictures,
+    and as `archive.rendering.render_picture`.
+    """
+    series = Series.objects.filter(pk=series_id).first()
+    if series is None:
+        raise MissingError("There is no such series.")
+    stack = read_stack(series)
+    if not len(stack):
+        raise UnsupportedError("This series has no picture.")
+    present = read_thumbnail(series)
+    if present is not None and len(stack) <= _count_of(series.thumbnail_key) * GROWTH:
+        return present
+    instance_id, frame = stack.image(len(stack) // 2)
+    instance = Instance.objects.get(pk=instance_id)
+    content = encode_jpeg(render_picture(instance, frame, longest_px=SIZE_PX))
+    _keep(series, content, len(stack))
+    return content
+
+
+def read_thumbnail(series: Series) -> bytes | None:
+    """Return the stored thumbnail, None when there is none."""
+    if not series.thumbnail_key:
+        return None
+    try:
+        return storage.path_of(series.thumbnail_key).read_bytes()
+    except (OSError, MissingError):
+        return None
+
+
+def _keep(series: Series, content: bytes, image_count: int) -> None:
+    """Store the file whole, then name it in the row, then drop the one before."""
+    name = hashlib.sha256(series.pk.bytes).hexdigest()[:32]
+    key = f"thumbnails/{name[:2]}/{name}-{image_count}.jpg"
+    path = storage.path_of(key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, content)
+    except OSError as error:
+        raise storage.trouble(error) from error
+    Series.objects.filter(pk=series.pk).update(thumbnail_key=key, thumbnail_made_at=timezone.now())
+    if series.thumbnail_key and series.thumbnail_key != key:
+        storage.remove(series.thumbnail_key)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write under another name first: readers see the old file, the new one, never half of one."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _count_of(thumbnail_key: str) -> int:
+    count = thumbnail_key.removesuffix(".jpg").rpartition("-")[2]
+    return int(count) if count.isdigit() else 0

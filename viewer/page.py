@@ -1,0 +1,126 @@
+"""What the viewer's page starts with: one document, so that the first picture waits for nothing."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, time
+from typing import Any
+
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from archive.frames import NO_FORMAT
+from archive.models import Series, Study
+from archive.stack import build_stack, find_reasons
+from imaging.text import display_name
+
+Document = dict[str, Any]
+
+# Beyond this many images the stack document does not travel inside the page.
+INLINE_LIMIT = 5000
+FIRST_IMAGES = 16
+FIRST_BYTES = 16 << 20
+
+
+def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
+    """Return the template's context for a study that the person may see.
+
+    `wanted_series` is a series' key or Series Instance UID; when it names
+    none of this study, the first series that has pictures is opened. Costs
+    three queries: the series, what they hold, the open one's images.
+    """
+    series = sorted(Series.objects.filter(study=study), key=_reading_order)
+    reasons = find_reasons(study)
+    active = _choose(series, reasons, wanted_series)
+    stack = build_stack(active) if active is not None else None
+    document: Document = {
+        "study": _describe_study(study),
+        "series": [_describe_series(one, reasons.get(one.pk, "")) for one in series],
+        "active_series": str(active.pk) if active is not None else None,
+        "stack": stack if stack is None or len(stack["images"]) <= INLINE_LIMIT else None,
+        "urls": {"worklist": reverse("home")},
+    }
+    return {
+        "study": study,
+        "patient_name": display_name(study.patient_name),
+        "document": document,
+        "first_frames": _first_frames_url(stack),
+    }
+
+
+def _reading_order(series: Series) -> tuple[bool, int, uuid.UUID]:
+    """Sort by Series Number; a series without one comes last, in order of arrival."""
+    number = series.series_number
+    return (number is None, number or 0, series.pk)
+
+
+def _choose(series: list[Series], reasons: dict[uuid.UUID, str], wanted: str) -> Series | None:
+    for one in series:
+        if wanted and wanted in (str(one.pk), one.series_instance_uid):
+            return one
+    with_pictures = [one for one in series if not reasons.get(one.pk)]
+    return next(iter(with_pictures or series), None)
+
+
+def _describe_study(study: Study) -> Document:
+    return {
+        "id": str(study.pk),
+        "study_instance_uid": study.study_instance_uid,
+        "patient_name": display_name(study.patient_name),
+        "patient_id": study.patient.patient_id,
+        "patient_birth_date": _iso(study.patient_birth_date),
+        "patient_sex": study.patient_sex,
+        "patient_age": study.patient_age,
+        "study_date": _iso(study.study_date),
+        "study_time": _iso(study.study_time),
+        "study_description": study.study_description,
+        "accession_number": study.accession_number,
+        "facility": study.facility.name if study.facility else _("Quarantine"),
+        "has_discrepancy": study.has_discrepancy,
+    }
+
+
+def _describe_series(series: Series, why_not: str) -> Document:
+    return {
+        "id": str(series.pk),
+        "series_instance_uid": series.series_instance_uid,
+        "series_number": series.series_number,
+        "modality": series.modality,
+        "series_description": series.series_description,
+        "body_part_examined": series.body_part_examined,
+        "laterality": series.laterality,
+        "instance_count": series.instance_count,
+        "frame_count": series.frame_count,
+        "thumbnail_url": "" if why_not else reverse("api:series-thumbnail", args=[series.pk]),
+        "stack_url": reverse("api:series-stack", args=[series.pk]),
+        "displayable": not why_not,
+        "why_not": why_not,
+    }
+
+
+def _first_frames_url(stack: Document | None) -> str:
+    """Return the address of the first frames, exactly as the page's own code will ask for it.
+
+    So the request is under way while that code still loads, and what has
+    come is used instead of fetched twice. The size of a first chunk is that
+    of `frontend/src/io/frames.ts`.
+    """
+    if stack is None or not stack["displayable"] or len(stack["images"]) > INLINE_LIMIT:
+        return ""
+    total_bytes, count = 0, 0
+    for image in stack["images"][:FIRST_IMAGES]:
+        facts = {**stack["shared"], **image}
+        total_bytes += facts["bytes"]
+        if facts["pixel_format"] == NO_FORMAT or (count and total_bytes > FIRST_BYTES):
+            break
+        count += 1
+    if not count:
+        return ""
+    address = reverse("api:series-frames", args=[stack["series_id"]])
+    images = "0" if count == 1 else f"0-{count - 1}"
+    return f"{address}?{urlencode({'version': stack['version'], 'images': images})}"
+
+
+def _iso(value: date | time | None) -> str:
+    return value.isoformat() if value else ""

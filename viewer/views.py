@@ -1,0 +1,59 @@
+"""The viewer's page."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from archive.models import Study
+from viewer.page import build_page
+from viewer.viewing import record_view
+
+_UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
+
+
+@require_safe
+@login_required
+@never_cache
+def open_study(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
+    """Show one study; a foreign one is as missing as one that never was."""
+    assert isinstance(request.user, User)
+    studies = Study.objects.visible_to(request.user).select_related("facility", "patient")
+    with transaction.atomic():
+        study = studies.filter(pk=study_id).first()
+        if study is None:
+            raise Http404
+        page = build_page(study, wanted_series=request.GET.get("series", ""))
+        record_view(request, study)
+    return render(request, "viewer/viewer.html", page)
+
+
+@require_safe
+@login_required
+@never_cache
+def find_study(request: HttpRequest) -> HttpResponse:
+    """Go from a Study Instance UID to the study's page: `?study=…[&series=…]`.
+
+    Where several facilities that the person may see hold the UID, the study
+    that was received last is shown.
+    """
+    uid = request.GET.get("study", "")
+    study = None
+    if _UID.fullmatch(uid):
+        found = Study.objects.visible_to(request.user).filter(study_instance_uid=uid)
+        study = found.order_by("-last_received_at", "-pk").only("pk").first()
+    if study is None:
+        raise Http404
+    address = reverse("viewer:study", args=[study.pk])
+    series = request.GET.get("series", "")
+    return redirect(f"{address}?{urlencode({'series': series})}" if series else address)
