@@ -152,7 +152,7 @@ def _stored_samples(
     # An unsigned codestream of signed pixels: two's complement in as many bits as it holds.
     bits = stream.bits if stream.family in (JPEG_2000, HTJ2K) else description.bits_stored
     raised = samples.astype(f"u{width}") << np.array(width * 8 - bits, f"u{width}")
-    extended = raised.view(f"i{width}")
+    extended: np.ndarray = raised.view(f"i{width}")
     extended >>= np.array(width * 8 - bits, f"i{width}")
     return extended
 

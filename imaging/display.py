@@ -95,7 +95,8 @@ class Grayscale:
         if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and stored.size > 65536:
             low, high = int(stored.min()), int(stored.max())
             table = self._grey(np.arange(low, high + 1), chosen)
-            return np.take(table, stored.astype(np.int32) - low)
+            grey: np.ndarray = np.take(table, stored.astype(np.int32) - low)
+            return grey
         return self._grey(stored, chosen)
 
     def _grey(self, stored: np.ndarray, window: Window | None) -> np.ndarray:

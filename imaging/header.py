@@ -298,6 +298,7 @@ def _scan_behind_pixels(source: Source, found: Scan, encoding: Encoding) -> None
         return
     try:
         behind = scan_elements(source, position, source.size, encoding, depth=1)
+        _keep_last_value(source, behind)
     except UnreadableError as error:
         if type(error) is not UnreadableError:
             raise

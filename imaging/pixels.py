@@ -191,7 +191,7 @@ def _stored_values(values: np.ndarray, description: PixelDescription) -> np.ndar
         return values.view(f"i{values.dtype.itemsize}") if signed else values
     above = allocated - 1 - description.high_bit
     # Shift the stored bits to the top, then back to the bottom: arithmetic if signed.
-    raised = values << np.array(above, values.dtype)
+    raised: np.ndarray = values << np.array(above, values.dtype)
     if signed:
         raised = raised.view(f"i{values.dtype.itemsize}")
     raised >>= np.array(allocated - stored, raised.dtype)
