@@ -79,7 +79,10 @@ class FilterForm(forms.Form):
         label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
     modality = forms.MultipleChoiceField(
-        label=_("Modality"), required=False, choices=[(name, name) for name in MODALITIES]
+        label=_("Modality"),
+        required=False,
+        choices=[(name, name) for name in MODALITIES],
+        widget=forms.CheckboxSelectMultiple,
     )
     facility = forms.ChoiceField(label=_("Facility"), required=False)
     status = forms.ChoiceField(

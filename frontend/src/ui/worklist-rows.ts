@@ -234,9 +234,9 @@ export class Rows {
   private mark(): void {
     for (const row of this.all()) {
       if (row.dataset["study"] === this.chosenStudy) {
-        row.setAttribute("aria-selected", "true");
+        row.setAttribute("aria-current", "true");
       } else {
-        row.removeAttribute("aria-selected");
+        row.removeAttribute("aria-current");
       }
     }
   }
