@@ -9,3 +9,9 @@ class ArchiveConfig(AppConfig):
 
     name = "archive"
     verbose_name = _("Archive")
+
+    def ready(self) -> None:
+        """Name what is done after the answer."""
+        from archive import jobs
+
+        jobs.register("thumbnail", "archive.thumbnails.run_thumbnail_job")

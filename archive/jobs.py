@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from archive.models import Job
 from imaging.errors import NoctisError
@@ -22,12 +23,15 @@ logger = logging.getLogger("noctis.jobs")
 LEASE = timedelta(minutes=10)
 MAX_ATTEMPTS = 8
 
-Handler = Callable[[str], None]
-_handlers: dict[str, Handler] = {}
+_handlers: dict[str, str] = {}
 
 
-def register(kind: str, handler: Handler) -> None:
-    """Name the function that does jobs of a kind; called in a room's `ready()`."""
+def register(kind: str, handler: str) -> None:
+    """Name the function, as a dotted path, that does jobs of a kind; called in `ready()`.
+
+    It takes the job's key. It is imported by the worker alone, so that doors
+    start without what only the work needs.
+    """
     _handlers[kind] = handler
 
 
@@ -79,7 +83,7 @@ def _claim(job: Job) -> bool:
 
 def _run(job: Job) -> None:
     try:
-        handler = _handlers[job.kind]
+        handler: Callable[[str], None] = import_string(_handlers[job.kind])
         handler(job.key)
     except Exception as error:
         logger.exception("job %s %s failed", job.kind, job.key)
