@@ -1,0 +1,228 @@
+"""The permission table: a section for each room, a row for each route and method.
+
+A new route needs a row here, in its room's section; `test_table.py` fails
+without. What the columns mean is said in `table.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.permissions.table import Maker, Row, Target, upload
+
+# --- arguments ------------------------------------------------------------------
+
+
+def key(name: str, of: str) -> Maker:
+    """Return the maker of one argument from one of the target's keys."""
+
+    def make(target: Target) -> dict[str, Any]:
+        return {name: target[of]}
+
+    return make
+
+
+def fixed(**values: Any) -> Maker:
+    """Return the maker of arguments that no target changes."""
+
+    def make(_: Target) -> dict[str, Any]:
+        return dict(values)
+
+    return make
+
+
+def first_frame(target: Target) -> dict[str, Any]:
+    """Return the way to an instance's first frame."""
+    return {"instance_id": target["instance"], "frame": 0}
+
+
+NOT_STAFF = {"radiologist": 302, "technologist": 302, "referrer": 302}
+
+# --- the house --------------------------------------------------------------------
+HOUSE = [
+    Row(route="home", own=302),
+    Row(route="healthz", anonymous=200),
+    # No receiver, no worker: not ready, which everybody may know.
+    Row(route="readyz", own=503, anonymous=503),
+    # From this machine; from elsewhere it is the administrators' (tests/unit/noctis).
+    Row(route="metrics", anonymous=200),
+    Row(route="limits", anonymous=200),
+    Row(route="api-schema", anonymous=401),
+    Row(route="api-docs", anonymous=401),
+]
+
+# --- accounts ---------------------------------------------------------------------
+ACCOUNTS = [
+    Row(route="accounts:login", own=302, anonymous=200),
+    Row(
+        route="accounts:login",
+        method="POST",
+        data=fixed(username="nobody", password="wrong"),
+        own=302,
+        anonymous=200,
+    ),
+    Row(route="accounts:logout", own=405, anonymous=405),
+    Row(route="accounts:logout", method="POST", own=302),
+    Row(route="accounts:password_change"),
+    Row(route="accounts:password_change", method="POST"),
+    Row(route="api:me", anonymous=401),
+    Row(route="api:me", method="POST", own=405, anonymous=401),
+]
+
+# --- archive ----------------------------------------------------------------------
+ARCHIVE = [
+    Row(route="api:events", anonymous=401, streams=True),
+]
+
+# --- viewer -----------------------------------------------------------------------
+VIEWER = [
+    Row(route="viewer:study", path=key("study_id", "study")),
+    Row(route="viewer:find", query=key("study", "study_uid"), names_object=True, own=302),
+    Row(route="api:series-stack", path=key("series_id", "series"), anonymous=401),
+    Row(
+        route="api:series-frames",
+        path=key("series_id", "series"),
+        query=lambda target: {"version": target["version"], "images": "0"},
+        anonymous=401,
+    ),
+    Row(route="api:series-thumbnail", path=key("series_id", "series"), anonymous=401),
+    Row(route="api:instance-frame", path=first_frame, anonymous=401),
+    Row(route="api:instance-rendered-jpg", path=first_frame, anonymous=401),
+    Row(route="api:instance-rendered-png", path=first_frame, anonymous=401),
+]
+
+# --- worklist ---------------------------------------------------------------------
+WORKLIST = [
+    Row(route="worklist:list"),
+    # Asked for by key, several at once: what is not visible is simply not among the rows.
+    Row(route="worklist:rows", query=key("study", "study"), names_object=True, missing=200),
+    Row(route="worklist:preview", path=key("entry_id", "entry")),
+    Row(route="worklist:theme", method="POST", data=fixed(theme="light"), own=302),
+    Row(route="worklist:upload", by_role={"referrer": 403}),
+    Row(
+        route="worklist:upload-files",
+        method="POST",
+        data=lambda _: {"files": upload("x.dcm", b"not DICOM")},
+        own=200,
+        admin=400,
+        by_role={"referrer": 403},
+    ),
+]
+
+
+# --- administration -----------------------------------------------------------------
+def _model(
+    name: str,
+    *,
+    argument: str,
+    add: dict[str, int] | None = None,
+    may_change: bool = False,
+) -> list[Row]:
+    """Return the rows of a model's pages, whose rows belong to facilities."""
+    room, _, model = name.partition("_")
+    page = f"admin:{room}_{model}"
+    named: dict[str, Any] = {"path": key("object_id", argument), "missing": 302}
+    refused = {**NOT_STAFF, "facility_admin": 403}
+    add = add or {}
+    return [
+        Row(route=f"{page}_changelist", by_role=NOT_STAFF),
+        Row(
+            route=f"{page}_add",
+            by_role={**NOT_STAFF, "facility_admin": add.get("facility_admin", 403)},
+            own=200,
+            admin=add.get("admin", 403),
+        ),
+        Row(route=f"{page}_change", by_role=NOT_STAFF, **named),
+        Row(route=f"{page}_history", by_role=NOT_STAFF, **named),
+        Row(
+            route=f"{page}_delete",
+            by_role=refused,
+            admin=403,
+            **{**named, "missing": 403},
+        ),
+        *(
+            []
+            if may_change
+            else [
+                Row(
+                    route=f"{page}_change",
+                    method="POST",
+                    by_role=refused,
+                    admin=403,
+                    **{**named, "missing": 403},
+                )
+            ]
+        ),
+    ]
+
+
+def _machinery(name: str, *, add: int = 403, change: int = 200, delete: int = 403) -> list[Row]:
+    """Return the rows of pages that are the administrators' alone."""
+    page = f"admin:{name}"
+    refused = {**NOT_STAFF, "facility_admin": 403}
+    also: dict[str, Any] = {"by_role": refused, "names_object": False}
+    with_key: dict[str, Any] = {**also, "path": key("object_id", name.partition("_")[2])}
+    return [
+        Row(route=f"{page}_changelist", **also),
+        Row(route=f"{page}_add", admin=add, **also),
+        Row(route=f"{page}_change", admin=change, **with_key),
+        # Its rows are not there for others, whichever key they ask for.
+        Row(route=f"{page}_history", **{**with_key, "by_role": {**refused, "facility_admin": 302}}),
+        Row(route=f"{page}_delete", admin=delete, **with_key),
+    ]
+
+
+ADMIN = [
+    Row(route="admin:index", by_role=NOT_STAFF),
+    Row(
+        route="admin:app_list",
+        path=fixed(app_label="archive"),
+        by_role=NOT_STAFF,
+        names_object=False,
+    ),
+    Row(route="admin:login", own=403),
+    Row(route="admin:logout", method="POST", by_role=NOT_STAFF),
+    Row(route="admin:password_change", own=302),
+    Row(route="admin:password_change_done", by_role=NOT_STAFF),
+    Row(route="admin:jsi18n", by_role=NOT_STAFF),
+    Row(
+        route="admin:autocomplete",
+        query=fixed(app_label="accounts", model_name="user", field_name="facilities"),
+        by_role=NOT_STAFF,
+    ),
+    Row(
+        route="admin:view_on_site",
+        path=lambda target: {"content_type_id": 1, "object_id": target["study"]},
+        by_role=NOT_STAFF,
+        own=404,
+    ),
+    *_model(
+        "accounts_user",
+        argument="person",
+        add={"facility_admin": 200, "admin": 200},
+        may_change=True,
+    ),
+    Row(
+        route="admin:auth_user_password_change",
+        path=key("id", "person"),
+        by_role=NOT_STAFF,
+    ),
+    *_model("accounts_facility", argument="facility", add={"admin": 200}, may_change=True),
+    *_model("accounts_auditrow", argument="auditrow"),
+    *_model("archive_patient", argument="patient"),
+    *_model("archive_study", argument="study"),
+    *_model("archive_series", argument="series"),
+    *_model("archive_instance", argument="instance"),
+    *_model("archive_discrepancy", argument="discrepancy"),
+    *_model("viewer_measurement", argument="measurement"),
+    *_model("viewer_annotation", argument="annotation"),
+    *_model("worklist_worklistentry", argument="entry", may_change=True),
+    *_machinery("archive_event"),
+    *_machinery("archive_job"),
+    *_machinery("archive_heartbeat"),
+]
+
+TABLE: list[Row] = [*HOUSE, *ACCOUNTS, *ARCHIVE, *VIEWER, *WORKLIST, *ADMIN]
+
+# Routes without a name of their own; `test_table.py` plays them by hand.
+NAMELESS = {"admin:nameless (?P<url>.*)$", "admin:nameless <path:object_id>/"}

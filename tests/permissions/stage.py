@@ -1,0 +1,141 @@
+"""Who plays the permission table, and with what."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.test import Client
+from pydicom.uid import generate_uid
+
+from accounts.audit import record_for_user
+from accounts.models import AuditRow, Facility, Role, User
+from archive.ingest import Source, ingest_file
+from archive.models import Event, Heartbeat, Instance, Job, Study
+from archive.stack import build_stack
+from dicom_receiver.models import Peer, SenderStatistics
+from tests import factories
+from tests.permissions.table import LOST, MISSING, OWN, Target
+from viewer.models import Annotation, Measurement
+from worklist.models import WorklistEntry
+
+NO_KEY = uuid.UUID("01900000-0000-7000-8000-000000000000")
+NO_UID = "2.25.999999999"
+
+
+@dataclass(frozen=True)
+class Player:
+    """Somebody with a browser."""
+
+    name: str
+    person: User | None
+    client: Client
+    is_of_north: bool
+
+
+def gather_players(north: Facility, south: Facility) -> list[Player]:
+    """Return nobody, each role of both facilities, somebody without facility, an administrator."""
+    players = [Player("anonymous", None, Client(), False)]
+    for facility in (north, south):
+        for role in (Role.RADIOLOGIST, Role.TECHNOLOGIST, Role.REFERRER, Role.FACILITY_ADMIN):
+            name = f"{role}.{facility.code}"
+            is_staff = role == Role.FACILITY_ADMIN
+            person = factories.make_user(name, role, [facility], is_staff=is_staff)
+            players.append(_log_in(name, person, facility == north))
+    players.append(_log_in("strange", factories.make_user("strange", Role.REFERRER), False))
+    boss = factories.make_user("boss", Role.ADMIN, is_staff=True, is_superuser=True)
+    players.append(_log_in("admin", boss, True))
+    return players
+
+
+def _log_in(name: str, person: User, is_of_north: bool) -> Player:
+    client = Client()
+    client.force_login(person)
+    return Player(name, person, client, is_of_north)
+
+
+def lay_out(north: Facility, boss: User) -> dict[str, Target]:
+    """Return what requests may name: an object of north, one in quarantine, and none."""
+    elsewhere = factories.make_facility("elsewhere")
+    ann = factories.make_user("ann", Role.REFERRER, [north])
+    lou = factories.make_user("lou", Role.REFERRER, [elsewhere])
+    return {
+        OWN: _describe(_store(north), boss, ann, north),
+        LOST: _describe(_store(None), boss, lou, elsewhere),
+        MISSING: _describe_missing(),
+    }
+
+
+def _store(facility: Facility | None) -> Study:
+    """Store a real CT by the one way in, in a study of its own for each place."""
+    place = facility.code if facility else "quarantine"
+    uids = {f"{level}InstanceUID": generate_uid() for level in ("Study", "Series", "SOP")}
+    dataset = factories.read_bundled("CT_small.dcm", PatientID=f"P-{place}", **uids)
+    file = io.BytesIO(factories.as_part10(dataset))
+    source = Source(door="import", sender="table", facility_id=facility.pk if facility else None)
+    outcome = ingest_file(source, file)
+    return Study.objects.get(pk=outcome.study_id)
+
+
+def _describe(study: Study, boss: User, person: User, facility: Facility) -> Target:
+    instance = Instance.objects.filter(study=study).select_related("series").get()
+    mark: dict[str, Any] = {
+        "study": study,
+        "facility": study.facility,
+        "instance": instance,
+        "points_px": [[0, 0], [3, 4]],
+        "created_by": boss,
+        "changed_by": boss,
+    }
+    measurement = Measurement.objects.create(
+        kind="length", value=5.0, unit="px", provenance="uncalibrated", **mark
+    )
+    annotation = Annotation.objects.create(kind="text", text="here", **mark)
+    entry = WorklistEntry.objects.get(study=study)
+    record_for_user(boss, "study_opened", facility=study.facility)
+    trail = AuditRow.objects.latest("id")
+    return Target(
+        {
+            "patient": study.patient_id,
+            "study": study.pk,
+            "series": instance.series_id,
+            "instance": instance.pk,
+            "entry": entry.pk,
+            "discrepancy": factories.make_discrepancy(study).pk,
+            "measurement": measurement.pk,
+            "annotation": annotation.pk,
+            "person": person.pk,
+            "facility": facility.pk,
+            "auditrow": trail.pk,
+            "study_uid": study.study_instance_uid,
+            "series_uid": instance.series.series_instance_uid,
+            "instance_uid": instance.sop_instance_uid,
+            "version": build_stack(instance.series)["version"],
+        }
+    )
+
+
+def _describe_missing() -> Target:
+    keys = ("patient", "study", "series", "instance", "entry", "discrepancy", "measurement")
+    keys += ("annotation", "person", "facility")
+    uids = ("study_uid", "series_uid", "instance_uid", "version")
+    numbers = {"auditrow": 999_999_999}
+    return Target({**dict.fromkeys(keys, NO_KEY), **dict.fromkeys(uids, NO_UID), **numbers})
+
+
+def furnish(facility: Facility) -> dict[str, Any]:
+    """Return keys of rows that belong to the server, not to a facility: for administrators."""
+    now = factories.ARRIVAL
+    beat = Heartbeat.objects.create(role="worker", host="h", pid=1, started_at=now, seen_at=now)
+    statistics = SenderStatistics.objects.create(
+        day=now.date(), ae_title="CT1", address="192.0.2.1", last_seen_at=now
+    )
+    return {
+        "job": Job.objects.create(kind="thumbnail", key="k", due_at=now).pk,
+        "event": Event.objects.create(kind="study_received", facility=facility).pk,
+        "heartbeat": beat.pk,
+        "peer": Peer.objects.create(ae_title="MODALITY1", facility=facility).pk,
+        "senderstatistics": statistics.pk,
+    }
