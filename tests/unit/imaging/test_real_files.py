@@ -108,6 +108,12 @@ def test_facts_can_be_written_as_json(path: Path) -> None:
     assert "\0" not in facts.patient_name + facts.patient_id
 
 
+def decode(path: Path, header: Header, index: FrameIndex, frame: int = 0) -> np.ndarray:
+    description = PixelDescription.from_header(header)
+    data = frame_bytes(path, header, index, frame)
+    return decode_frame(data, description, first_bit=index.first_bit(frame))
+
+
 @every_file()
 def test_decodes_the_first_and_last_frame_as_pydicom_or_dcmtk(path: Path) -> None:
     header, index = read_or_skip_known(path)
@@ -115,13 +121,11 @@ def test_decodes_the_first_and_last_frame_as_pydicom_or_dcmtk(path: Path) -> Non
         pytest.skip("no pixels")
     if path.name in known()["undecodable"]:
         with pytest.raises((UndecodableError, UnsupportedError)):
-            description = PixelDescription.from_header(header)
-            decode_frame(frame_bytes(path, header, index, 0), description)
+            decode(path, header, index)
         pytest.skip(known()["undecodable"][path.name])
     description = PixelDescription.from_header(header)
     for frame in sorted({0, index.count - 1}):
-        data = frame_bytes(path, header, index, frame)
-        ours = decode_frame(data, description, first_bit=index.first_bit(frame))
+        ours = decode(path, header, index, frame)
         theirs = decode_elsewhere(path, header, frame)
         assert ours.shape == theirs.shape
         limit = 2 if header.transfer_syntax_uid in LOSSY else 0
@@ -167,9 +171,7 @@ def test_renders_a_thumbnail_of_whatever_decodes(path: Path) -> None:
     if header.pixel is None or path.name in known()["undecodable"] or not index.count:
         pytest.skip("nothing to show")
     description = PixelDescription.from_header(header)
-    frame = decode_frame(
-        frame_bytes(path, header, index, 0), description, first_bit=index.first_bit(0)
-    )
+    frame = decode(path, header, index)
     grayscale = Grayscale.from_image_facts({}).with_tables(header)
     shown = render_frame(frame, grayscale, bits_stored=description.bits_stored)
     assert shown.dtype == np.uint8
