@@ -1,4 +1,4 @@
-"""A worker's two threads: a sign of life, and an eye on due jobs."""
+"""A worker's three threads: a sign of life, an eye on due jobs, and a broom."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from archive import jobs
+from accounts import throttle
+from archive import housekeeping, jobs
 from archive.models import Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ ROLE = "worker"
 HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 TROUBLE_SECONDS = 5.0
+TIDY_SECONDS = 600.0
 JOBS_A_LOOK = 10
 FORGET_AFTER = timedelta(hours=1)
 
@@ -63,4 +65,18 @@ def drive_jobs(stopped: threading.Event) -> None:
         except DatabaseError as error:
             logger.warning("jobs not looked for: %s", type(error).__name__)
             pause = TROUBLE_SECONDS
+    connections.close_all()
+
+
+def keep_tidy(stopped: threading.Event) -> None:
+    """Sweep at the start and every ten minutes until stopped."""
+    while True:
+        try:
+            close_old_connections()
+            housekeeping.tidy()
+            throttle.forget_old()
+        except DatabaseError as error:
+            logger.warning("not tidied: %s", type(error).__name__)
+        if stopped.wait(TIDY_SECONDS):
+            break
     connections.close_all()

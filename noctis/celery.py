@@ -34,7 +34,7 @@ def _keep_logging(**_: Any) -> None:
 
 
 class BackgroundStep(bootsteps.StartStopStep):
-    """Start the worker's two threads before it looks for the broker."""
+    """Start the worker's threads before it looks for the broker."""
 
     requires = ("celery.worker.components:Pool",)
 
@@ -47,7 +47,7 @@ class BackgroundStep(bootsteps.StartStopStep):
         """Start the threads."""
         from noctis import background  # noqa: PLC0415  (needs Django's apps, which load after us)
 
-        for run in (background.keep_heartbeat, background.drive_jobs):
+        for run in (background.keep_heartbeat, background.drive_jobs, background.keep_tidy):
             thread = threading.Thread(target=run, args=(self.stopped,), name=run.__name__)
             thread.start()
             self.threads.append(thread)
