@@ -8,6 +8,7 @@ but an administrator for an object in quarantine.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -120,11 +121,13 @@ def ask(row: Row, client: Client, target: Target) -> Answer:
         also["data"] = row.data(target)
         if row.json:
             also["content_type"] = "application/json"
+    cookies = copy.deepcopy(client.cookies)
     with transaction.atomic():
         client.raise_request_exception = False
         response = getattr(client, row.method.lower())(address, **also)
         body = "" if row.streams else _read(response)
         transaction.set_rollback(True)
+    client.cookies = cookies
     return Answer(response.status_code, _forget(body, target))
 
 
