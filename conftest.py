@@ -39,7 +39,7 @@ def pytest_runtest_makereport(
     is_needed = any(item.get_closest_marker(name) for name in NEEDS)
     if IS_REQUIRED and is_needed and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"needed here, yet skipped: {report.longrepr[-1]}"
+        report.longrepr = f"needed here, yet skipped: {report.longreprtext}"
     return report
 
 

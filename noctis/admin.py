@@ -31,7 +31,7 @@ class NoctisAdminSite(AdminSite):
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next") or request.get_full_path())
 
-    def password_change(  # type: ignore[override]  (a redirect needs no template)
+    def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Send who changes their own password to the house's own page."""

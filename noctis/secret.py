@@ -39,7 +39,7 @@ def read_secret_key(home: Path, *, required: bool) -> str:
 def _make_key(path: Path) -> str:
     """Write a new key that only this user can read; another process may win."""
     key = secrets.token_urlsafe(50)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -55,8 +55,10 @@ NOCTIS_DISK_RESERVE_MB = env.read_int("NOCTIS_DISK_RESERVE_MB", -1, minimum=-1)
 ALLOWED_HOSTS = env.read_list("NOCTIS_ALLOWED_HOSTS") or (
     [] if NOCTIS_PRODUCTION else ["localhost", "127.0.0.1", "[::1]", NOCTIS_HTTP[0]]
 )
+if NOCTIS_PRODUCTION and 0 < len(env.read_text("NOCTIS_ADMIN_PASSWORD")) < 12:
+    raise ImproperlyConfigured("NOCTIS_ADMIN_PASSWORD must have at least 12 characters.")
 CSRF_TRUSTED_ORIGINS = env.read_list("NOCTIS_TRUSTED_ORIGINS")
-if NOCTIS_PRODUCTION and not ALLOWED_HOSTS:
+if NOCTIS_PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
     raise ImproperlyConfigured("NOCTIS_ALLOWED_HOSTS must name the hosts of this server.")
 
 # --- storage, database, queue ---------------------------------------------

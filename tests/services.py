@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 WAIT_SECONDS = 30.0
+INITDB = ["-U", "noctis", "-A", "trust", "-E", "UTF8"]
 
 
 def find_postgres() -> Path | None:
@@ -42,10 +43,8 @@ def run_postgres() -> Iterator[str | None]:
     try:
         if account.pw_uid != os.geteuid():
             os.chown(home, account.pw_uid, account.pw_gid)
-        _call(
-            [programs / "initdb", "-D", data, "-U", "noctis", "-A", "trust", "-E", "UTF8"], account
-        )
-        command = [programs / "postgres", "-D", data, "-p", str(port), "-k", home]
+        _call([str(programs / "initdb"), "-D", str(data), *INITDB], account)
+        command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(home)]
         with _running(
             [*command, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
             account,
@@ -58,13 +57,13 @@ def run_postgres() -> Iterator[str | None]:
 
 
 @contextlib.contextmanager
-def run_redis() -> Iterator[str | None]:
+def run_redis(port: int = 0) -> Iterator[str | None]:
     """Run a Redis of our own; gives its address, or None when it isn't installed."""
     program = shutil.which("redis-server")
     if program is None:
         yield None
         return
-    port = find_free_port()
+    port = port or find_free_port()
     with tempfile.TemporaryDirectory(prefix="noctis-redis-") as home:
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", home]
         with _running(command, None, is_up=lambda: _accepts(port)):
@@ -90,7 +89,8 @@ def _find_account() -> pwd.struct_passwd | None:
 
 
 def _create_database(programs: Path, port: int) -> None:
-    command = [programs / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "noctis", "noctis"]
+    createdb = str(programs / "createdb")
+    command = [createdb, "-h", "127.0.0.1", "-p", str(port), "-U", "noctis", "noctis"]
     deadline = time.monotonic() + WAIT_SECONDS
     while subprocess.run(command, check=False, capture_output=True).returncode != 0:
         if time.monotonic() > deadline:
@@ -100,11 +100,11 @@ def _create_database(programs: Path, port: int) -> None:
 
 @contextlib.contextmanager
 def _running(
-    command: Sequence[Path | str], account: pwd.struct_passwd | None, is_up: Callable[[], bool]
+    command: Sequence[str], account: pwd.struct_passwd | None, is_up: Callable[[], bool]
 ) -> Iterator[None]:
     """Run a server until the block ends; it ends with us whatever happens."""
     process = subprocess.Popen(
-        [str(part) for part in command],
+        command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
@@ -128,9 +128,9 @@ def _running(
             process.wait()
 
 
-def _call(command: Sequence[Path | str], account: pwd.struct_passwd) -> None:
+def _call(command: Sequence[str], account: pwd.struct_passwd) -> None:
     subprocess.run(
-        [str(part) for part in command],
+        command,
         check=True,
         capture_output=True,
         cwd="/",
