@@ -69,6 +69,16 @@ class WorklistEntry(FacilityRow):
             models.Index(fields=["priority", "-study_at", "-id"], name="worklist_by_priority"),
             models.Index(fields=["facility", "-study_at", "-id"], name="worklist_in_facility"),
             models.Index(fields=["status", "-study_at", "-id"], name="worklist_by_status"),
+            models.Index(
+                fields=["facility", "-arrived_at", "-id"], name="worklist_in_facility_arrival"
+            ),
+            models.Index(
+                fields=["facility", "patient_key", "id"], name="worklist_in_facility_patient"
+            ),
+            models.Index(
+                fields=["facility", "priority", "-study_at", "-id"],
+                name="worklist_in_facility_urgency",
+            ),
         ]
 
     def __str__(self) -> str:

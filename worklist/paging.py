@@ -11,9 +11,10 @@ import base64
 import binascii
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -36,6 +37,12 @@ class Order:
     def reversed(self) -> Order:
         """Return the order read from the other end; the same index serves it."""
         return Order(tuple((name, not descending) for name, descending in self.columns))
+
+    def sorted(self, rows: list[WorklistEntry]) -> list[WorklistEntry]:
+        """Return the rows in this order."""
+        for name, descending in reversed(self.columns):
+            rows = sorted(rows, key=attrgetter(name), reverse=descending)
+        return rows
 
     @property
     def terms(self) -> list[str]:
@@ -122,23 +129,37 @@ class Page:
 
 
 def read_page(
-    entries: QuerySet[WorklistEntry], sort: str, cursor: Cursor | None, size: int = PAGE_SIZE
+    entries: QuerySet[WorklistEntry],
+    sort: str,
+    cursor: Cursor | None,
+    *,
+    size: int = PAGE_SIZE,
+    parts: Sequence[Q] = (Q(),),
 ) -> Page:
-    """Read one page; at most three queries, each a range of one index."""
+    """Read one page; at most three queries a part, each a range of one index.
+
+    `parts` divide the entries into ranges that an index can walk one by one;
+    they are merged here.
+    """
     is_backward = cursor is not None and cursor.is_backward
     order = ORDERS[sort].reversed() if is_backward else ORDERS[sort]
     rows: list[WorklistEntry] = []
     for condition in _ranges(order, cursor):
         wanted = size + 1 - len(rows)
         if wanted > 0:
-            rows += entries.filter(condition).order_by(*order.terms)[:wanted]
+            found = [
+                row
+                for part in parts
+                for row in entries.filter(part & condition).order_by(*order.terms)[:wanted]
+            ]
+            rows += (order.sorted(found) if len(parts) > 1 else found)[:wanted]
     has_more = len(rows) > size
     rows = rows[:size]
     if is_backward:
         rows.reverse()
         if not has_more:
             # The beginning of the list: show it whole, not what was left over.
-            return read_page(entries, sort, None, size)
+            return read_page(entries, sort, None, size=size, parts=parts)
     before, after = "", ""
     if rows and cursor is not None:
         before = _place(sort, rows[0], is_backward=True)
