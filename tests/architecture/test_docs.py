@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,7 +31,13 @@ def find_variables(tree: ast.Module) -> Iterator[str]:
 
 def find_undocumented(names: Iterable[str], text: str) -> list[str]:
     """Return the names that the text does not show as code."""
-    return sorted({name for name in names if not re.search(rf"`[^`]*\b{name}\b[^`]*`", text)})
+    return sorted(
+        {
+            name
+            for name in names
+            if not re.search(rf"`(?:[^`]*[^\w`])?{re.escape(name)}(?:\W[^`]*)?`", text)
+        }
+    )
 
 
 def find_commands() -> list[str]:
@@ -49,10 +56,11 @@ def find_direct_dependencies() -> list[str]:
     names = []
     for file in ("requirements.in", "requirements-dev.in", "requirements-build.in"):
         for line in read(Path(file)).splitlines():
-            match = re.match(r"^([A-Za-z0-9._-]+)", line)
+            match = re.match(r"^([A-Za-z0-9][A-Za-z0-9._-]*)", line)
             if match:
                 names.append(match.group(1))
-    return names
+    front = json.loads(read(Path("frontend/package.json")))
+    return [*names, *front["dependencies"], *front["devDependencies"]]
 
 
 def test_every_setting_is_documented() -> None:
