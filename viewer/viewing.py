@@ -14,7 +14,7 @@ SITTING_SECONDS = 900
 
 
 def record_view(request: HttpRequest, study: Study, action: str = "view_study") -> None:
-    """Write the audit row for a person who opens a study, in the transaction that is open."""
+    """Write the audit row for a person who opens a study."""
     assert isinstance(request.user, User)
     record_for_user(
         request.user,

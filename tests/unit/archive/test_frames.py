@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +18,33 @@ from archive.decode import close_pool
 from archive.frames import describe_pixels, frame_bytes_of, pixel_format_of, read_frame
 from archive.ingest import Source, ingest_file
 from archive.models import Instance
-from imaging.errors import MissingError, NoctisError, PermanentError, UndecodableError, UnreadableError
+from imaging.errors import (
+    MissingError,
+    NoctisError,
+    PermanentError,
+    UndecodableError,
+    UnreadableError,
+)
+from imaging.frames import FrameIndex
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FOLDERS = ["ct-volume", "ct-tilt", "mr", "us", "syntaxes", "cr-dx", "mg", "mr-enhanced", "seg", "xa", "wsi", "rt", "misc"]
+FOLDERS = [
+    "ct-volume",
+    "ct-tilt",
+    "mr",
+    "us",
+    "syntaxes",
+    "cr-dx",
+    "mg",
+    "mr-enhanced",
+    "seg",
+    "xa",
+    "wsi",
+    "rt",
+    "misc",
+]
 BUNDLED = [
     "CT_small.dcm",
     "MR_small_RLE.dcm",
@@ -76,7 +98,10 @@ def truth_of(path: Path, frame: int) -> np.ndarray | None:
 
 
 def check_file(path: Path) -> str:
-    """Store the file and compare first, middle and last frame; return what became of it."""
+    """Store the file and compare first, middle and last frame; return what became of it.
+
+    What pydicom can decode must be decoded, and be the same.
+    """
     try:
         instance = store(path.read_bytes())
     except PermanentError as refusal:
@@ -91,7 +116,8 @@ def check_file(path: Path) -> str:
         try:
             data = read_frame(instance, frame)
         except NoctisError as error:
-            assert truth is None, f"{path.name} frame {frame}: {error}"
+            if truth is not None:
+                pytest.fail(f"{path.name} frame {frame}: {error}")
             verdict = f"refused: {error}"
             continue
         description = describe_pixels(instance) if data.pixel_format != "rgb8" else None
@@ -112,12 +138,120 @@ def check_file(path: Path) -> str:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_frames_of_real_files_are_what_pydicom_decodes(folder: str) -> None:
-    verdicts = {path.name: check_file(path) for path in factories.real_files(folder)}
-    print(folder, {v: sum(1 for x in verdicts.values() if x == v) for v in set(verdicts.values())})
-    assert verdicts
+    paths = factories.real_files(folder)
+    if folder == "ct-volume":
+        paths = paths[::10]
+    verdicts = [check_file(path) for path in paths]
+    assert verdicts.count("compared") > len(verdicts) * 0.3
 
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_frames_of_bundled_files_are_what_pydicom_decodes(name: str) -> None:
     verdict = check_file(factories.bundled(name))
     assert verdict == "compared"
+
+
+# --- what is not whole is not shown -------------------------------------------
+@pytest.fixture
+def ct() -> Instance:
+    return store(factories.bundled("CT_small.dcm").read_bytes())
+
+
+def test_a_missing_file_is_missing(ct: Instance) -> None:
+    storage.path_of(ct.storage_key).unlink()
+    with pytest.raises(MissingError):
+        read_frame(ct, 0)
+
+
+def test_a_truncated_file_is_damaged(ct: Instance) -> None:
+    path = storage.path_of(ct.storage_key)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UnreadableError):
+        read_frame(ct, 0)
+
+
+def test_a_file_that_grew_is_damaged(ct: Instance) -> None:
+    path = storage.path_of(ct.storage_key)
+    path.write_bytes(path.read_bytes() + b"\0\0")
+    with pytest.raises(UnreadableError):
+        read_frame(ct, 0)
+
+
+@pytest.mark.parametrize("frame", [-1, 1, 10**12])
+def test_a_frame_beyond_the_declared_ones_is_missing(ct: Instance, frame: int) -> None:
+    with pytest.raises(MissingError):
+        read_frame(ct, frame)
+
+
+def test_a_declared_frame_that_the_file_does_not_hold_is_damaged(ct: Instance) -> None:
+    ct.number_of_frames = 3
+    with pytest.raises(UnreadableError):
+        read_frame(ct, 2)
+
+
+def test_a_frame_table_that_points_outside_the_file_is_damaged(ct: Instance) -> None:
+    ct.frame_table = FrameIndex.native(
+        "native", offset=ct.size_bytes - 10, frame_bits=128 * 128 * 16, count=1
+    ).to_bytes()
+    with pytest.raises(UnreadableError):
+        read_frame(ct, 0)
+
+
+def test_a_broken_codestream_cannot_be_decoded_and_the_next_frame_can() -> None:
+    whole = store(factories.bundled("JPEG2000.dcm").read_bytes())
+    dataset = factories.read_bundled("JPEG2000.dcm")
+    pixels = bytearray(dataset.PixelData)
+    start = pixels.find(b"\xff\x90")
+    pixels[start:-8] = bytes(len(pixels) - start - 8)
+    dataset.PixelData = bytes(pixels)
+    broken = store(factories.as_part10(dataset))
+    with pytest.raises(UndecodableError):
+        read_frame(broken, 0)
+    assert read_frame(whole, 0).data
+
+
+def test_a_codestream_that_claims_to_be_huge_is_refused_before_memory_is_taken() -> None:
+    dataset = factories.read_bundled("JPEG2000.dcm")
+    start = dataset.PixelData.find(b"\xff\x4f\xff\x51")
+    pixels = bytearray(dataset.PixelData)
+    pixels[start + 8 : start + 16] = b"\x00\x00\xff\xff\x00\x00\xff\xff"
+    dataset.PixelData = bytes(pixels)
+    broken = store(factories.as_part10(dataset))
+    with pytest.raises(UndecodableError):
+        read_frame(broken, 0)
+
+
+def test_an_object_without_pixels_gives_no_picture() -> None:
+    report = store(factories.bundled("reportsi.dcm").read_bytes())
+    with pytest.raises(NoctisError):
+        read_frame(report, 0)
+
+
+def test_uncompressed_frames_without_unused_bits_are_the_stored_bytes() -> None:
+    rgb = store(factories.bundled("examples_rgb_color.dcm").read_bytes())
+    content = storage.path_of(rgb.storage_key).read_bytes()
+    assert bytes(read_frame(rgb, 0).data) in content
+
+
+def test_colour_of_sixteen_bits_arrives_as_eight() -> None:
+    dataset = factories.read_bundled("examples_rgb_color.dcm")
+    wide = dataset.pixel_array.astype("<u2") << 8
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
+    dataset.PixelData = wide.tobytes()
+    data = read_frame(store(factories.as_part10(dataset)), 0)
+    assert data.pixel_format == "rgb8"
+    assert (data.to_array(dataset.Rows, dataset.Columns) == wide >> 8).all()
+
+
+def test_first_and_last_of_twenty_thousand_frames_come_within_a_second() -> None:
+    dataset = factories.read_bundled("CT_small.dcm")
+    frames = np.arange(20_000, dtype="<i2").repeat(64).reshape(20_000, 8, 8)
+    dataset.Rows = dataset.Columns = 8
+    dataset.NumberOfFrames = 20_000
+    dataset.PixelData = frames.tobytes()
+    instance = store(factories.as_part10(dataset))
+    started = time.monotonic()
+    first, last = (read_frame(instance, frame).to_array(8, 8) for frame in (0, 19_999))
+    assert time.monotonic() - started < 1
+    assert (first == 0).all()
+    assert (last == 19_999).all()
