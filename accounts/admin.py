@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -87,7 +86,7 @@ class PersonAdmin(VisibleAdmin[User], UserAdmin):  # type: ignore[type-arg]
         (_("Rights"), {"fields": ("role", "facilities")}),
     )
 
-    def get_fields(self, request: HttpRequest, obj: User | None = None) -> Sequence[Any]:
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Return the fields of the fieldsets."""
         groups = self.get_fieldsets(request, obj)
         return [name for _title, group in groups for name in group["fields"]]
@@ -103,7 +102,7 @@ class PersonAdmin(VisibleAdmin[User], UserAdmin):  # type: ignore[type-arg]
             return self.may_open(request)
         return self.may_open(request) and may_change_person(user, obj)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Sequence[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Return the times, and one's own rights: nobody raises or loses their own."""
         readonly = ["last_login", "date_joined"]
         if obj is not None and obj.pk == request.user.pk:
@@ -160,13 +159,11 @@ class FacilityAdmin(VisibleAdmin[Facility]):
         """Let administrators change."""
         return request.user.is_authenticated and request.user.is_archive_admin
 
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: Facility | None = None
-    ) -> Sequence[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Facility | None = None) -> Any:
         """Return what is never changed; a code is fixed once filters and files use it."""
         return ["created_at"] if obj is None else ["code", "created_at"]
 
-    def get_fields(self, request: HttpRequest, obj: Facility | None = None) -> Sequence[Any]:
+    def get_fields(self, request: HttpRequest, obj: Facility | None = None) -> Any:
         """Return the fields in the order in which one fills them in."""
         return ["code", "name", "is_active", "created_at"]
 
@@ -213,6 +210,6 @@ class AuditRowAdmin(VisibleAdmin[AuditRow]):
     )
     search_help_text = _("Whole user name, patient ID or Study Instance UID.")
 
-    def get_fields(self, request: HttpRequest, obj: AuditRow | None = None) -> Sequence[Any]:
+    def get_fields(self, request: HttpRequest, obj: AuditRow | None = None) -> Any:
         """Return the row as it was written, chain included."""
         return [field.name for field in self.model._meta.fields]

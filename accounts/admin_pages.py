@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
@@ -88,7 +89,7 @@ class VisibleAdmin(admin.ModelAdmin, Generic[ModelT]):  # type: ignore[type-arg]
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 50
-    ordering: Any = ("-pk",)
+    ordering: ClassVar[Any] = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[ModelT]:
         """Return the rows that the user may see."""
@@ -124,7 +125,7 @@ class VisibleAdmin(admin.ModelAdmin, Generic[ModelT]):  # type: ignore[type-arg]
         """Refuse: rows are removed with their files, by a command of its own."""
         return False
 
-    def get_fields(self, request: HttpRequest, obj: ModelT | None = None) -> Sequence[Any]:
+    def get_fields(self, request: HttpRequest, obj: ModelT | None = None) -> Any:
         """Return every field that means something to a person, in the model's order."""
         if self.fields:
             return self.fields
@@ -132,7 +133,7 @@ class VisibleAdmin(admin.ModelAdmin, Generic[ModelT]):  # type: ignore[type-arg]
         named = [field.name for field in self.model._meta.fields if field.name not in hidden]
         return [name for name in named if name not in {"search_key", "frame_table"}]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ModelT | None = None) -> Sequence[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: ModelT | None = None) -> Any:
         """Return every field but the changeable ones: the rest is what the file says."""
         return [name for name in self.get_fields(request, obj) if name not in self.changeable]
 
@@ -180,6 +181,14 @@ class VisibleAdmin(admin.ModelAdmin, Generic[ModelT]):  # type: ignore[type-arg]
         if self.is_audited and obj is not None:
             self.record_act(request, "admin_view", obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what was changed by hand; who may not open the page learns of no row."""
+        if not self.may_open(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
 
     def log_change(self, request: HttpRequest, obj: ModelT, message: Any) -> Any:
         """Write a change into Django's log and into the audit trail."""

@@ -48,6 +48,7 @@ class Me(APIView):
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:
         """Return name, role and facilities of the person who asks."""
+        assert request.user.is_authenticated
         return Response(MeSerializer(request.user).data)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from accounts import throttle
 from accounts.address import read_address
+from accounts.models import User
 
 # Set on a request whose password was not looked at.
 DELAYED = "login_was_delayed"
@@ -25,7 +25,7 @@ class PasswordBackend(ModelBackend):
         username: str | None = None,
         password: str | None = None,
         **also: Any,
-    ) -> AbstractBaseUser | None:
+    ) -> User | None:
         """Return the user when the password is right and it was their turn to try.
 
         Raises

@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.forms import LogInForm
-from accounts.models import User
 
 
 class LogIn(views.LoginView):
@@ -40,7 +39,7 @@ class LogIn(views.LoginView):
 class LogOut(views.LogoutView):
     """End the session (POST only) and go back to the log-in page."""
 
-    next_page = reverse_lazy("accounts:login")
+    next_page = reverse_lazy("accounts:login")  # type: ignore[assignment]
 
 
 class ChangePassword(views.PasswordChangeView):
@@ -49,7 +48,7 @@ class ChangePassword(views.PasswordChangeView):
     template_name = "registration/password_change_form.html"
     success_url = reverse_lazy("home")
 
-    def form_valid(self, form: PasswordChangeForm[User]) -> HttpResponse:
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         """Save the password and its audit row together."""
         with transaction.atomic():
             response = super().form_valid(form)

@@ -178,7 +178,7 @@ class StudyAdmin(StoredAdmin[Study]):
         """Move each chosen study; what cannot move stays and is named with the reason."""
         assert request.user.is_authenticated
         key = request.POST.get("facility") or ""
-        facility = Facility.objects.filter(pk=_as_key(key), is_active=True).first()
+        facility = _find_facility(key)
         if facility is None:
             self.message_user(request, _("Choose a facility first."), messages.ERROR)
             return
@@ -334,7 +334,7 @@ class MachineryAdmin(VisibleAdmin[ModelT]):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[ModelT]:
         """Return all rows to administrators, none to others."""
-        rows = self.model._default_manager.all()
+        rows: models.QuerySet[ModelT] = self.model._default_manager.all()
         if not self.may_open(request):
             rows = rows.none()
         return rows.order_by(*self.get_ordering(request))
@@ -381,8 +381,9 @@ class HeartbeatAdmin(MachineryAdmin[Heartbeat]):
     list_filter = ("role",)
 
 
-def _as_key(text: str) -> uuid.UUID | None:
+def _find_facility(key: str) -> Facility | None:
+    """Return the active facility with this key, None when there is none."""
     try:
-        return uuid.UUID(text)
+        return Facility.objects.filter(pk=uuid.UUID(key), is_active=True).first()
     except ValueError:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db import models
@@ -18,7 +18,7 @@ class MarkAdmin(UnderStudyAdmin[ModelT]):
     """What measurements and annotations share."""
 
     list_select_related = ("facility", "created_by")
-    list_filter: Any = ("kind", FacilityFilter)
+    list_filter: ClassVar[Any] = ("kind", FacilityFilter)
     search_fields = ("study",)
     search_help_text = _("Whole Study Instance UID.")
 

@@ -161,13 +161,12 @@ def _machinery(name: str, *, add: int = 403, change: int = 200, delete: int = 40
     page = f"admin:{name}"
     refused = {**NOT_STAFF, "facility_admin": 403}
     also: dict[str, Any] = {"by_role": refused, "names_object": False}
-    with_key: dict[str, Any] = {**also, "path": key("object_id", name.partition("_")[2])}
+    with_key: dict[str, Any] = {**also, "path": key("object_id", name.rpartition("_")[2])}
     return [
         Row(route=f"{page}_changelist", **also),
         Row(route=f"{page}_add", admin=add, **also),
         Row(route=f"{page}_change", admin=change, **with_key),
-        # Its rows are not there for others, whichever key they ask for.
-        Row(route=f"{page}_history", **{**with_key, "by_role": {**refused, "facility_admin": 302}}),
+        Row(route=f"{page}_history", **with_key),
         Row(route=f"{page}_delete", admin=delete, **with_key),
     ]
 
@@ -220,6 +219,8 @@ ADMIN = [
     *_machinery("archive_event"),
     *_machinery("archive_job"),
     *_machinery("archive_heartbeat"),
+    *_machinery("dicom_receiver_peer", add=200, delete=200),
+    *_machinery("dicom_receiver_senderstatistics"),
 ]
 
 TABLE: list[Row] = [*HOUSE, *ACCOUNTS, *ARCHIVE, *VIEWER, *WORKLIST, *ADMIN]

@@ -76,6 +76,7 @@ def _store(facility: Facility | None) -> Study:
     file = io.BytesIO(factories.as_part10(dataset))
     source = Source(door="import", sender="table", facility_id=facility.pk if facility else None)
     outcome = ingest_file(source, file)
+    assert outcome.study_id is not None
     return Study.objects.get(pk=outcome.study_id)
 
 
@@ -118,8 +119,10 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
 
 
 def _describe_missing() -> Target:
-    keys = ("patient", "study", "series", "instance", "entry", "discrepancy", "measurement")
-    keys += ("annotation", "person", "facility")
+    keys = (
+        *("patient", "study", "series", "instance", "entry", "discrepancy", "measurement"),
+        *("annotation", "person", "facility"),
+    )
     uids = ("study_uid", "series_uid", "instance_uid", "version")
     numbers = {"auditrow": 999_999_999}
     return Target({**dict.fromkeys(keys, NO_KEY), **dict.fromkeys(uids, NO_UID), **numbers})

@@ -136,7 +136,8 @@ def _read(response: HttpResponseBase) -> str:
         parts = response.streaming_content  # type: ignore[attr-defined]
         return b"".join(parts).decode("latin-1")
     location = response.get("Location", "") if hasattr(response, "get") else ""
-    return location + "\n" + response.content.decode("latin-1")  # type: ignore[attr-defined]
+    content: bytes = response.content  # type: ignore[attr-defined]
+    return f"{location}\n{content.decode('latin-1')}"
 
 
 def _forget(body: str, target: Target) -> str:

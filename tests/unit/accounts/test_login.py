@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
-from accounts import backends
+from accounts import throttle
 from accounts.models import AuditRow, Facility, Role, User
 from noctis import settings as house
 from tests.factories import PASSWORD, make_whole_study
@@ -84,7 +84,7 @@ def test_right_password_during_a_delay_is_not_looked_at(
 ) -> None:
     for _ in range(12):
         log_in(client, "rada", "not it")
-    monkeypatch.setattr(backends.throttle, "begin_attempt", lambda *_: 60)
+    monkeypatch.setattr(throttle, "begin_attempt", lambda *_: 60)
 
     log_in(client, "rada", PASSWORD)
 

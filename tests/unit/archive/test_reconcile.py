@@ -37,7 +37,7 @@ def test_all_rows_move(lost: Study, admin: User, north: Facility, rada: User) ->
     factories.make_discrepancy(lost)
     Annotation.objects.create(
         study=lost,
-        instance=lost.instances.first(),
+        instance=lost.instances.all()[0],
         kind="text",
         points_px=[[0, 0]],
         created_by=admin,
