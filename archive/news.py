@@ -164,10 +164,10 @@ class Newsroom:
         with self._lock:
             self._streams.discard(stream)
 
-    def count(self) -> int:
-        """Return how many streams are open."""
+    def is_busy(self) -> bool:
+        """Whether a stream is open or the poller has not ended yet."""
         with self._lock:
-            return len(self._streams)
+            return bool(self._streams) or self._thread is not None
 
     def _snapshot(self) -> list[Stream]:
         """Return the open streams; none tells the poller that it has ended."""
