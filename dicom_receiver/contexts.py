@@ -15,7 +15,10 @@ import enum
 from dataclasses import dataclass
 
 from pydicom._uid_dict import UID_dictionary
-from pynetdicom.presentation import AllStoragePresentationContexts
+from pynetdicom.presentation import (
+    AllStoragePresentationContexts,
+    NonPatientObjectPresentationContexts,
+)
 
 from dicom_receiver.associate import Answer, Proposal, Roles
 
@@ -31,6 +34,8 @@ TRANSFER_SYNTAXES_NOT_SUPPORTED = 4
 _DICOM_ROOT = "1.2.840.10008."
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
+# Palettes, hanging protocols, templates: they belong to no study, so there is no place for them.
+_WITHOUT_STUDY = {str(context.abstract_syntax) for context in NonPatientObjectPresentationContexts}
 
 
 class Service(enum.Enum):
@@ -59,6 +64,7 @@ def _is_standard_storage(uid: str) -> bool:
         and "Storage" in words
         and "Commitment" not in words
         and uid != _MEDIA_DIRECTORY
+        and uid not in _WITHOUT_STUDY
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from archive import storage
 from dicom_receiver import limits
 from dicom_receiver.associate import parse_ae_title
 from dicom_receiver.fleet import Fleet
@@ -81,6 +82,8 @@ class Command(BaseCommand):
 def serve(listener: socket.socket, processes: int, ae_title: str) -> None:
     """Serve until SIGTERM or SIGINT; everything has ended when this returns."""
     host, port = listener.getsockname()[:2]
+    # What a receiver that was killed had begun to receive is nobody's: its senders send again.
+    storage.sweep_incoming()
     ledger = Ledger()
     fleet = Fleet(processes, ae_title)
     wake, waker = socket.socketpair()
