@@ -66,14 +66,22 @@ function linearExact({ center, width }: Voi): Curve {
 
 function lookUp(table: LookupTable, value: number): number {
   const last = table.entries.length - 1;
-  const at = Math.min(Math.max(Math.trunc(value) - table.first, 0), last);
+  const at = Math.min(Math.max(roundHalfEven(value) - table.first, 0), last);
   return table.entries[at] ?? 0;
 }
 
-/** Does low mean bright here? MONOCHROME1 and the INVERSE shape say so; the reader may turn it. */
+/** As numpy's `rint`. */
+function roundHalfEven(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+/**
+ * Does low mean bright here? MONOCHROME1 says so, and INVERSE says the same once more
+ * (PS3.3 C.8.11.3.1.2); the reader may turn it.
+ */
 export function isInverse(facts: ImageFacts, invert: boolean): boolean {
-  const shape = facts.presentationLutShape;
-  const byFile = shape === "" ? facts.photometricInterpretation === "MONOCHROME1" : shape === "INVERSE";
+  const byFile = facts.photometricInterpretation === "MONOCHROME1" || facts.presentationLutShape === "INVERSE";
   return byFile !== invert;
 }
 
@@ -107,11 +115,12 @@ export function renderGrey(pixels: Pixels, facts: ImageFacts, voi: Voi, invert: 
   return grey;
 }
 
-/** One stored value to its grey level: the whole pipeline, padding included. */
+/** One stored value to its grey level: the whole pipeline. One bit is black or white. */
 export function greyCurve(facts: ImageFacts, voi: Voi, invert: boolean): Curve {
-  const modality = modalityCurve(facts);
-  const grey = voiCurve(voi);
-  const inverse = isInverse(facts, invert);
+  const isBinary = facts.pixelFormat === "u8" && facts.bitsStored === 1;
+  const modality = isBinary ? (value: number) => value : modalityCurve(facts);
+  const grey = isBinary ? (value: number) => (value === 0 ? 0 : WHITE) : voiCurve(voi);
+  const inverse = isInverse(facts, invert) && !(isBinary && !invert);
   return (stored) => {
     const value = roundGrey(grey(modality(stored)));
     return inverse ? WHITE - value : value;

@@ -2,16 +2,17 @@
 
 import type { Voi } from "./display";
 import type { ImageFacts, Window } from "./facts";
-import { windowName } from "./format";
 
+/** `filed`: as the file wants to be seen — its table, else its first window, else from the pixels. */
 export type WindowChoice =
-  | { readonly kind: "file"; readonly index: number }
+  | { readonly kind: "filed" }
+  | { readonly kind: "window"; readonly index: number }
   | { readonly kind: "table"; readonly index: number }
   | { readonly kind: "auto" }
   | { readonly kind: "preset"; readonly name: string; readonly window: Window }
   | { readonly kind: "manual"; readonly window: Window };
 
-export const AS_FILED: WindowChoice = { kind: "file", index: 0 };
+export const AS_FILED: WindowChoice = { kind: "filed" };
 
 export interface ResolvedVoi extends Voi {
   /** How the window came about, for the corner text: "auto", a preset's or the file's own name. */
@@ -25,21 +26,22 @@ export function resolveVoi(facts: ImageFacts, choice: WindowChoice, auto: () => 
     return { ...plain, ...choice.window, label: "" };
   }
   if (choice.kind === "preset") {
-    return { ...plain, ...choice.window, function: "LINEAR", label: choice.name };
+    return { ...choice.window, function: "LINEAR", table: null, label: choice.name };
   }
-  const filed = choice.kind === "file" ? (facts.windows[choice.index] ?? facts.windows[0]) : undefined;
-  if (filed !== undefined) {
-    const name = facts.windows.length > 1 || filed.explanation !== "" ? windowName(filed, choice.kind === "file" ? choice.index : 0) : "";
-    return { ...plain, center: filed.center, width: filed.width, label: name };
-  }
-  const table = choice.kind === "auto" ? undefined : tableFor(facts, choice);
+  const table = choice.kind === "table" || choice.kind === "filed" ? pick(facts.voiLuts, choice) : undefined;
   if (table !== undefined) {
     const width = table.entries.length;
     return { center: table.first + width / 2, width, function: "LINEAR", table, label: table.explanation || "LUT" };
   }
-  return { ...auto(), function: "LINEAR", table: null, label: "auto" };
+  const filed = choice.kind === "auto" ? undefined : pick(facts.windows, choice);
+  if (filed !== undefined) {
+    return { ...plain, center: filed.center, width: filed.width, label: filed.explanation.trim() };
+  }
+  return { ...auto(), function: "LINEAR_EXACT", table: null, label: "auto" };
 }
 
-function tableFor(facts: ImageFacts, choice: WindowChoice): ImageFacts["voiLuts"][number] | undefined {
-  return choice.kind === "table" ? facts.voiLuts[choice.index] : facts.voiLuts[0];
+/** What the choice names, or the first when this image has no such one. */
+function pick<T>(offered: readonly T[], choice: WindowChoice): T | undefined {
+  const index = choice.kind === "window" || choice.kind === "table" ? choice.index : 0;
+  return offered[index] ?? offered[0];
 }

@@ -24,42 +24,58 @@ export function presetsFor(modality: string): readonly Preset[] {
   return modality === "CT" ? CT_PRESETS : [];
 }
 
-const SAMPLES = 50_000;
-const LOW_SHARE = 0.01;
-const HIGH_SHARE = 0.99;
+const MOST_SAMPLES = 262_144;
+const LOW_SHARE = 0.005;
+const HIGH_SHARE = 0.995;
 
 /**
- * A window from the pixels, for files that carry none: from the 1st to the 99th percentile of the
- * values after the modality step, padding left out.
+ * A window from the pixels, for files that carry none: between the 0.5th and 99.5th percentile of
+ * the values after the modality step, padding left out; to be applied as LINEAR_EXACT. The same as
+ * `imaging.lut.automatic_window`.
  */
 export function autoWindow(pixels: Pixels, facts: ImageFacts): Window {
-  const modality = modalityCurve(facts);
-  const step = Math.max(1, Math.floor(pixels.length / SAMPLES));
-  const values: number[] = [];
-  for (let i = 0; i < pixels.length; i += step) {
-    const stored = pixels[i] as number;
-    if (!isPadding(stored, facts) && Number.isFinite(stored)) {
-      values.push(modality(stored));
-    }
-  }
+  const values = countedValues(pixels, facts);
   if (values.length === 0) {
     return { center: 0.5, width: 1 };
   }
-  values.sort((a, b) => a - b);
-  const low = values[Math.floor((values.length - 1) * LOW_SHARE)] as number;
-  const high = values[Math.ceil((values.length - 1) * HIGH_SHARE)] as number;
-  const unit = isWhole(facts) ? 1 : Number.EPSILON;
-  const width = Math.max(high - low, unit);
-  return { center: low + width / 2, width };
+  values.sort();
+  let [low, high] = [percentile(values, LOW_SHARE), percentile(values, HIGH_SHARE)];
+  if (high <= low) {
+    [low, high] = [values[0] as number, values[values.length - 1] as number];
+  }
+  return { center: (low + high) / 2, width: high > low ? high - low : 1 };
 }
 
-export function isPadding(stored: number, facts: ImageFacts): boolean {
+/** Finite values after the modality step, without padding, thinned out when there are many. */
+function countedValues(pixels: Pixels, facts: ImageFacts): Float64Array {
+  const modality = modalityCurve(facts);
+  const all = Float64Array.from(pixels, (stored) => modality(stored)).filter(Number.isFinite);
+  const padding = paddingRange(facts);
+  const kept = padding === null ? all : all.filter((value) => value < padding[0] || value > padding[1]);
+  const counted = kept.length > 0 ? kept : all;
+  if (counted.length <= MOST_SAMPLES) {
+    return counted;
+  }
+  const step = Math.floor(counted.length / MOST_SAMPLES);
+  return counted.filter((_value, i) => i % step === 0);
+}
+
+/** What stands for "no pixel", after the modality step. */
+function paddingRange(facts: ImageFacts): readonly [number, number] | null {
   const value = facts.pixelPaddingValue;
   if (value === null) {
-    return false;
+    return null;
   }
-  const limit = facts.pixelPaddingRangeLimit ?? value;
-  return stored >= Math.min(value, limit) && stored <= Math.max(value, limit);
+  const modality = modalityCurve(facts);
+  const ends = [modality(value), modality(facts.pixelPaddingRangeLimit ?? value)] as const;
+  return [Math.min(...ends), Math.max(...ends)];
+}
+
+/** Between two sorted values, as numpy's `percentile`. */
+function percentile(sorted: Float64Array, share: number): number {
+  const at = (sorted.length - 1) * share;
+  const [below, above] = [sorted[Math.floor(at)] as number, sorted[Math.ceil(at)] as number];
+  return below + (above - below) * (at - Math.floor(at));
 }
 
 function isWhole(facts: ImageFacts): boolean {

@@ -1,6 +1,17 @@
 /** The wire formats, parsed here once and nowhere else. */
 
-import type { ImageFacts, LookupTable, NamedWindow, PixelFormat, Series, SpacingSource, Stack, Study, Triple } from "../core/facts";
+import type {
+  ImageFacts,
+  LookupTable,
+  NamedWindow,
+  PixelFormat,
+  Series,
+  SpacingSource,
+  Stack,
+  Study,
+  Triple,
+  VoiFunction,
+} from "../core/facts";
 import {
   asFlag,
   asList,
@@ -144,13 +155,13 @@ type Levels = Pick<
 
 function readLevels(wire: JsonObject): Levels {
   const named = asText(wire["voi_lut_function"]);
+  const voiFunction = named === "SIGMOID" || named === "LINEAR_EXACT" ? named : "LINEAR";
   return {
-    rescaleSlope: asNumber(wire["rescale_slope"]) ?? 1,
-    rescaleIntercept: asNumber(wire["rescale_intercept"]) ?? 0,
+    ...readRescale(wire),
     rescaleType: asText(wire["rescale_type"]),
     modalityLut: readTable(wire["modality_lut"]),
-    windows: readWindows(wire),
-    voiFunction: named === "SIGMOID" || named === "LINEAR_EXACT" ? named : "LINEAR",
+    windows: readWindows(wire, voiFunction),
+    voiFunction,
     voiLuts: asList(wire["voi_luts"])
       .map((one) => readTable(one))
       .filter((one): one is LookupTable => one !== null),
@@ -160,13 +171,23 @@ function readLevels(wire: JsonObject): Levels {
   };
 }
 
-function readWindows(wire: JsonObject): NamedWindow[] {
+/** A slope of 0 would erase the picture; it counts as none. */
+function readRescale(wire: JsonObject): { rescaleSlope: number; rescaleIntercept: number } {
+  const slope = asNumber(wire["rescale_slope"]);
+  if (slope === null || slope === 0) {
+    return { rescaleSlope: 1, rescaleIntercept: 0 };
+  }
+  return { rescaleSlope: slope, rescaleIntercept: asNumber(wire["rescale_intercept"]) ?? 0 };
+}
+
+/** The windows that the standard allows: LINEAR must be at least 1 wide, the others wider than 0. */
+function readWindows(wire: JsonObject, voiFunction: VoiFunction): NamedWindow[] {
   const centers = asNumbers(wire["window_center"]);
   const widths = asNumbers(wire["window_width"]);
   const words = asList(wire["window_center_width_explanation"]);
   return centers
     .map((center, i) => ({ center, width: widths[i] ?? Number.NaN, explanation: asText(words[i]) }))
-    .filter(({ width }) => width > 0);
+    .filter(({ width }) => (voiFunction === "LINEAR" ? width >= 1 : width > 0));
 }
 
 function readTable(wire: Json | undefined): LookupTable | null {

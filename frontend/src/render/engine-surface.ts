@@ -16,20 +16,18 @@ import {
 import { canvasFromImage, invertMatrix, type Size, type View } from "../core/view";
 import type { Picture, Surface } from "./surface";
 
-const VIEWPORT_ID = "pane";
 const CAMERA_DISTANCE = 1000;
 const SCHEME = "noctis:";
+/** One for grey and one for colour. */
+const CONTEXTS = 2;
 
 const described = new Map<string, Picture>();
 let counter = 0;
 
 export async function createEngineSurface(host: HTMLElement, size: Size): Promise<Surface> {
-  init();
+  init({ rendering: { webGlContextCount: CONTEXTS }, debug: {} });
   metaData.addProvider(describePicture, 100);
-  const element = document.createElement("div");
-  element.className = "surface";
-  host.append(element);
-  const surface = new EngineSurface(element);
+  const surface = new EngineSurface(host);
   surface.resize(size);
   return surface;
 }
@@ -37,24 +35,18 @@ export async function createEngineSurface(host: HTMLElement, size: Size): Promis
 class EngineSurface implements Surface {
   readonly kind = "webgl";
   private readonly engine: RenderingEngine;
-  private readonly viewport: StackViewport;
+  private readonly panes = new Map<number, Pane>();
+  private front: Pane;
   private size: Size = { width: 1, height: 1 };
-  private shown: { picture: Picture; imageId: string } | null = null;
 
-  constructor(private readonly element: HTMLDivElement) {
+  constructor(private readonly host: HTMLElement) {
     counter += 1;
     this.engine = new RenderingEngine(`noctis-${counter}`);
-    this.engine.enableElement({
-      viewportId: VIEWPORT_ID,
-      element,
-      type: Enums.ViewportType.STACK,
-      defaultOptions: { background: [0, 0, 0] },
-    });
-    this.viewport = this.engine.getViewport(VIEWPORT_ID) as StackViewport;
+    this.front = this.paneFor(1);
   }
 
   get canvas(): HTMLCanvasElement {
-    return this.viewport.canvas;
+    return this.front.viewport.canvas;
   }
 
   resize(size: Size): void {
@@ -63,6 +55,58 @@ class EngineSurface implements Surface {
   }
 
   draw(picture: Picture, view: View, smooth: boolean): void {
+    this.front = this.paneFor(picture.components);
+    this.panes.forEach((pane) => {
+      pane.element.hidden = pane !== this.front;
+    });
+    this.front.draw(picture, view, smooth, this.size);
+  }
+
+  clear(): void {
+    this.panes.forEach((pane) => {
+      pane.element.hidden = true;
+    });
+  }
+
+  dispose(): void {
+    this.engine.destroy();
+    this.panes.forEach((pane) => pane.dispose());
+  }
+
+  /** The engine keeps a texture's number of components when pictures change, so each kind has its own. */
+  private paneFor(components: 1 | 3): Pane {
+    const known = this.panes.get(components);
+    if (known !== undefined) {
+      return known;
+    }
+    const element = document.createElement("div");
+    element.className = "surface";
+    this.host.append(element);
+    const pane = new Pane(this.engine, element, `pane-${components}`);
+    this.panes.set(components, pane);
+    return pane;
+  }
+}
+
+class Pane {
+  readonly viewport: StackViewport;
+  private shown: { picture: Picture; imageId: string } | null = null;
+
+  constructor(
+    engine: RenderingEngine,
+    readonly element: HTMLDivElement,
+    viewportId: string,
+  ) {
+    engine.enableElement({
+      viewportId,
+      element,
+      type: Enums.ViewportType.STACK,
+      defaultOptions: { background: [0, 0, 0] },
+    });
+    this.viewport = engine.getViewport(viewportId) as StackViewport;
+  }
+
+  draw(picture: Picture, view: View, smooth: boolean, size: Size): void {
     if (this.shown?.picture !== picture) {
       this.load(picture);
     }
@@ -70,17 +114,11 @@ class EngineSurface implements Surface {
       voiRange: { lower: 0, upper: 255 },
       interpolationType: smooth ? Enums.InterpolationType.LINEAR : Enums.InterpolationType.NEAREST,
     });
-    this.viewport.setCamera(cameraFor(picture, view, this.size));
-    this.element.hidden = false;
+    this.viewport.setCamera(cameraFor(picture, view, size));
     this.viewport.render();
   }
 
-  clear(): void {
-    this.element.hidden = true;
-  }
-
   dispose(): void {
-    this.engine.destroy();
     this.element.remove();
     if (this.shown !== null) {
       described.delete(this.shown.imageId);

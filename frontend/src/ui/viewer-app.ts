@@ -7,7 +7,7 @@ import { FrameLoader } from "../io/frames";
 import { fetchStack, StackError } from "../io/stack";
 import { chooseEngine } from "../render/choose-engine";
 import { Viewport } from "../render/viewport";
-import { activeLook, activeSeries, activeStack, setHelpOpen, setStack } from "../state/changes";
+import { activeImage, activeLook, activeSeries, activeStack, setHelpOpen, setStack } from "../state/changes";
 import { FrameCache } from "../state/frame-cache";
 import { Store, type StackState } from "../state/store";
 import { Cine } from "../tools/cine";
@@ -154,7 +154,8 @@ class ViewerApp {
     const size = this.viewport.size;
     this.stage.picture.dataset["tool"] = state.tool;
     const index = activeLook(state).index;
-    this.stage.show({ scene: this.scene, series: activeSeries(state), index, loaded, size, isHeld });
+    const now = { series: activeSeries(state), facts: activeImage(state), index, loaded, size };
+    this.stage.show({ ...now, scene: this.scene, isHeld });
     this.strip.show(loaded.filter(Boolean).length / Math.max(1, loaded.length));
     this.toolbar.show();
     this.help.show();

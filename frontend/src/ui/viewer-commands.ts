@@ -89,8 +89,9 @@ function pictureCommands(instrument: Instrument): Command[] {
     },
     command(t("Rotate left"), ["l"], "rotate-ccw", () => rotate(instrument, -90)),
     command(t("Rotate right"), ["r"], "rotate-cw", () => rotate(instrument, 90)),
-    command(t("Flip left to right"), ["h"], "flip-horizontal-2", () => flip(instrument, "horizontal")),
-    command(t("Flip top to bottom"), ["v"], "flip-vertical-2", () => flip(instrument, "vertical")),
+    // Lucide names the mirror's axis, we the way that the picture goes.
+    command(t("Flip left to right"), ["h"], "flip-vertical-2", () => flip(instrument, "horizontal")),
+    command(t("Flip top to bottom"), ["v"], "flip-horizontal-2", () => flip(instrument, "vertical")),
     command(t("Reset"), ["x"], "undo-2", () => store.change(resetLook())),
     { name: t("Larger"), keys: ["+", "="], group: "picture", run: () => zoomBy(instrument, ZOOM_STEP) },
     { name: t("Smaller"), keys: ["-"], group: "picture", run: () => zoomBy(instrument, 1 / ZOOM_STEP) },
@@ -142,17 +143,21 @@ export function adoptFiledSpeed(store: Instrument["store"]): void {
 /** The windows on offer for what is on the screen: the file's own, automatic, presets. */
 export function windowChoices(state: ViewerState): readonly (readonly [string, WindowChoice])[] {
   const facts = activeImage(state);
-  const filed = (facts?.windows ?? []).map((window, index) => {
-    const name = window.explanation || (facts?.windows.length === 1 ? t("As filed") : `${t("As filed")} ${index + 1}`);
-    return [name, { kind: "file", index }] as const;
-  });
-  const tables = (facts?.voiLuts ?? []).map(
-    (table, index) => [table.explanation || `LUT ${index + 1}`, { kind: "table", index }] as const,
-  );
+  const [windows, luts] = [facts?.windows ?? [], facts?.voiLuts ?? []];
+  // The first of the file's own is "As filed" already.
+  const tables = luts
+    .map((table, index) => [table.explanation || `LUT ${index + 1}`, { kind: "table", index }] as const)
+    .slice(1);
+  const filed = windows
+    .map(({ explanation }, index) => {
+      const name = explanation || t("Window {number}", { number: index + 1 });
+      return [name, { kind: "window", index }] as const;
+    })
+    .slice(luts.length > 0 ? 0 : 1);
   const presets = presetsFor(activeSeries(state)?.modality ?? "").map(
     ({ name, center, width }) => [t(name), { kind: "preset", name, window: { center, width } }] as const,
   );
-  return [...filed, ...tables, [t("Automatic"), { kind: "auto" }] as const, ...presets];
+  return [[t("As filed"), AS_FILED] as const, ...tables, ...filed, [t("Automatic"), { kind: "auto" }] as const, ...presets];
 }
 
 function windowCommands({ store }: Instrument): Command[] {

@@ -37,7 +37,6 @@ export class Corners {
   }
 
   show(now: CornerFacts): void {
-    this.root.hidden = false;
     this.fill("top-left", seriesLines(now));
     this.fill("top-right", markLines(now.facts));
     this.fill("bottom-left", levelLines(now));
@@ -47,8 +46,11 @@ export class Corners {
     this.showScale(now);
   }
 
-  clear(): void {
-    this.root.hidden = true;
+  /** Without pixels only the place in the stack is true. */
+  showPlace(lines: readonly string[]): void {
+    CORNERS.forEach((corner) => this.fill(corner, corner === "top-left" ? lines : []));
+    this.edges.forEach((edge) => setText(edge, ""));
+    this.scale.hidden = true;
   }
 
   private fill(corner: (typeof CORNERS)[number], lines: readonly string[]): void {
@@ -71,7 +73,7 @@ export class Corners {
   }
 }
 
-function seriesLines({ series, facts, index, count }: CornerFacts): string[] {
+export function seriesLines({ series, facts, index, count }: Omit<CornerFacts, "voi" | "view" | "invert" | "size">): string[] {
   const number = series.seriesNumber === null ? "" : `${t("Se")} ${series.seriesNumber}`;
   const image = `${t("Im")} ${index + 1}/${count}`;
   const filed = facts.instanceNumber === null ? "" : `#${facts.instanceNumber}`;

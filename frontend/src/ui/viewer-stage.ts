@@ -1,11 +1,11 @@
 /** The stage: picture, texts on it, slider, words when there is no picture. */
 
 import { t } from "../core/text";
-import type { Series } from "../core/facts";
+import type { ImageFacts, Series } from "../core/facts";
 import type { Store } from "../state/store";
 import type { Size } from "../core/view";
 import { icon, make, setAttribute, setText } from "./dom";
-import { Corners } from "./viewer-corners";
+import { Corners, seriesLines } from "./viewer-corners";
 import type { Scene } from "./viewer-scene";
 import { StackSlider } from "./viewer-slider";
 
@@ -15,6 +15,7 @@ export const PATIENCE_MS = 150;
 export interface StageFacts {
   readonly scene: Scene;
   readonly series: Series | undefined;
+  readonly facts: ImageFacts | undefined;
   readonly index: number;
   readonly loaded: readonly boolean[];
   readonly size: Size;
@@ -74,7 +75,9 @@ export class Stage {
       const label = t("Image {index} of {count}", { index: now.index + 1, count });
       setAttribute(this.picture, "aria-label", `${series.modality} ${series.seriesDescription}, ${label}`);
     } else if (!now.isHeld) {
-      this.corners.clear();
+      const { facts, index } = now;
+      const isPlaced = facts !== undefined && series !== undefined;
+      this.corners.showPlace(isPlaced ? seriesLines({ series, facts, index, count: now.loaded.length }) : []);
     }
   }
 

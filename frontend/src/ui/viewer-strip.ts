@@ -49,7 +49,7 @@ export class SeriesStrip {
       "span",
       { class: "strip-head" },
       make("span", { class: "strip-number" }, number),
-      make("span", { class: "chip" }, series.modality || "?"),
+      make("span", { class: "strip-modality" }, series.modality || "?"),
       make("span", { class: "strip-count" }, countWords(series)),
     );
     const name = series.seriesDescription || series.bodyPartExamined || t("No description");

@@ -3,7 +3,7 @@
 import { formatLevel } from "../core/format";
 import { t } from "../core/text";
 import type { WindowChoice } from "../core/voi";
-import { activeStack, setCine, setWindow } from "../state/changes";
+import { activeLook, activeStack, setCine, setWindow } from "../state/changes";
 import type { Viewport } from "../render/viewport";
 import type { Store, ViewerState } from "../state/store";
 import { icon, make, setAttribute, setIcon } from "./dom";
@@ -65,7 +65,7 @@ export class Toolbar {
 
 /** Presets in a list, width and level as numbers to type. */
 class WindowControl {
-  private readonly select = make("select", { class: "field", "aria-label": t("Window presets") });
+  private readonly select = make("select", { class: "entry", "aria-label": t("Window presets") });
   private readonly width = numberField(t("Window width"));
   private readonly level = numberField(t("Window level"));
   readonly root = make(
@@ -113,7 +113,7 @@ class WindowControl {
 
   private offer(state: ViewerState): void {
     this.choices = windowChoices(state);
-    const look = state.looks.get(state.activeSeriesId)?.window ?? { kind: "file", index: 0 };
+    const look = activeLook(state).window;
     const names = this.choices.map(([name]) => name);
     if (this.offered !== names.join("\n")) {
       this.offered = names.join("\n");
@@ -121,9 +121,7 @@ class WindowControl {
       this.select.replaceChildren(own, ...names.map((name, i) => make("option", { value: i }, name)));
     }
     const at = this.choices.findIndex(([, choice]) => isSameChoice(choice, look));
-    const isAutomatic = at < 0 && look.kind === "file";
-    const fallback = isAutomatic ? `${this.choices.findIndex(([, choice]) => choice.kind !== "file")}` : "own";
-    this.select.value = at < 0 ? fallback : `${at}`;
+    this.select.value = at < 0 ? "own" : `${at}`;
   }
 
   private typed(): void {
@@ -175,7 +173,7 @@ class FilmControl {
 }
 
 function numberField(label: string): HTMLInputElement {
-  return make("input", { type: "text", inputmode: "decimal", class: "field", "aria-label": label, autocomplete: "off" });
+  return make("input", { type: "text", inputmode: "decimal", class: "entry", "aria-label": label, autocomplete: "off" });
 }
 
 function setUnlessFocused(field: HTMLInputElement, value: string): void {
@@ -188,8 +186,8 @@ function isSameChoice(one: WindowChoice, other: WindowChoice): boolean {
   if (one.kind === "preset" && other.kind === "preset") {
     return one.name === other.name;
   }
-  if (one.kind === "file" || one.kind === "table") {
+  if (one.kind === "window" || one.kind === "table") {
     return other.kind === one.kind && other.index === one.index;
   }
-  return one.kind === "auto" && other.kind === "auto";
+  return one.kind === other.kind && one.kind !== "manual";
 }
