@@ -55,6 +55,10 @@ class Association:
         theirs = _accepted_max_pdu(body)
         self.max_pdu_bytes = min(theirs, max_pdu_bytes) if theirs else max_pdu_bytes
 
+    def wait_longer(self, seconds: float) -> None:
+        """Set how long an answer may take."""
+        self._socket.settimeout(seconds)
+
     def send(self, message: bytes | bytearray | memoryview) -> None:
         """Send PDUs as they are."""
         self._socket.sendall(message)

@@ -1,0 +1,1 @@
+"""A build that answers too early, to show that the fault tests would notice one."""

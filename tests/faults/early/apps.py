@@ -1,0 +1,31 @@
+"""Success is said at once; the rows are written a moment later, if there is one."""
+
+from __future__ import annotations
+
+import threading
+
+from django.apps import AppConfig
+
+LATE_SECONDS = 0.2
+
+
+class EarlyConfig(AppConfig):
+    name = "tests.faults.early"
+    label = "early"
+
+    def ready(self) -> None:
+        from archive import ingest
+        from archive.arrival import Arrival, Outcome
+
+        commit = ingest.commit
+
+        def answer_first(arrival: Arrival) -> Outcome:
+            threading.Timer(LATE_SECONDS, commit, [arrival]).start()
+            return Outcome(
+                status="stored",
+                study_instance_uid=arrival.facts.study_instance_uid,
+                series_instance_uid=arrival.facts.series_instance_uid,
+                sop_instance_uid=arrival.facts.sop_instance_uid,
+            )
+
+        ingest.commit = answer_first
