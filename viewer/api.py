@@ -12,7 +12,12 @@ from django.urls import URLPattern, URLResolver, path
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import IsAuthenticated
@@ -194,8 +199,10 @@ class FrameView(PictureView):
 class RenderedView(PictureView):
     """One frame as a picture for the eye."""
 
+    kind = "jpg"
+
     @extend_schema(
-        operation_id="instance_rendered",
+        operation_id="instance_rendered_jpg",
         parameters=[
             OpenApiParameter("window", str, description="`centre,width`; else the file's own."),
             OpenApiParameter("width", int, description="Pixels; the picture is never enlarged."),
@@ -208,24 +215,29 @@ class RenderedView(PictureView):
             **_BROKEN,
         },
     )
-    def get(
-        self, request: Request, instance_id: uuid.UUID, frame: int, kind: str
-    ) -> HttpResponseBase:
+    def get(self, request: Request, instance_id: uuid.UUID, frame: int) -> HttpResponseBase:
         """Return a frame, counted from 0, through the standard's display pipeline."""
         window_text = request.query_params.get("window")
         width_text = request.query_params.get("width")
         window, width_px = parse_window(window_text), parse_width(width_text)
         instance = self.find_instance(instance_id)
-        look = f"{window_text or ''}-{width_text or ''}-{kind}"
+        look = f"{window_text or ''}-{width_text or ''}-{self.kind}"
         etag = f'"{instance.dataset_sha256[:32]}-{frame}-{look}"'
         ensure_view_recorded(request._request, instance.study)
         if unchanged := _unchanged(request, etag):
             return unchanged
         picture = render_picture(instance, frame, window=window, width_px=width_px)
         encode, content_type = (
-            (encode_jpeg, "image/jpeg") if kind == "jpg" else (encode_png, "image/png")
+            (encode_jpeg, "image/jpeg") if self.kind == "jpg" else (encode_png, "image/png")
         )
         return _kept_private(HttpResponse(encode(picture), content_type=content_type), etag)
+
+
+@extend_schema_view(get=extend_schema(operation_id="instance_rendered_png"))
+class RenderedPngView(RenderedView):
+    """The same without loss."""
+
+    kind = "png"
 
 
 class ThumbnailView(PictureView):
@@ -283,16 +295,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("series/<uuid:series_id>/frames/", FramesView.as_view(), name="series-frames"),
     path("series/<uuid:series_id>/thumbnail/", ThumbnailView.as_view(), name="series-thumbnail"),
     path(_FRAME, FrameView.as_view(), name="instance-frame"),
-    path(
-        f"{_FRAME}rendered.jpg",
-        RenderedView.as_view(),
-        {"kind": "jpg"},
-        name="instance-rendered-jpg",
-    ),
-    path(
-        f"{_FRAME}rendered.png",
-        RenderedView.as_view(),
-        {"kind": "png"},
-        name="instance-rendered-png",
-    ),
+    path(f"{_FRAME}rendered.jpg", RenderedView.as_view(), name="instance-rendered-jpg"),
+    path(f"{_FRAME}rendered.png", RenderedPngView.as_view(), name="instance-rendered-png"),
 ]

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.pixels import apply_color_lut, pixel_array
+from pydicom.pixels.processing import apply_color_lut
+from pydicom.pixels.utils import pixel_array
 
 from accounts.models import Facility
 from archive import storage
@@ -79,6 +80,7 @@ def store(content: bytes) -> Instance:
     facility = factories.make_facility(f"f{Facility.objects.count()}")
     source = Source(door="test", sender="TEST", facility_id=facility.pk)
     outcome = ingest_file(source, io.BytesIO(content))
+    assert outcome.instance_id is not None
     return Instance.objects.get(pk=outcome.instance_id)
 
 
@@ -86,15 +88,15 @@ def truth_of(path: Path, frame: int) -> np.ndarray | None:
     """Return what pydicom decodes, in our form; None where it has no decoder."""
     dataset = pydicom.dcmread(path)
     try:
-        array = pixel_array(dataset, index=frame)
+        array: np.ndarray = pixel_array(dataset, index=frame)
     except (RuntimeError, NotImplementedError, AttributeError, ValueError):
         return None
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        array = apply_color_lut(array, dataset)
+        array = np.asarray(apply_color_lut(array, dataset))
         return (array >> 8).astype(np.uint8) if array.max() > 255 else array.astype(np.uint8)
     if array.ndim == 3 and array.dtype.itemsize > 1:
-        return (array >> (dataset.BitsStored - 8)).astype(np.uint8)
-    return array
+        return np.asarray(array >> (dataset.BitsStored - 8), np.uint8)
+    return np.asarray(array)
 
 
 def check_file(path: Path) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import Dataset, dcmread
 
 from accounts.models import Facility
 from archive.models import Instance, Series
@@ -17,7 +19,7 @@ from tests.unit.archive.test_frames import store
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def merged(series: Series) -> list[dict[str, object]]:
+def merged(series: Series) -> list[dict[str, Any]]:
     stack = build_stack(series)
     return [{**stack["shared"], **image} for image in stack["images"]]
 
@@ -26,7 +28,7 @@ def test_a_multi_frame_object_has_an_image_for_each_frame_with_its_own_geometry(
     files = factories.real_files("mr-enhanced")
     checked = 0
     for path in files:
-        dataset = factories.dcmread(path)
+        dataset = dcmread(path)
         groups = dataset.get("PerFrameFunctionalGroupsSequence", [])
         if not groups or "PlanePositionSequence" not in groups[0]:
             continue
@@ -36,7 +38,7 @@ def test_a_multi_frame_object_has_an_image_for_each_frame_with_its_own_geometry(
         ]
         assert len(images) == dataset.NumberOfFrames
         for image in images:
-            assert image["image_position_patient"] == truth[image["frame"]]  # type: ignore[index]
+            assert image["image_position_patient"] == truth[image["frame"]]
         checked += 1
     assert checked
 
@@ -119,7 +121,7 @@ def test_what_cannot_be_shown_says_why(
 
 def test_lookup_tables_travel_with_the_stack() -> None:
     dataset = factories.read_bundled("CT_small.dcm")
-    item = factories.Dataset()
+    item = Dataset()
     item.LUTDescriptor = [4, 0, 8]
     item["LUTDescriptor"].VR = "US"
     item.LUTExplanation = "BONE"

@@ -21,6 +21,7 @@ def store(content: bytes, facility: Facility) -> Instance:
     """Store a file by the one way in."""
     source = Source(door="test", sender="TEST", facility_id=facility.pk)
     outcome = ingest_file(source, io.BytesIO(content))
+    assert outcome.instance_id is not None
     return Instance.objects.get(pk=outcome.instance_id)
 
 

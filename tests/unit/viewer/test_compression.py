@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Callable
 
 import pytest
 import zstandard
@@ -31,7 +32,7 @@ def test_takes_the_best_that_the_client_accepts(header: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["zstd", "gzip", ""])
 def test_each_piece_is_whole_when_it_leaves(name: str) -> None:
     coding = choose_coding(name)
-    decoders = {
+    decoders: dict[str, Callable[[], Callable[[bytes], bytes]]] = {
         "zstd": lambda: zstandard.ZstdDecompressor().decompressobj().decompress,
         "gzip": lambda: zlib.decompressobj(31).decompress,
         "": lambda: bytes,

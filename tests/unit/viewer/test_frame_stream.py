@@ -185,9 +185,9 @@ def test_who_leaves_in_the_middle_stops_the_work_and_the_server_goes_on(
     cookie = session_of(client_of(rada))
     request = f"GET {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode()
     for _ in range(frame_stream.STREAM_LIMIT + 8):
-        with socket.create_connection(("127.0.0.1", server), timeout=10) as link:
-            link.sendall(request)
-            assert b"200 OK" in link.recv(4096)
+        with socket.create_connection(("127.0.0.1", server), timeout=10) as leaver:
+            leaver.sendall(request)
+            assert b"200 OK" in leaver.recv(4096)
     # Had a stream not stopped, its place would be taken, and these be refused.
     deadline = time.monotonic() + 10
     link = http.client.HTTPConnection("127.0.0.1", server, timeout=20)
