@@ -37,6 +37,9 @@ def decode_rle(data: bytes, description: PixelDescription) -> np.ndarray:
     if len(data) < 64 or segments != samples * bits // 8:
         raise UndecodableError("the RLE header does not fit the image")
     expected = description.frame_bytes
+    # Every two bytes give 128 at most, so a short frame cannot fill a large image.
+    if len(data) * 64 < expected:
+        raise UndecodableError("the RLE frame is too short for the image")
     try:
         raw = bytes(imagecodecs.dicomrle_decode(data, f"<u{bits // 8}", out=expected))
     except _CODEC_ERRORS:
@@ -51,9 +54,6 @@ def decode_rle(data: bytes, description: PixelDescription) -> np.ndarray:
 
 
 def _decode_rle_slowly(data: bytes, description: PixelDescription) -> bytes:
-    # Every two bytes give 128 at most, so a short frame cannot fill a large image.
-    if len(data) * 64 < description.frame_bytes:
-        raise UndecodableError("the RLE frame is too short for the image")
     try:
         raw = bytes(
             _rle_decode_frame(
@@ -128,7 +128,11 @@ def _decoded(data: bytes, stream: Codestream, description: PixelDescription) -> 
     if stream.components == 3:
         shape += (3,)
     problem = ""
-    for engine in _ENGINES[stream.family]:
+    engines = _ENGINES[stream.family]
+    if not stream.is_reversible:
+        # OpenJPH does not clip what a lossy wavelet overshoots: white would turn black.
+        engines = (imagecodecs.jpeg2k_decode,)
+    for engine in engines:
         try:
             samples = np.asarray(engine(data))
         except _CODEC_ERRORS as error:

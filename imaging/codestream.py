@@ -29,7 +29,7 @@ class Codestream:
 
     `color_space` is what the stream itself says of three components: `RGB`, `YBR` or empty
     (then the photometric interpretation decides). `has_component_transform` tells that a
-    JPEG 2000 decoder gives RGB by itself.
+    JPEG 2000 decoder gives RGB by itself, `is_reversible` which of its wavelets is used.
     """
 
     family: str
@@ -40,6 +40,7 @@ class Codestream:
     is_signed: bool = False
     color_space: str = ""
     has_component_transform: bool = False
+    is_reversible: bool = True
 
 
 def read_codestream(data: bytes) -> Codestream:
@@ -132,13 +133,14 @@ def _read_j2k(data: bytes, start: int) -> Codestream:
         raise UnsupportedError("JPEG 2000 components are subsampled")
     (length,) = struct.unpack_from(">H", data, start + 4)
     position = start + 4 + length
-    family, transform = JPEG_2000, False
+    family, transform, reversible = JPEG_2000, False, True
     for _ in range(MAX_MARKERS):
         marker, size = struct.unpack_from(">HH", data, position)
         if marker == 0xFF50:
             family = HTJ2K
         elif marker == 0xFF52:
             transform = data[position + 8] == 1
+            reversible = data[position + 13] == 1
         elif marker in (0xFF90, 0xFFD9):
             break
         position += 2 + max(size, 2)
@@ -150,4 +152,5 @@ def _read_j2k(data: bytes, start: int) -> Codestream:
         bits=(depth & 0x7F) + 1,
         is_signed=bool(depth & 0x80),
         has_component_transform=transform,
+        is_reversible=reversible,
     )

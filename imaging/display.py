@@ -95,8 +95,7 @@ class Grayscale:
         if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and stored.size > 65536:
             low, high = int(stored.min()), int(stored.max())
             table = self._grey(np.arange(low, high + 1), chosen)
-            grey: np.ndarray = np.take(table, stored.astype(np.int32) - low)
-            return grey
+            return np.asarray(table[stored.astype(np.int32) - low])
         return self._grey(stored, chosen)
 
     def _grey(self, stored: np.ndarray, window: Window | None) -> np.ndarray:
@@ -108,7 +107,7 @@ class Grayscale:
             assert self.voi_lut is not None
             grey = self.voi_lut.apply(values) * (255.0 / ((1 << self.voi_lut.bits) - 1))
         grey = np.floor(np.clip(grey, 0, 255) + 0.5).astype(np.uint8)
-        return 255 - grey if self.invert else grey
+        return np.asarray(255 - grey if self.invert else grey)
 
     def _automatic_window(self, stored: np.ndarray) -> Window:
         padding = None

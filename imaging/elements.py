@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from imaging.charset import decode_text
 from imaging.dictionary import tag_of, vr_of
 from imaging.encoding import (
     EXPLICIT_LITTLE,
@@ -18,7 +19,7 @@ from imaging.errors import UnreadableError
 from imaging.nesting import Nesting, skip_sequence
 from imaging.scan import Entry, scan_elements
 from imaging.source import Source
-from imaging.text import decode_text, parse_decimal, parse_integer
+from imaging.text import parse_decimal, parse_integer
 
 # Text that Specific Character Set governs (PS3.5 6.1.2.3), and what has no several values.
 CHARSET_VRS = frozenset({b"SH", b"LO", b"ST", b"LT", b"UC", b"UT", b"PN"})

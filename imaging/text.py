@@ -1,120 +1,18 @@
-"""DICOM text to text that people can read, and back to search keys.
+"""Text and dates of DICOM to what people read, and to search keys.
 
-Nothing here raises on bad input: every function says whether it had to be lenient.
+Nothing here raises on bad input: what parses says whether it had to be lenient.
 """
 
 import math
 import re
 import unicodedata
 from datetime import date, datetime, time, timedelta, timezone
-from functools import lru_cache
-
-from pydicom.charset import decode_bytes, python_encoding
-
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
-# Character sets that allow no code extensions: a backslash byte may be half of a character.
-STANDALONE = frozenset({"utf8", "GB18030", "GBK"})
-PN_DELIMITERS = set(b"\\^=")
-TEXT_DELIMITERS = set(b"\\\r\n\t\f")
 
 # C0 and C1 controls except line feed, carriage return and tab; also the marks that reorder text.
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _SPACES = re.compile(r"\s+")
-_TERM = re.compile(r"^ISO[ _-]*(?:(2022)[ _-]*)?(?:IR[ _-]*)?(\d+)$")
-
-
-def encoding_of_term(term: str) -> str | None:
-    """Return the Python codec for one defined term of PS3.3 C.12.1.1.2, or None if unknown.
-
-    Misspellings seen in archives ("ISO-IR 100", "ISO_IR100", "ISO 2022 IR_6") are understood.
-    """
-    term = term.strip(" \0").upper()
-    found = python_encoding.get(term)
-    if found is not None:
-        return found
-    match = _TERM.match(term)
-    if match:
-        prefix = "ISO 2022 IR " if match[1] else "ISO_IR "
-        return python_encoding.get(prefix + match[2])
-    if term in {"UTF-8", "UTF8"}:
-        return "utf8"
-    return None
-
-
-@lru_cache(maxsize=256)
-def encodings_of(specific_character_set: bytes) -> tuple[tuple[str, ...], bool]:
-    """Return the Python codecs for a raw Specific Character Set, and whether all were known.
-
-    An empty tuple means that the default repertoire (ISO_IR 6) alone is declared.
-    """
-    terms = specific_character_set.decode("ascii", "replace").split("\\")
-    known = True
-    codecs: list[str] = []
-    for position, term in enumerate(terms):
-        codec = encoding_of_term(term) if term.strip(" \0") else "iso8859"
-        if codec is None:
-            known = False
-            continue
-        if position and codec in STANDALONE:
-            # Multi-valued sets must not hold these (C.12.1.1.2); the first term decides.
-            known = False
-            continue
-        codecs.append(codec)
-    default = all(term.strip(" \0").upper() in {"", "ISO_IR 6", "ISO 2022 IR 6"} for term in terms)
-    return (() if default else tuple(codecs)), known
-
-
-def decode_text(
-    raw: bytes, specific_character_set: bytes = b"", *, person_name: bool = False
-) -> tuple[str, bool]:
-    """Decode text of a VR that Specific Character Set governs (SH LO ST LT UC UT PN).
-
-    Parameters
-    ----------
-    raw
-        The value as stored, backslashes included.
-    specific_character_set
-        Raw value of (0008,0005) that governs it; empty when absent.
-    person_name
-        Whether `^` and `=` end a code extension, too (PS3.5 6.1.2.5.3).
-
-    Returns
-    -------
-    tuple of str and bool
-        The text, and whether it was decoded as declared. False when a byte was replaced by
-        U+FFFD, when the declared set is unknown, or when 8-bit bytes came without a set (then
-        UTF-8 is tried first and ISO 8859-1 otherwise).
-    """
-    if raw.isascii() and b"\x1b" not in raw:
-        # Plain ASCII reads the same in every set, save for yen and overline in ISO_IR 13.
-        return raw.decode("ascii"), True
-    codecs, known = encodings_of(specific_character_set)
-    if not codecs:
-        return _decode_undeclared(raw)
-    if len(codecs) == 1 and b"\x1b" not in raw:
-        try:
-            return raw.decode(codecs[0]), known
-        except UnicodeDecodeError:
-            return raw.decode(codecs[0], "replace"), False
-    try:
-        delimiters = PN_DELIMITERS if person_name else TEXT_DELIMITERS
-        text = decode_bytes(raw, list(codecs), delimiters)
-    except (LookupError, UnicodeError, ValueError):
-        return raw.decode(codecs[0], "replace"), False
-    return text, known and REPLACEMENT not in text
-
-
-def _decode_undeclared(raw: bytes) -> tuple[str, bool]:
-    """Decode 8-bit bytes for which no character set is declared; never as declared."""
-    if b"\x1b" in raw:
-        return raw.decode("ascii", "replace"), False
-    try:
-        return raw.decode("utf-8"), False
-    except UnicodeDecodeError:
-        return raw.decode("latin-1"), False
 
 
 def clean(text: str) -> str:

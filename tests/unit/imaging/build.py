@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID
 
 from imaging.frames import FrameIndex, index_frames
 from imaging.header import Header, read_header
@@ -57,7 +58,7 @@ def encapsulated(fragments: list[bytes], table: list[int] | None = None) -> byte
 def written(made: Dataset, syntax: str = EXPLICIT) -> bytes:
     """Return the bytes of a Part 10 file."""
     made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = syntax
+    made.file_meta.TransferSyntaxUID = UID(syntax)
     made.file_meta.MediaStorageSOPClassUID = made.get("SOPClassUID", "1.2")
     made.file_meta.MediaStorageSOPInstanceUID = made.get("SOPInstanceUID", "1.2")
     out = BytesIO()

@@ -7,13 +7,14 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-import pydicom.data
+import pydicom
 import pytest
 
 from imaging.frames import FrameIndex, index_frames
 from imaging.header import Header, read_header
 
 PROJECT = Path(__file__).resolve().parents[3]
+BUNDLED = Path(pydicom.__file__).parent / "data"
 GOLDEN = PROJECT / "tests" / "golden"
 NOT_DICOM = {".md", ".zip", ".gz", ".txt", ".json", ".py", ".pyc", ".icc", ".dump", ".toml"}
 
@@ -26,14 +27,14 @@ def read(path: Path) -> tuple[Header, FrameIndex]:
 
 def bundled(name: str) -> Path:
     """Return one of pydicom's own test files."""
-    return Path(pydicom.data.DATA_ROOT) / "test_files" / name
+    return BUNDLED / "test_files" / name
 
 
 @lru_cache
 def all_files() -> dict[str, Path]:
     """Return every real file by a short name: pydicom's own, and those of NOCTIS_TEST_DATA."""
     # Listed, not asked of pydicom: that would fetch what is not bundled.
-    roots = {"pydicom": Path(pydicom.data.DATA_ROOT)}
+    roots = {"pydicom": BUNDLED}
     outside = Path(os.environ.get("NOCTIS_TEST_DATA") or PROJECT.parent / "shared" / "dicom")
     if outside.is_dir():
         roots["data"] = outside

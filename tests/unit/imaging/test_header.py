@@ -168,7 +168,9 @@ def test_number_of_elements_is_bounded() -> None:
 
 
 def test_bytes_of_a_header_are_bounded() -> None:
-    body = b"".join(element(0x0011, number, b"OB", b"x" * 60_000) for number in range(0x1000, 0x1040))
+    body = b"".join(
+        element(0x0011, number, b"OB", b"x" * 60_000) for number in range(0x1000, 0x1040)
+    )
     limits = HeaderLimits(header_bytes=1_000_000)
     content = part10(body)
     with pytest.raises(LimitExceededError, match="exceeds 1000000 bytes"):

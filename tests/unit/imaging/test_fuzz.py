@@ -1,0 +1,122 @@
+"""Mutants of real headers and frames: only our errors, never much memory."""
+
+from __future__ import annotations
+
+import random
+import time
+import tracemalloc
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imaging.charset import decode_text
+from imaging.display import Grayscale
+from imaging.errors import NoctisError
+from imaging.facts import InstanceFacts
+from imaging.frames import index_frames
+from imaging.header import read_header
+from imaging.pixels import PixelDescription, decode_frame
+from imaging.text import clean_line, display_name, parse_datetime, search_key
+from tests.unit.imaging.real_files import bundled
+
+SEEDS = (
+    "CT_small.dcm", "MR_small_RLE.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm",
+    "image_dfl.dcm", "SC_rgb_jpeg_gdcm.dcm", "JPGExtended.dcm", "nested_priv_SQ.dcm",
+    "rtplan.dcm", "reportsi.dcm", "MR_small_jpeg_ls_lossless.dcm", "SC_rgb_small_odd.dcm",
+)  # fmt: skip
+SECONDS_EACH = 0.7
+BYTES = (0, 1, 2, 0x7F, 0x80, 0xFE, 0xFF)
+
+
+def mutant(content: bytes, chance: random.Random) -> bytes:
+    changed = bytearray(content)
+    for _ in range(chance.choice((1, 2, 8, 40))):
+        at = chance.randrange(min(len(changed), 6000))
+        action = chance.randrange(5)
+        if action < 3:
+            changed[at] = chance.choice((*BYTES, chance.randrange(256)))
+        elif action == 3:
+            changed[at : at + 4] = b"\xff\xff\xff\xff"
+        else:
+            del changed[at : at + chance.randrange(1, 9)]
+    return bytes(changed[: chance.randrange(1, len(changed))] if chance.random() < 0.1 else changed)
+
+
+def read_everything(content: bytes, *, pixels: bool) -> None:
+    file = BytesIO(content)
+    header = read_header(file, size=len(content))
+    index = index_frames(file, header)
+    InstanceFacts.from_header(header, index)
+    for tag in header.tags():
+        header.texts(tag)
+        header.floats(tag)
+        header.items(tag)
+    if pixels and index.is_addressable and index.count:
+        description = PixelDescription.from_header(header)
+        offset, length = index.span(0)
+        data = index.payload(content[offset : offset + length])
+        frame = decode_frame(data, description, first_bit=index.first_bit(0))
+        if frame.ndim == 2:
+            with np.errstate(all="ignore"):
+                Grayscale().with_tables(header).apply(frame)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_mutants_of_real_files_raise_only_our_errors(name: str) -> None:
+    content = bundled(name).read_bytes()
+    chance = random.Random(name)
+    tried = 0
+    end = time.monotonic() + SECONDS_EACH
+    while time.monotonic() < end or tried < 20:
+        changed = mutant(content, chance)
+        tried += 1
+        try:
+            read_everything(changed, pixels=tried % 4 == 0)
+        except NoctisError:
+            continue
+
+
+def test_mutants_never_take_much_memory() -> None:
+    chance = random.Random(1)
+    tracemalloc.start()
+    try:
+        for name in SEEDS:
+            content = bundled(name).read_bytes()
+            tracemalloc.reset_peak()
+            for _ in range(15):
+                try:
+                    read_everything(mutant(content, chance), pixels=False)
+                except NoctisError:
+                    continue
+            assert tracemalloc.get_traced_memory()[1] < 16_000_000 + 8 * len(content)
+    finally:
+        tracemalloc.stop()
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.binary(max_size=400))
+def test_any_bytes_after_the_meta_information_raise_only_our_errors(body: bytes) -> None:
+    head = bundled("CT_small.dcm").read_bytes()[:336]
+    for content in (body, head + body):
+        try:
+            read_everything(content, pixels=True)
+        except NoctisError:
+            continue
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.binary(max_size=80),
+    st.sampled_from(
+        [b"", b"ISO_IR 192", b"\\ISO 2022 IR 87", b"GB18030", b"ISO_IR 13", b"?\\\xff"]
+    ),
+)
+def test_any_text_can_be_shown(raw: bytes, charset: bytes) -> None:
+    text, _ok = decode_text(raw, charset, person_name=True)
+    assert clean_line(text).encode("utf-8", "strict") is not None
+    display_name(text)
+    search_key(text)
+    parse_datetime(text)
