@@ -50,6 +50,14 @@ def test_leading_zeros_and_padding_are_tolerated() -> None:
     assert facts_of(with_uids(study=b"1.2." + b"3" * 60)).flags == ()
 
 
+def test_a_frame_of_reference_is_kept_when_it_is_a_uid_and_else_flagged() -> None:
+    facts = facts_of(with_uids() + element(0x0020, 0x0052, b"UI", b"1.2.840.9\0"))
+    assert facts.frame_of_reference_uid == "1.2.840.9"
+    facts = facts_of(with_uids() + element(0x0020, 0x0052, b"UI", b"../1"))
+    assert facts.frame_of_reference_uid == ""
+    assert "bad_uid" in facts.flags
+
+
 def test_text_is_decoded_cleaned_capped_and_flagged() -> None:
     facts = facts_of(
         with_uids()

@@ -104,9 +104,10 @@ def test_fragments_are_grouped_by_table_or_by_start_marker(with_table: bool, pie
     assert [frame_of(content, index, frame) for frame in range(4)] == frames
 
 
-def test_a_wrong_table_is_flagged_and_not_followed() -> None:
+@pytest.mark.parametrize("table", [[0, 999, 28], [0, 56, 28], [28, 56, 84], [0, 0, 28], [0, 28]])
+def test_a_wrong_table_is_flagged_and_not_followed(table: list[int]) -> None:
     frames = [jpeg(number) for number in range(3)]
-    content = made(frames, 3, table=[0, 999, 28])
+    content = made(frames, 3, table=table)
     _header, index = read_image(content)
     assert "bad_offset_table" in index.flags
     assert [frame_of(content, index, frame) for frame in range(3)] == frames

@@ -230,6 +230,19 @@ def test_htj2k_of_real_files_is_decoded_alike_by_another_codec(path: Path) -> No
     assert abs(ours - imagecodecs.jpeg2k_decode(data)).max() <= 2
 
 
+def test_lossy_htj2k_does_not_turn_white_into_black() -> None:
+    # Hard edges between extremes overshoot, and what overshoots must be clipped.
+    pixels = np.where(np.indices((64, 64)).sum(axis=0) // 8 % 2, 255, 0).astype(np.uint8)
+    data = coded("htj2k", pixels, reversible=False, level=0.05)
+    assert not read_codestream(data).is_reversible
+    description = describe(
+        rows=64, columns=64, bits_allocated=8, bits_stored=8, high_bit=7,
+        transfer_syntax_uid="1.2.840.10008.1.2.4.203",
+    )  # fmt: skip
+    decoded = decode_frame(data, description).astype(int)
+    assert abs(decoded - pixels).max() < 100
+
+
 def test_jpeg_color_follows_the_codestream_then_the_data_set() -> None:
     rgb = np.zeros((16, 16, 3), np.uint8)
     rgb[...] = (200, 40, 90)

@@ -99,6 +99,8 @@ def test_a_delimiter_brings_back_the_first_set() -> None:
     raw = b"\x1b-F\xc4^\xc4"
     declared = rb"ISO 2022 IR 100\ISO 2022 IR 126"
     assert decode_text(raw, declared, person_name=True) == ("Δ^Ä", True)
+    raw = b"\x1b-F\xc4^A\x1b(B\xc4"
+    assert decode_text(raw, declared, person_name=True) == ("Δ^AÄ", True)
 
 
 def test_a_backslash_byte_within_a_character_splits_nothing() -> None:
