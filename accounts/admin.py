@@ -18,6 +18,7 @@ from accounts.access import may_change_person
 from accounts.admin_pages import FacilityFilter, VisibleAdmin
 from accounts.models import AuditRow, Facility, User
 from accounts.roles import apply_role, roles_to_grant
+from accounts.timeline import Timeline, find_actions
 
 # Roles say what people may do; Django's groups would say it a second time.
 admin.site.unregister(Group)
@@ -193,15 +194,34 @@ class OutcomeFilter(admin.SimpleListFilter):
         return queryset.exclude(outcome="success") if self.value() else queryset
 
 
+class ActionFilter(admin.SimpleListFilter):
+    """What was done."""
+
+    title = _("action")
+    parameter_name = "action"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        """Return the actions that the trail knows."""
+        return [(action, action) for action in find_actions()]
+
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
+        """Return the rows with that action."""
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
 @admin.register(AuditRow)
 class AuditRowAdmin(VisibleAdmin[AuditRow]):
     """The audit trail, to read; reading it is in it."""
 
-    ordering = ("-id",)
+    ordering = ("-at", "-id")
     date_hierarchy = "at"
     list_display = ("at", "actor", "action", "outcome", "facility", "patient_id", "address")
     list_select_related = ("facility",)
-    list_filter = ("action", OutcomeFilter, FacilityFilter)
+    list_filter = (ActionFilter, OutcomeFilter, FacilityFilter)
     search_fields = (
         "actor__exact",
         "patient_id__exact",
@@ -209,6 +229,11 @@ class AuditRowAdmin(VisibleAdmin[AuditRow]):
         "hash__exact",
     )
     search_help_text = _("Whole user name, patient ID or Study Instance UID.")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[AuditRow]:
+        """Return the visible rows, which find their dates by the index."""
+        rows = Timeline(model=AuditRow).visible_to(request.user)
+        return rows.order_by(*self.get_ordering(request))
 
     def get_fields(self, request: HttpRequest, obj: AuditRow | None = None) -> Any:
         """Return the row as it was written, chain included."""

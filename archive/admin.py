@@ -130,6 +130,8 @@ class AssignForm(ActionForm):
 class StudyAdmin(StoredAdmin[Study]):
     """Studies; one from the quarantine can be given to a facility."""
 
+    ordering_in_facility = ("-study_date", "-pk")
+
     list_display = (
         "study_instance_uid",
         "patient_name",
@@ -257,6 +259,8 @@ class SeriesAdmin(UnderStudyAdmin[Series]):
 @admin.register(Instance)
 class InstanceAdmin(UnderStudyAdmin[Instance]):
     """Instances."""
+
+    ordering_in_facility = ("sop_instance_uid",)
 
     list_display = (
         "sop_instance_uid",
