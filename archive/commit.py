@@ -1,8 +1,9 @@
-"""Group commit: what is ready at the same moment shares one sync and one transaction.
+"""Group commit: what is ready at the same moment shares one transaction.
 
 Each process has one committing thread with one database connection. Doors
-wait for it; what arrives while it works makes up its next batch. The order is
-fixed: data synced, name given, directory synced, rows committed, answer.
+wait for it; what arrives while it works makes up its next batch. The files are
+durable already (`archive.storage.publish`), so the order is fixed: data
+synced, name given, directory synced, rows committed, answer.
 """
 
 from __future__ import annotations
@@ -20,16 +21,21 @@ from django.db import (
     connection,
 )
 
+from accounts.locks import writing_turn
 from archive import storage
 from archive.arrival import Arrival, Outcome
 from archive.index import index_batch
 from archive.models import Discrepancy, Instance
 from archive.per_process import PerProcess
+from archive.settle import Unsettled, settle
 from imaging.errors import IndexUnavailableError, NoctisError
 
 logger = logging.getLogger("noctis.ingest")
 
 MAX_BATCH = 200
+
+Found = Outcome | Unsettled
+Waiting = tuple[Arrival, Future[Found]]
 
 
 def commit(arrival: Arrival) -> Outcome:
@@ -44,9 +50,10 @@ def commit(arrival: Arrival) -> Outcome:
         The database did not take the rows; the file was removed again.
     """
     if connection.in_atomic_block:
-        storage.sync_directory(storage.path_of(arrival.storage_key).parent)
-        return _index_alone(arrival)
-    return _committer.get().submit(arrival).result()
+        found = _index_alone(arrival)
+    else:
+        found = _committer.get().submit(arrival).result()
+    return found if isinstance(found, Outcome) else _settle(arrival, found)
 
 
 class Committer(threading.Thread):
@@ -54,11 +61,11 @@ class Committer(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="ingest-commit", daemon=True)
-        self._waiting: queue.SimpleQueue[tuple[Arrival, Future[Outcome]]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
 
-    def submit(self, arrival: Arrival) -> Future[Outcome]:
+    def submit(self, arrival: Arrival) -> Future[Found]:
         """Queue an arrival; the future tells its outcome or error."""
-        future: Future[Outcome] = Future()
+        future: Future[Found] = Future()
         self._waiting.put((arrival, future))
         return future
 
@@ -66,59 +73,40 @@ class Committer(threading.Thread):
         """Serve until the process ends."""
         while True:
             batch = [self._waiting.get()]
-            while len(batch) < MAX_BATCH:
-                try:
-                    batch.append(self._waiting.get_nowait())
-                except queue.Empty:
-                    break
-            _commit_batch(batch)
+            with writing_turn():
+                # What arrived while we waited for our turn goes along.
+                batch += self._take_more(MAX_BATCH - 1)
+                _commit_batch(batch)
+
+    def _take_more(self, limit: int) -> list[Waiting]:
+        """Return what waits already, without waiting."""
+        more: list[Waiting] = []
+        while len(more) < limit and not self._waiting.empty():
+            more.append(self._waiting.get())
+        return more
 
 
-def _commit_batch(batch: list[tuple[Arrival, Future[Outcome]]]) -> None:
+def _commit_batch(batch: list[Waiting]) -> None:
     """Give every future of the batch its outcome or its error."""
-    synced = _sync_directories(batch)
     try:
         close_old_connections()
-        outcomes = index_batch([arrival for arrival, _ in synced]) if synced else []
+        outcomes = index_batch([arrival for arrival, _ in batch])
     except (OperationalError, InterfaceError) as error:
-        for pair in synced:
+        for pair in batch:
             _refuse(*pair, error)
-        return
     except Exception as error:  # noqa: BLE001 - every waiting door is told
-        if len(synced) == 1:
-            _refuse(*synced[0], error)
+        if len(batch) == 1:
+            _refuse(*batch[0], error)
             return
         # One bad row undid the whole batch: let each stand for itself.
-        for pair in synced:
+        for pair in batch:
             _commit_batch([pair])
-        return
-    for (_, future), outcome in zip(synced, outcomes, strict=True):
-        future.set_result(outcome)
+    else:
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            future.set_result(outcome)
 
 
-def _sync_directories(
-    batch: list[tuple[Arrival, Future[Outcome]]],
-) -> list[tuple[Arrival, Future[Outcome]]]:
-    """Sync each directory once; returns the arrivals whose names are durable."""
-    results: dict[str, NoctisError | None] = {}
-    durable = []
-    for arrival, future in batch:
-        directory = storage.path_of(arrival.storage_key).parent
-        if str(directory) not in results:
-            try:
-                storage.sync_directory(directory)
-                results[str(directory)] = None
-            except NoctisError as error:
-                results[str(directory)] = error
-        error = results[str(directory)]
-        if error is None:
-            durable.append((arrival, future))
-        else:
-            _refuse(arrival, future, error)
-    return durable
-
-
-def _refuse(arrival: Arrival, future: Future[Outcome], error: Exception) -> None:
+def _refuse(arrival: Arrival, future: Future[Found], error: Exception) -> None:
     """Take the file back and tell the door why."""
     ours = _as_ours(error)
     _take_back(arrival)
@@ -157,12 +145,26 @@ def _as_ours(error: Exception) -> Exception:
     return IndexUnavailableError("The index failed; see the server's log.")
 
 
-def _index_alone(arrival: Arrival) -> Outcome:
+def _index_alone(arrival: Arrival) -> Found:
     try:
         return index_batch([arrival])[0]
     except Exception as error:
         storage.remove(arrival.storage_key)
         raise _as_ours(error) from error
+
+
+def _settle(arrival: Arrival, found: Unsettled) -> Outcome:
+    """Compare with what is here, in the thread of the door."""
+    try:
+        return settle(arrival, found.present)
+    except Exception as error:
+        ours = _as_ours(error)
+        _take_back(arrival)
+        raise ours from error
+    finally:
+        # Doors have threads of their own; a rare duplicate should not keep a connection.
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 def _start_committer() -> Committer:

@@ -28,29 +28,28 @@ _ATTEMPTS = 3
 _known = KnownStudies()
 
 
-def index_batch(arrivals: list[Arrival]) -> list[Outcome]:
-    """Write the rows of durable files; returns their outcomes in the same order.
+def index_batch(arrivals: list[Arrival]) -> list[Outcome | settle.Unsettled]:
+    """Write the rows of durable files; returns what became of each, in the same order.
 
     On return the rows are committed (or part of the caller's transaction).
-    Files that turned out to be duplicates are removed afterwards.
+    What is here already under the same UID comes back unsettled.
     """
-    for attempt in range(_ATTEMPTS):
+    attempts = 0
+    while True:
         batch = _Batch(arrivals)
+        attempts += 1
         try:
             with transaction.atomic():
                 batch.index()
-            break
         except (StaleError, IntegrityError):
             _known.clear()
-            if attempt == _ATTEMPTS - 1:
+            if attempts == _ATTEMPTS:
                 raise
         except BaseException:
             _known.clear()
             raise
-    return [
-        settle.settle(arrival, outcome)
-        for arrival, outcome in zip(arrivals, batch.outcomes, strict=True)
-    ]
+        else:
+            return batch.outcomes
 
 
 class _Batch:
@@ -148,7 +147,7 @@ def _is_any_here(facility_id: uuid.UUID | None, uids: list[str]) -> bool:
     """Whether the facility has any of the instances: nearly always not."""
     marks = ", ".join(["%s"] * len(uids))
     if facility_id is None:
-        where, values = "facility_id IS NULL", uids
+        where, values = "facility_id IS NULL", list[object](uids)
     else:
         where, values = "facility_id = %s", [facility_id, *uids]
     query = f"SELECT 1 FROM archive_instance WHERE {where} AND sop_instance_uid IN ({marks})"  # noqa: S608 - marks alone

@@ -20,7 +20,7 @@ UID_LENGTH = 64
 TEXT_LENGTH = 1024
 
 
-def _unique_in_facility(fields: list[str], name: str, **also: Any) -> list[models.UniqueConstraint]:
+def _unique_in_facility(fields: list[str], name: str, **also: Any) -> list[models.BaseConstraint]:
     """Return the two constraints that make `fields` unique per facility and in quarantine."""
     condition = models.Q(**also)
     return [

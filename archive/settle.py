@@ -24,14 +24,12 @@ class Unsettled:
     present: Instance
 
 
-def settle(arrival: Arrival, found: Outcome | Unsettled) -> Outcome:
-    """Return the arrival's outcome; runs after the batch was committed.
+def settle(arrival: Arrival, present: Instance) -> Outcome:
+    """Return what becomes of an arrival whose UID is here already.
 
-    The comparison may read a whole file, so no transaction is open meanwhile.
+    The comparison may read a whole file, so it runs in the door's own thread
+    and no transaction is open meanwhile.
     """
-    if isinstance(found, Outcome):
-        return found
-    present = found.present
     if present.dataset_sha256 != arrival.dataset_sha256:
         return keep_aside(
             arrival,

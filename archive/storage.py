@@ -182,10 +182,11 @@ def _rooms() -> Iterator[Path]:
 
 
 def publish(descriptor: int, incoming: Path, storage_key: str) -> None:
-    """Make a received file durable and give it its place; the directory is still to be synced.
+    """Make a received file durable under its name; blocks until the disk has it.
 
-    The data reach the disk before the name exists. A sync that failed is not
-    repeated, for the kernel may have dropped the pages.
+    The data reach the disk before the name exists, the name before this
+    returns. A sync that failed is not repeated, for the kernel may have
+    dropped the pages; then nothing is kept.
     """
     target = path_of(storage_key)
     try:
@@ -195,8 +196,13 @@ def publish(descriptor: int, incoming: Path, storage_key: str) -> None:
         except FileNotFoundError:
             _make_directories(target.parent)
             incoming.rename(target)
+        sync_directory(target.parent)
     except OSError as error:
+        remove(storage_key)
         raise trouble(error) from error
+    except StorageUnavailableError:
+        remove(storage_key)
+        raise
 
 
 def _make_directories(directory: Path) -> None:
