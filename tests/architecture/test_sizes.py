@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.architecture.sources import ROOT, find_files, find_python, parse, read
+from tests.architecture.sources import ROOT, find_files, find_python, read
 
 FILE_LINES = 500
 FUNCTION_LINES = 60
 TEMPLATE_LINES = 150
+
+# A function may be longer where calls would cost too much: its first line names
+# ruff's rule on length and, after a dash, the reason.
+EXCUSE = re.compile(r"# noqa: .*PLR0915.* - \w+ \w+")
 
 # Tables that a program wrote.
 GENERATED = {Path("imaging/dictionary.py")}
@@ -26,13 +31,15 @@ def count_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return lines
 
 
-def find_long_functions(path: Path, tree: ast.Module) -> list[str]:
-    """Return the functions that are too long to be read at once."""
+def find_long_functions(path: Path, text: str) -> list[str]:
+    """Return the functions that are too long to be read at once, and do not say why."""
+    lines = text.splitlines()
     return [
         f"{path}:{node.lineno}: {node.name} has {count_lines(node)} lines"
-        for node in ast.walk(tree)
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and count_lines(node) > FUNCTION_LINES
+        and not EXCUSE.search(lines[node.lineno - 1])
     ]
 
 
@@ -81,7 +88,7 @@ def test_templates_are_short() -> None:
 def test_functions_are_short() -> None:
     files = [path for path in find_python() if path not in GENERATED]
 
-    assert [line for path in files for line in find_long_functions(path, parse(path))] == []
+    assert [line for path in files for line in find_long_functions(path, read(path))] == []
 
 
 def test_functions_are_simple() -> None:
@@ -93,7 +100,8 @@ def test_size_checks_can_fail(tmp_path: Path) -> None:
     tangled = tmp_path / "tangled.py"
     tangled.write_text("def f(x):\n" + "".join(f"    if x == {n}: return\n" for n in range(12)))
 
-    assert find_long_functions(Path("x.py"), ast.parse(long))
+    assert find_long_functions(Path("x.py"), long)
+    assert find_long_functions(Path("x.py"), long.replace(":", ":  # noqa: PLR0915", 1))
     assert find_long_files([Path("accounts/models.py")], 3)
     assert find_tangled(tangled)
 
@@ -101,4 +109,4 @@ def test_size_checks_can_fail(tmp_path: Path) -> None:
 def test_docstrings_do_not_count() -> None:
     text = 'def told():\n    """Say.\n' + "    word\n" * 80 + '    """\n    return 1\n'
 
-    assert find_long_functions(Path("x.py"), ast.parse(text)) == []
+    assert find_long_functions(Path("x.py"), text) == []
