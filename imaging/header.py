@@ -291,6 +291,20 @@ def _pixel_element(source: Source, found: Scan, encoding: Encoding) -> PixelElem
     )
 
 
+def _begins_with_element(source: Source, position: int, encoding: Encoding) -> bool:
+    """Whether what follows the pixels is a data set that goes on, and not rubbish.
+
+    Only explicit VR can be told apart from rubbish; trailing padding (FFFC,FFFC) may be cut.
+    """
+    if encoding.implicit or position + 8 > source.size:
+        return False
+    source.ensure(position, 8)
+    at = position - source.base
+    group, element, vr, _length = encoding.explicit.unpack_from(source.buffer, at)
+    is_known = vr in SHORT_VRS or vr in LONG_VRS
+    return is_known and PIXEL_DATA < (group << 16 | element) < 0xFFFCFFFC
+
+
 def _scan_behind_pixels(source: Source, found: Scan, encoding: Encoding) -> None:
     """Locate what follows the pixels (signatures, padding); rubbish there is only flagged."""
     position = found.pixel_offset + found.pixel_length
@@ -300,7 +314,7 @@ def _scan_behind_pixels(source: Source, found: Scan, encoding: Encoding) -> None
         behind = scan_elements(source, position, source.size, encoding, depth=1)
         _keep_last_value(source, behind)
     except UnreadableError as error:
-        if type(error) is not UnreadableError:
+        if type(error) is not UnreadableError or _begins_with_element(source, position, encoding):
             raise
         found.flags.add("trailing_garbage")
         return
