@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
+from django.db import connections
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -84,7 +85,7 @@ async def _listen(stream: Stream, user: User, after: int) -> AsyncIterator[bytes
     # Joined before the table is read, so that nothing falls between it and the poller.
     newsroom.join(stream)
     try:
-        missed, newest = await sync_to_async(read_missed)(user, after)
+        missed, newest = await sync_to_async(_read_missed_and_let_go)(user, after)
         yield _opening() + missed
         while True:
             try:
@@ -99,6 +100,14 @@ async def _listen(stream: Stream, user: User, after: int) -> AsyncIterator[bytes
                 yield text
     finally:
         newsroom.leave(stream)
+
+
+def _read_missed_and_let_go(user: User, after: int) -> tuple[bytes, int]:
+    """Read what was missed, and keep no connection for the hours that a page may listen."""
+    try:
+        return read_missed(user, after)
+    finally:
+        connections.close_all()
 
 
 def _opening() -> bytes:

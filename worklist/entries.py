@@ -27,7 +27,7 @@ def write_entries(studies: list[Study], **_: Any) -> None:
     sql.insert_rows(
         [make_entry(study, keys[study.patient_id]) for study in latest.values()],
         unique="study_id",
-        update=[WorklistEntry._meta.get_field(name).column for name in COPIES],
+        update=[f"{name}_id" if name == "facility" else name for name in COPIES],
     )
 
 
