@@ -29,6 +29,8 @@ export interface ViewerPage {
   readonly activeSeriesId: string;
   readonly stack: Stack | null;
   readonly worklistUrl: string;
+  /** The first image, rendered by the server: on its way before this script was. */
+  readonly firstPictureUrl: string;
   readonly texts: Readonly<Record<string, string>>;
 }
 
@@ -45,6 +47,7 @@ export function readPage(text: string): ViewerPage {
     activeSeriesId: asText(page["active_series"]) || (series[0]?.id ?? ""),
     stack: "images" in stack ? readStack(stack) : null,
     worklistUrl: asText(asObject(page["urls"])["worklist"]),
+    firstPictureUrl: asText(page["first_picture"]),
     texts: Object.fromEntries(texts),
   };
 }

@@ -4,12 +4,11 @@
  */
 
 import { panView, zoomView, type Point } from "../core/view";
-import { extentOf } from "../render/viewport";
 import { setView } from "../state/changes";
 import type { ToolName } from "../state/store";
 import { panTool } from "./pan";
 import { scrollTool, WheelScroll } from "./scroll";
-import { NO_DRAG, type Drag, type Instrument, type Tool } from "./tool";
+import { NO_DRAG, sightOf, type Drag, type Instrument, type Tool } from "./tool";
 import { windowTool } from "./window";
 import { zoomBy, zoomTool } from "./zoom";
 
@@ -80,11 +79,12 @@ export class Pointers {
 
   private beginPinch(): ((middle: Point, spread: number) => void) | null {
     const { store, viewport } = this.instrument;
-    const { shown } = viewport;
-    if (shown === null) {
+    const sight = sightOf(this.instrument);
+    if (sight === null) {
       return null;
     }
-    const [extent, view, from, spreadBefore] = [extentOf(shown.facts), shown.view, this.start, this.startSpread];
+    const { extent, view } = sight;
+    const [from, spreadBefore] = [this.start, this.startSpread];
     return (middle, spread) => {
       const zoomed = zoomView(view, extent, viewport.size, spread / spreadBefore, from);
       store.change(setView(panView(zoomed, extent, middle.x - from.x, middle.y - from.y)));

@@ -1,7 +1,8 @@
 /** What every tool works on, and what a drag is. */
 
-import type { Point } from "../core/view";
-import type { Viewport } from "../render/viewport";
+import { fitView, type Extent, type Point, type View } from "../core/view";
+import { extentOf, type Viewport } from "../render/viewport";
+import { activeImage, activeLook } from "../state/changes";
 import type { Store } from "../state/store";
 
 export interface Instrument {
@@ -16,3 +17,20 @@ export type Drag = (dx: number, dy: number) => void;
 export type Tool = (instrument: Instrument, at: Point) => Drag;
 
 export const NO_DRAG: Drag = () => undefined;
+
+export interface Sight {
+  readonly extent: Extent;
+  readonly view: View;
+}
+
+/** How the picture lies by the state, which may be a frame ahead of the screen; null without a picture. */
+export function sightOf({ store, viewport }: Instrument): Sight | null {
+  const facts = activeImage(store.state);
+  if (facts === undefined || viewport.shown === null) {
+    return null;
+  }
+  const extent = extentOf(facts);
+  const { view, isFitted } = activeLook(store.state);
+  const isFiled = view === null || isFitted;
+  return { extent, view: isFiled ? fitView(extent, viewport.size, view ?? undefined) : view };
+}

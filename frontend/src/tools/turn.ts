@@ -1,29 +1,30 @@
 /** Rotate, flip, fit and one-to-one: one stroke each. */
 
 import { flipView, rotateView, zoomView } from "../core/view";
-import { extentOf } from "../render/viewport";
 import { setView, turnView } from "../state/changes";
-import type { Instrument } from "./tool";
+import { sightOf, type Instrument } from "./tool";
 
-export function rotate({ store, viewport }: Instrument, byDeg: number): void {
-  if (viewport.shown !== null) {
-    store.change(turnView(rotateView(viewport.shown.view, byDeg)));
+export function rotate(instrument: Instrument, byDeg: number): void {
+  const sight = sightOf(instrument);
+  if (sight !== null) {
+    instrument.store.change(turnView(rotateView(sight.view, byDeg)));
   }
 }
 
-export function flip({ store, viewport }: Instrument, axis: "horizontal" | "vertical"): void {
-  if (viewport.shown !== null) {
-    store.change(turnView(flipView(viewport.shown.view, axis)));
+export function flip(instrument: Instrument, axis: "horizontal" | "vertical"): void {
+  const sight = sightOf(instrument);
+  if (sight !== null) {
+    instrument.store.change(turnView(flipView(sight.view, axis)));
   }
 }
 
 /** One pixel of the image on one pixel of the screen. */
-export function oneToOne({ store, viewport }: Instrument): void {
-  const { shown, size } = viewport;
-  if (shown !== null) {
-    const wished = 1 / (window.devicePixelRatio || 1);
+export function oneToOne(instrument: Instrument): void {
+  const sight = sightOf(instrument);
+  if (sight !== null) {
+    const { size } = instrument.viewport;
     const middle = { x: size.width / 2, y: size.height / 2 };
-    const factor = wished / shown.view.scale;
-    store.change(setView(zoomView(shown.view, extentOf(shown.facts), size, factor, middle)));
+    const factor = 1 / (window.devicePixelRatio || 1) / sight.view.scale;
+    instrument.store.change(setView(zoomView(sight.view, sight.extent, size, factor, middle)));
   }
 }

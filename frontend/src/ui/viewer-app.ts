@@ -56,6 +56,7 @@ class ViewerApp {
     main.append(this.stage.root);
     root.append(main);
     this.viewport = new Viewport(this.stage.picture, chooseEngine(location.search), () => this.store.announce());
+    this.stage.preview(page.firstPictureUrl);
     const instrument = { store: this.store, viewport: this.viewport };
     const commands = makeCommands(instrument, () => location.assign(page.worklistUrl || "/"));
     this.toolbar = new Toolbar(this.store, this.viewport, commands);
@@ -193,7 +194,7 @@ class ViewerApp {
       sopInstanceUid: shown?.facts.sopInstanceUid ?? null,
       seriesId: state.activeSeriesId,
       studyId: state.study.id,
-      index: activeLook(state).index,
+      index: shown === null ? activeLook(state).index : images.indexOf(shown.facts),
       count: images.length,
       loaded: images.filter(({ key }) => this.cache.has(key)).length,
       voi: this.scene.kind === "picture" ? this.scene.voi : null,

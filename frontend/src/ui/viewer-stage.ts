@@ -45,6 +45,8 @@ export class Stage {
     this.retry,
   );
   readonly root: HTMLElement;
+  private first: HTMLImageElement | null = null;
+  private firstFacts: ImageFacts | undefined;
   private patience: ReturnType<typeof setTimeout> | undefined;
 
   constructor(store: Store, onRetry: () => void) {
@@ -58,8 +60,21 @@ export class Stage {
     );
   }
 
+  /** The server's small picture of the first image, until its pixels are here. */
+  preview(url: string): void {
+    if (url !== "") {
+      this.first = make("img", { class: "preview", src: url, alt: "", draggable: "false" });
+      this.picture.append(this.first);
+    }
+  }
+
   show(now: StageFacts): void {
     const { scene, series } = now;
+    const isFirst = now.facts === undefined || now.facts === (this.firstFacts ??= now.facts);
+    if (scene.kind !== "loading" || !isFirst) {
+      this.first?.remove();
+      this.first = null;
+    }
     this.slider.show(now.index, now.loaded);
     this.showBusy(scene.kind === "loading");
     this.words.hidden = scene.kind !== "words";
