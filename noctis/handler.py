@@ -40,6 +40,8 @@ class Inbox:
         self._thread = threading.current_thread()
         self._is_complete = False
         self._at_end = asyncio.Event()
+        self._listening: asyncio.Future[None] | None = None
+        self.is_hung_up = False
         self.body = RequestBody(self)
 
     def read_chunk(self) -> bytes:
@@ -77,10 +79,24 @@ class Inbox:
         self._at_end.set()
 
     async def wait_for_disconnect(self) -> None:
-        """Return when the client has gone; looks only after the body has been read."""
+        """Return when the client has gone or was hung up on; looks only after the body is read."""
         await self._at_end.wait()
+        self._listening = asyncio.ensure_future(self._hear_disconnect())
+        try:
+            await self._listening
+        except asyncio.CancelledError:
+            if not self.is_hung_up:
+                raise
+
+    async def _hear_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+    def hang_up(self) -> None:
+        """Let the request end as if the client had gone."""
+        self.is_hung_up = True
+        if self._listening is not None:
+            self._listening.cancel()
 
 
 class _RawBody(io.RawIOBase):
@@ -157,6 +173,12 @@ class NoctisHandler(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self._threads = ThreadStable()
+        self._streams: set[Inbox] = set()
+
+    def end_streams(self) -> None:
+        """End the open event streams, for the server stops; pages come back by themselves."""
+        for inbox in self._streams:
+            inbox.hang_up()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -167,7 +189,8 @@ class NoctisHandler(ASGIHandler):
         async def watch(message: Message) -> None:
             if message["type"] == "http.response.start":
                 inbox.end_body()
-                if is_event_stream(message):
+                if _is_event_stream(message):
+                    self._streams.add(inbox)
                     # A page may watch for hours: it must not keep a connection from others.
                     await sync_to_async(connections.close_all)()
             await send(message)
@@ -176,7 +199,10 @@ class NoctisHandler(ASGIHandler):
         try:
             async with ThreadSensitiveContext(executor=executor):
                 await self.handle(scope, cast(Any, inbox), watch)
+            if inbox.is_hung_up:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
+            self._streams.discard(inbox)
             self._threads.give_back(executor)
 
     async def read_body(self, receive: Any) -> RequestBody:
@@ -190,7 +216,7 @@ class NoctisHandler(ASGIHandler):
         raise RequestAborted
 
 
-def is_event_stream(message: Message) -> bool:
+def _is_event_stream(message: Message) -> bool:
     """Whether a response's start announces Server-Sent Events."""
     return any(
         name.lower() == b"content-type" and value.startswith(b"text/event-stream")

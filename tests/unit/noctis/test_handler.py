@@ -174,6 +174,20 @@ def test_stream_ends_when_its_client_leaves() -> None:
     assert seen == ["stream ended"]
 
 
+def test_stream_ends_whole_when_the_server_stops() -> None:
+    async def scene(handler: NoctisHandler) -> Client:
+        client = Client([b""])
+        request = asyncio.create_task(ask(handler, "stream", client))
+        await client.begun.wait()
+        handler.end_streams()
+        return await request
+
+    client = play(scene)
+
+    assert seen == ["stream ended"]
+    assert client.sent[-1]["more_body"] is False
+
+
 def test_requests_after_each_other_share_a_thread() -> None:
     async def scene(handler: NoctisHandler) -> None:
         for _ in range(5):
