@@ -1,0 +1,41 @@
+"""What tests over real connections share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.port import Port
+
+StartPort = Callable[..., Port]
+
+
+@pytest.fixture
+def start_port(transactional_db: None, home: Path) -> Iterator[StartPort]:
+    """Return the function that starts a receiver with more settings; all stop at the end."""
+    started: list[Port] = []
+
+    def start(**variables: str) -> Port:
+        port = Port(home, **variables)
+        started.append(port)
+        return port.start()
+
+    yield start
+    for port in started:
+        port.stop()
+
+
+@pytest.fixture
+def port(start_port: StartPort) -> Port:
+    """Return a receiver with its ordinary settings."""
+    return start_port()
+
+
+@pytest.fixture(scope="module")
+def shared_port(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
+    """Return one receiver for all tests of a module that store nothing."""
+    port = Port(tmp_path_factory.mktemp("shared"))
+    yield port.start()
+    port.stop()
