@@ -131,6 +131,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "noctis.middleware.OneThread",
 ]
 ROOT_URLCONF = "noctis.urls"
 WSGI_APPLICATION = "noctis.wsgi.application"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import RequestDataTooBig
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.request import UnreadablePostError
 from django.test import override_settings
@@ -58,7 +59,18 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(pieces(), content_type="text/event-stream")
 
 
+def fail(request: HttpRequest) -> HttpResponse:
+    raise OperationalError("could not connect to server")
+
+
+def fail_badly(request: HttpRequest) -> HttpResponse:
+    raise ValueError("the patient's name")
+
+
+handler500 = "noctis.errors.answer_failure"
 urlpatterns = [
+    path("api/fail", fail),
+    path("api/fail-badly", fail_badly),
     path("all", read_all),
     path("pieces", read_in_pieces),
     path("unbounded", read_unbounded),
@@ -186,6 +198,22 @@ def test_stream_ends_whole_when_the_server_stops() -> None:
 
     assert seen == ["stream ended"]
     assert client.sent[-1]["more_body"] is False
+
+
+@pytest.mark.parametrize("middleware", [[], ["noctis.middleware.OneThread"]])
+def test_database_that_is_away_is_503_and_anything_else_500(
+    settings: Any, middleware: list[str]
+) -> None:
+    settings.MIDDLEWARE = middleware
+
+    async def scene(handler: NoctisHandler) -> list[Client]:
+        return [await ask(handler, f"api/{name}", Client([b""])) for name in ("fail", "fail-badly")]
+
+    away, broken = play(scene)
+
+    assert (away.status, broken.status) == (503, 500)
+    assert (b"retry-after", b"5") in [(k.lower(), v) for k, v in away.sent[0]["headers"]]
+    assert b"patient" not in broken.body
 
 
 def test_requests_after_each_other_share_a_thread() -> None:
