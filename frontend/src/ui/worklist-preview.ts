@@ -34,6 +34,12 @@ export class Preview {
     if (this.isOpen) {
       this.close();
     } else {
+      this.show(row);
+    }
+  }
+
+  show(row: HTMLTableRowElement): void {
+    if (!this.isOpen) {
       this.panel.hidden = false;
       void this.load(row);
     }

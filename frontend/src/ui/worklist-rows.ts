@@ -21,6 +21,7 @@ export class Rows {
     private readonly list: HTMLElement,
     private readonly words: Words,
     private readonly onChoose: (row: HTMLTableRowElement) => void,
+    private readonly onTap: (row: HTMLTableRowElement) => void,
   ) {
     this.button = document.createElement("button");
     this.button.type = "button";
@@ -120,6 +121,10 @@ export class Rows {
     const isLink = event.target instanceof Element && event.target.closest("a");
     if (row && !isLink) {
       this.choose(row);
+      // Fingers have no space key.
+      if (event instanceof PointerEvent && event.pointerType === "touch") {
+        this.onTap(row);
+      }
     }
   }
 

@@ -15,7 +15,13 @@ const list = byId("list");
 
 wireMenus();
 const preview = new Preview(byId("preview"), words["previewFailed"] ?? "");
-const rows = new Rows(byId("list-scroll"), list, words, (row) => preview.follow(row));
+const rows = new Rows(
+  byId("list-scroll"),
+  list,
+  words,
+  (row) => preview.follow(row),
+  (row) => preview.show(row),
+);
 wireFilters();
 wireTrouble();
 wireKeys(rows, preview);
