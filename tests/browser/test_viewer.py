@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 from pydicom import Dataset, dcmread
+from pydicom.uid import UID
 
 from tests.browser.conftest import House
 
@@ -29,7 +30,7 @@ class Phantom:
     """A study of two CT series of the archive, and the files that it was made of."""
 
     study_uid: str
-    slices: list[Dataset]
+    slices: Sequence[Dataset]
 
     def address(self, house: House) -> str:
         """The page that shows it."""
@@ -46,7 +47,8 @@ def phantom(live_house: House, tmp_path_factory: pytest.TempPathFactory) -> Phan
     slices = [dcmread(path) for path in files]
     for number, ds in enumerate(slices[:3]):
         ds.SeriesInstanceUID = f"{ds.SeriesInstanceUID}.2"
-        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{ds.SOPInstanceUID}.2"
+        ds.SOPInstanceUID = UID(f"{ds.SOPInstanceUID}.2")
+        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
         ds.SeriesNumber, ds.SeriesDescription = 77, "<b>Second</b>"
         ds.save_as(folder / f"second-{number}.dcm")
     live_house.manage("import_dicom", folder, "--facility", "north")
@@ -220,7 +222,7 @@ def test_a_missing_file_shows_words_and_never_the_picture_before(
     assert box is not None
     page.evaluate("document.querySelector('.words').hidden = true")
     page.evaluate("document.querySelector('.overlay').hidden = true")
-    black = Image.open(io.BytesIO(page.screenshot(clip=box)))  # type: ignore[arg-type]
+    black = Image.open(io.BytesIO(page.screenshot(clip=box)))
     assert np.asarray(black.convert("L")).max() <= 1, "something of another picture is left"
     page.keyboard.press("ArrowDown")
     wait_until(page, lambda now: now["scene"] == "picture")
