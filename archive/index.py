@@ -65,14 +65,28 @@ class _Batch:
     def index(self) -> None:
         """Write everything; must run inside a transaction."""
         present = _find_present(self._arrivals)
-        for arrival in self._arrivals:
-            key = (arrival.source.facility_id, arrival.facts.sop_instance_uid)
-            if key in present:
-                self.outcomes.append(settle.Unsettled(present[key]))
-                continue
-            self.outcomes.append(self._add(arrival, present))
+        became = {id(arrival): self._place(arrival, present) for arrival in self._in_order()}
+        self.outcomes = [became[id(arrival)] for arrival in self._arrivals]
         if self._instances:
             self._write()
+
+    def _in_order(self) -> list[Arrival]:
+        """Return the arrivals so that all receivers lock studies in the same order."""
+        return sorted(
+            self._arrivals,
+            key=lambda arrival: (
+                str(arrival.source.facility_id),
+                arrival.facts.study_instance_uid,
+            ),
+        )
+
+    def _place(
+        self, arrival: Arrival, present: dict[tuple[uuid.UUID | None, str], Instance]
+    ) -> Outcome | settle.Unsettled:
+        key = (arrival.source.facility_id, arrival.facts.sop_instance_uid)
+        if key in present:
+            return settle.Unsettled(present[key])
+        return self._add(arrival, present)
 
     def _add(
         self, arrival: Arrival, present: dict[tuple[uuid.UUID | None, str], Instance]

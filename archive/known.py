@@ -187,29 +187,13 @@ class KnownStudy:
 
     def write_counts(self) -> None:
         """Add the transaction's growth to the rows; raises StaleError when one has gone."""
-        total = _Growth()
-        for series_id, growth in self._growth.items():
-            touched = sql.execute(
-                _GROW_SERIES,
-                growth.instances,
-                growth.frames,
-                growth.size_bytes,
-                self._last_received_at,
-                series_id,
-            )
-            if touched != 1:
-                raise StaleError
-            total.instances += growth.instances
-            total.size_bytes += growth.size_bytes
-        is_there, facility = (
-            ("IS NULL", [])
-            if self.study.facility_id is None
-            else ("= %s", [self.study.facility_id])
-        )
+        facility_id = self.study.facility_id
+        is_there, facility = ("IS NULL", []) if facility_id is None else ("= %s", [facility_id])
+        # The study before its series, always: who adds a series locks in this order too.
         touched = sql.execute(
             f"{_GROW_STUDY} {is_there}",
-            total.instances,
-            total.size_bytes,
+            sum(growth.instances for growth in self._growth.values()),
+            sum(growth.size_bytes for growth in self._growth.values()),
             self._last_received_at,
             self.study.pk,
             # Another receiver's series may have changed the modalities, a person
@@ -217,7 +201,16 @@ class KnownStudy:
             self.study.modalities,
             *facility,
         )
-        if touched != 1:
+        for series_id, growth in sorted(self._growth.items()):
+            touched += sql.execute(
+                _GROW_SERIES,
+                growth.instances,
+                growth.frames,
+                growth.size_bytes,
+                self._last_received_at,
+                series_id,
+            )
+        if touched != 1 + len(self._growth):
             raise StaleError
         self.study.last_received_at = self._last_received_at
 

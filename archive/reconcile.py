@@ -94,10 +94,10 @@ def settle(discrepancy_ids: Iterable[uuid.UUID], user: User, *, address: str = "
 
 
 def _lock(study_id: uuid.UUID) -> Study:
-    """Return the study, locked after its series: the order in which receivers lock."""
-    list(Series.objects.select_for_update().filter(study=study_id).order_by("pk"))
+    """Return the study, locked before its series: the order in which receivers lock."""
     locked = Study.objects.select_for_update(of=("self",)).select_related("patient")
     study = locked.filter(pk=study_id).first()
+    list(Series.objects.select_for_update().filter(study=study_id).order_by("pk"))
     if study is None:
         raise MissingError(_("There is no such study."))
     if study.facility_id is not None:

@@ -239,8 +239,8 @@ def _examine(study_id: uuid.UUID, *, apply: bool) -> list[Fault]:
     """Look once more while nothing can change, and mend."""
     with transaction.atomic():
         # In the order in which receivers lock: series, then study.
-        list(Series.objects.select_for_update().filter(study=study_id).order_by("pk"))
         list(Study.objects.select_for_update().filter(pk=study_id))
+        list(Series.objects.select_for_update().filter(study=study_id).order_by("pk"))
         facts = next(iter(_read([study_id])), None)
         faults = find_faults(facts) if facts else []
         if apply and facts and any(not fault.advice for fault in faults):
