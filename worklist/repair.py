@@ -238,7 +238,7 @@ def _rows_of_a_study() -> list[type[models.Model]]:
 def _examine(study_id: uuid.UUID, *, apply: bool) -> list[Fault]:
     """Look once more while nothing can change, and mend."""
     with transaction.atomic():
-        # In the order in which receivers lock: series, then study.
+        # In the order in which receivers lock: study, then series.
         list(Study.objects.select_for_update().filter(pk=study_id))
         list(Series.objects.select_for_update().filter(study=study_id).order_by("pk"))
         facts = next(iter(_read([study_id])), None)
