@@ -7,7 +7,7 @@ from datetime import date, datetime
 from django import template
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from archive.models import Study
 from imaging.text import display_name, name_groups, parse_age_years
@@ -21,6 +21,14 @@ register.filter("sort_token", sort_token)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # Paediatricians count months before the second birthday.
 _COUNTED_IN_YEARS = 2
+_DAYS_A_YEAR = 365.2425
+# The units of an age string (PS3.5 6.2, AS).
+_AGES = {
+    "Y": gettext_lazy("%(count)d y"),
+    "M": gettext_lazy("%(count)d mo"),
+    "W": gettext_lazy("%(count)d wk"),
+    "D": gettext_lazy("%(count)d d"),
+}
 
 
 @register.filter
@@ -40,21 +48,25 @@ def whole_name(person_name: str) -> str:
 @register.filter
 def age(study: Study) -> str:
     """Return the patient's age at the study, as the file says or from the birth date."""
-    years, _conforming = parse_age_years(study.patient_age)
-    if years is None and study.patient_birth_date and study.study_date:
-        years = _years_between(study.patient_birth_date, study.study_date)
-    if years is None or years < 0:
+    text = study.patient_age.strip().upper()
+    said, _conforming = parse_age_years(text)
+    if said is not None:
+        return _AGES[text[-1]] % {"count": int(text[:-1])}
+    if not study.patient_birth_date or not study.study_date:
+        return ""
+    years = _years_between(study.patient_birth_date, study.study_date)
+    if years < 0:
         return ""
     if years >= _COUNTED_IN_YEARS:
-        return _("%(count)d y") % {"count": int(years + 1e-6)}
+        return _AGES["Y"] % {"count": int(years)}
     if years >= 1 / 12:
-        return _("%(count)d mo") % {"count": int(years * 12 + 1e-6)}
-    return _("%(count)d d") % {"count": round(years * 365.2425)}
+        return _AGES["M"] % {"count": int(years * 12 + 1e-6)}
+    return _AGES["D"] % {"count": round(years * _DAYS_A_YEAR)}
 
 
 def _years_between(birth: date, at: date) -> float:
     whole = at.year - birth.year - ((at.month, at.day) < (birth.month, birth.day))
-    return whole if whole >= _COUNTED_IN_YEARS else (at - birth).days / 365.2425
+    return whole if whole >= _COUNTED_IN_YEARS else (at - birth).days / _DAYS_A_YEAR
 
 
 @register.filter

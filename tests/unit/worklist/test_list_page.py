@@ -333,6 +333,8 @@ def test_theme_never_leads_elsewhere(rada, client_of, back):
     ("facts", "words"),
     [
         ({"patient_age": "045Y"}, "45 y"),
+        ({"patient_age": "000Y"}, "0 y"),
+        ({"patient_age": "012W"}, "12 wk"),
         ({"patient_age": "003M"}, "3 mo"),
         ({"patient_age": "010D"}, "10 d"),
         ({"patient_birth_date": date(2000, 3, 6), "study_date": date(2024, 3, 5)}, "23 y"),
