@@ -34,8 +34,11 @@ def port(start_port: StartPort) -> Port:
 
 
 @pytest.fixture(scope="module")
-def shared_port(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
-    """Return one receiver for all tests of a module that store nothing."""
-    port = Port(tmp_path_factory.mktemp("shared"))
-    yield port.start()
-    port.stop()
+def shared_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
+    """Return one receiver, with a database of its own, for tests that look at no rows."""
+    port = Port(tmp_path_factory.mktemp("shared"), DATABASE_URL="")
+    try:
+        port.migrate()
+        yield port.start()
+    finally:
+        port.stop()

@@ -56,6 +56,15 @@ class Port:
         self._variables = variables
         self._process: subprocess.Popen[bytes] | None = None
 
+    def migrate(self) -> None:
+        """Make the tables, where the database is not the test's own."""
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            cwd=ROOT,
+            env=self._environment(),
+            check=True,
+        )
+
     def start(self) -> Port:
         self._process = self.launch()
         wait_for(self._answers, START_SECONDS)
@@ -134,7 +143,7 @@ class Port:
         return {
             **kept,
             "NOCTIS_HOME": str(self.home),
-            "DATABASE_URL": database_url(),
+            **({} if "DATABASE_URL" in self._variables else {"DATABASE_URL": database_url()}),
             "NOCTIS_DISK_RESERVE_MB": "0",
             "NOCTIS_RECEIVER_PROCESSES": "2",
             **self._variables,
