@@ -15,6 +15,7 @@ import io
 import itertools
 import multiprocessing as mp
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -161,8 +162,18 @@ def report(figures: list[Figure], count: int) -> None:
         print(f"{name:<10}{associations:>7}{rate:>9.0f}{span:>14}{cpu:>13.2f}{ratio:>7}")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Measure and print; 1 when a server lost something or did not start."""
+def _warn_of_space(place: Path, figure_bytes: int, figures: int) -> None:
+    """Say so when the disk may not hold all that is stored until the end."""
+    free_bytes = shutil.disk_usage(place).free
+    if figure_bytes * figures > 0.8 * free_bytes:
+        print(
+            f"{figures} figures leave {figure_bytes * figures >> 30} GiB until the end, and "
+            f"{free_bytes >> 30} GiB are free: --rounds or --count may have to be less."
+        )
+
+
+def read_options(arguments: list[str] | None) -> argparse.Namespace:
+    """Return what the command line asks for."""
     parser = argparse.ArgumentParser(prog="bench.ingest", description=__doc__)
     parser.add_argument("--count", type=int, default=2000, help="instances a figure (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions (%(default)s)")
@@ -176,40 +187,56 @@ def main(arguments: list[str] | None = None) -> int:
         default=os.environ.get("DATABASE_URL", ""),
         help="a PostgreSQL whose user may create databases, for Noctis instead of SQLite",
     )
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def servers_of(options: argparse.Namespace, place: Path) -> list[Server]:
+    """Return the servers to be measured."""
+    servers: list[Server] = []
+    if options.only != "orthanc":
+        servers.append(Noctis(place, options.port, options.database_url, options.processes))
+    if options.only != "noctis":
+        if ORTHANC.exists():
+            servers.append(Orthanc(place, options.port))
+        else:
+            print("Orthanc is not installed: Noctis is measured alone.")
+    return servers
+
+
+def run_rounds(options: argparse.Namespace, servers: list[Server], place: Path) -> list[Figure]:
+    """Measure everything `--rounds` times, printing as it goes."""
     # Copied into a plain data set, which is written without file meta information.
     template = Dataset()
     template.update(next(iter(build_datasets(PhantomShape(rows=512, columns=512, slices=1)))))
+    size = len(data_set_of(template, 0))
+    figure_count = options.rounds * len(options.associations) * len(servers)
+    _warn_of_space(place, size * options.count, figure_count)
+    print(f"{options.count} CT of {size / 1024:.0f} KiB a figure, {os.cpu_count()} cores.")
+    figures = []
+    for number in range(options.rounds):
+        rate = probe_disk(place, size)
+        load = os.getloadavg()[0]
+        print(f"round {number + 1}: the disk syncs {rate:.0f} such files a second, load {load:.1f}")
+        for associations in options.associations:
+            for server in servers if number % 2 == 0 else reversed(servers):
+                figure = measure(server, template, associations, options.count)
+                figures.append(figure)
+                print(
+                    f"  {figure.server:<8} {associations} assoc. {figure.per_second:7.1f}/s  "
+                    f"server CPU {figure.server_cpu_seconds:6.2f} s, "
+                    f"client CPU {figure.client_cpu_seconds:5.2f} s",
+                    flush=True,
+                )
+    return figures
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; 1 when a server lost something or did not start."""
+    options = read_options(arguments)
     with tempfile.TemporaryDirectory(prefix="noctis-bench-", dir=options.folder) as folder:
         place = Path(folder)
-        servers: list[Server] = []
-        if options.only != "orthanc":
-            servers.append(
-                Noctis(place / "noctis", options.port, options.database_url, options.processes)
-            )
-        if options.only != "noctis":
-            if ORTHANC.exists():
-                servers.append(Orthanc(place / "orthanc", options.port))
-            else:
-                print("Orthanc is not installed: Noctis is measured alone.")
-        size = len(data_set_of(template, 0))
-        print(f"{options.count} CT of {size / 1024:.0f} KiB a figure, {os.cpu_count()} cores.")
-        figures = []
         try:
-            for number in range(options.rounds):
-                rate = probe_disk(place, size)
-                print(f"round {number + 1}: the disk syncs {rate:.0f} such files a second")
-                for associations in options.associations:
-                    for server in servers if number % 2 == 0 else reversed(servers):
-                        figure = measure(server, template, associations, options.count)
-                        figures.append(figure)
-                        print(
-                            f"  {figure.server:<8} {associations} assoc. "
-                            f"{figure.per_second:7.1f}/s  server CPU "
-                            f"{figure.server_cpu_seconds:6.2f} s, client CPU "
-                            f"{figure.client_cpu_seconds:5.2f} s",
-                            flush=True,
-                        )
+            figures = run_rounds(options, servers_of(options, place), place)
         except RuntimeError as error:
             print(error, file=sys.stderr)
             return 1

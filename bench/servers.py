@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]
 
 from tests.dimse_client import Association, PeerError
 
@@ -25,13 +25,19 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Server(ABC):
-    """One server process tree that takes C-STORE on a port of 127.0.0.1."""
+    """One server process tree that takes C-STORE on a port of 127.0.0.1.
+
+    What was stored stays until the run is over: ext4 looks long for a free inode
+    where thousands of files were deleted a moment ago, and that would be measured.
+    """
 
     name: str
     called: str
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder
+    def __init__(self, place: Path, port: int) -> None:
+        self._place = place
+        self._starts = itertools.count(1)
+        self.folder = place
         self.port = port
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -44,7 +50,7 @@ class Server(ABC):
         """Return how many (studies, instances) the server's own index finds."""
 
     def start(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder = self._place / f"{self.name.lower()}-{next(self._starts)}"
         self.folder.mkdir(parents=True)
         self._process = self._launch()
         deadline = time.monotonic() + START_SECONDS
@@ -63,7 +69,6 @@ class Server(ABC):
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(40)
             self._process = None
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def cpu_seconds(self) -> float:
         """Return user and system time of the whole process tree so far."""
@@ -77,21 +82,23 @@ class Noctis(Server):
     name = "Noctis"
     called = "NOCTIS_SCP"
 
-    def __init__(self, folder: Path, port: int, database_url: str = "", processes: int = 2) -> None:
-        super().__init__(folder, port)
+    def __init__(self, place: Path, port: int, database_url: str = "", processes: int = 2) -> None:
+        super().__init__(place, port)
         self._processes = processes
         self._admin_url = database_url
-        self._environment = {
+        parts = urlsplit(database_url)
+        self._database_url = urlunsplit(parts._replace(path="/noctis_bench")) if parts.path else ""
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {
             **os.environ,
-            "NOCTIS_HOME": str(folder),
-            "NOCTIS_DICOM": f"127.0.0.1:{port}",
+            "NOCTIS_HOME": str(self.folder),
+            "NOCTIS_DICOM": f"127.0.0.1:{self.port}",
             "NOCTIS_UNKNOWN_AE": "quarantine",
             "DJANGO_SETTINGS_MODULE": "noctis.settings",
-            "DATABASE_URL": "",
+            "DATABASE_URL": self._database_url,
         }
-        if database_url:
-            parts = urlsplit(database_url)
-            self._environment["DATABASE_URL"] = urlunsplit(parts._replace(path="/noctis_bench"))
 
     def _launch(self) -> subprocess.Popen[bytes]:
         if self._admin_url:

