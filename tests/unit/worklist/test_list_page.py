@@ -110,6 +110,7 @@ def test_a_foreign_facility_is_no_choice(hall, rada, client_of):
         ("id=b", {"B"}),
         ("modality=CT", {"A", "C"}),
         ("modality=OCT", set()),
+        ("modality=OP", set()),
         ("modality=SR", {"C"}),
         ("modality=MR&modality=SR", {"B", "C"}),
         ("status=final", {"B"}),
