@@ -6,11 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from imaging.frames import RLE_LOSSLESS, VIDEO_SYNTAXES
-from imaging.header import NATIVE_SYNTAXES
-from imaging.pixels import CODESTREAM_SYNTAXES
-
-SHOWN_SYNTAXES = frozenset({*NATIVE_SYNTAXES, *CODESTREAM_SYNTAXES, RLE_LOSSLESS})
+from imaging.pixels import CANNOT_SHOW, SHOWN_SYNTAXES
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 # By the longest beginning of the SOP Class UID that fits (PS3.4 B.5).
@@ -51,10 +47,9 @@ def why_not_displayable(sop_class_uid: str, transfer_syntax_uid: str, frames: in
         return _("This series holds %(what)s; the picture viewer cannot show it.") % {
             "what": _kind_of(sop_class_uid)
         }
-    if transfer_syntax_uid in VIDEO_SYNTAXES:
-        return _("cannot show: MPEG video")
     if transfer_syntax_uid not in SHOWN_SYNTAXES:
-        return _("cannot show: transfer syntax %(uid)s") % {"uid": transfer_syntax_uid}
+        what = CANNOT_SHOW.get(transfer_syntax_uid, f"transfer syntax {transfer_syntax_uid}")
+        return _("cannot show: %(what)s") % {"what": what}
     return ""
 
 

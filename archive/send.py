@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pynetdicom import AE, _config
@@ -96,9 +97,23 @@ def _send_group(
             association.release()
 
 
+def _sendable(path: Path) -> Path | Dataset:
+    """Return what to send: the file as it is, unless its meta information names another object.
+
+    pynetdicom takes the command's UIDs from the file meta information, and a
+    receiver rightly refuses a data set that says otherwise (PS3.4 B.2.3).
+    """
+    dataset = dcmread(path, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+    meta = dataset.file_meta
+    named = (meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID)
+    if named == (dataset.get("SOPClassUID"), dataset.get("SOPInstanceUID")):
+        return path
+    return dcmread(path)
+
+
 def _send_one(association: Association, path: Path) -> Sent:
     try:
-        answer = association.send_c_store(path)
+        answer = association.send_c_store(_sendable(path))
     except (ValueError, RuntimeError, OSError) as error:
         return Sent(path, False, f"not sent: {error}")
     status = answer.get("Status")

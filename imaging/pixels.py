@@ -23,7 +23,9 @@ CODESTREAM_SYNTAXES = frozenset(
     f"1.2.840.10008.1.2.4.{suffix}"
     for suffix in (50, 51, 53, 55, 57, 70, 80, 81, 90, 91, 92, 93, 201, 202, 203)
 )
-_CANNOT_SHOW = {
+SHOWN_SYNTAXES = frozenset({*NATIVE_SYNTAXES, *_NATIVE_FRAMES, *CODESTREAM_SYNTAXES, RLE_LOSSLESS})
+# What is stored and never decoded here, by transfer syntax, in words.
+CANNOT_SHOW = {
     **dict.fromkeys(VIDEO_SYNTAXES, "MPEG video"),
     **{f"1.2.840.10008.1.2.4.{suffix}": "pixels kept by a JPIP server" for suffix in
        ("94", "95", "204", "205")},
@@ -68,7 +70,7 @@ def decode_frame(data: bytes, description: PixelDescription, *, first_bit: int =
     elif syntax in CODESTREAM_SYNTAXES:
         return _finish(*decode_codestream(data, description), description)
     else:
-        what = _CANNOT_SHOW.get(syntax, f"transfer syntax {syntax}")
+        what = CANNOT_SHOW.get(syntax, f"transfer syntax {syntax}")
         raise UnsupportedError(f"cannot show {what}")
     return _finish(samples, description.photometric_interpretation, description)
 
