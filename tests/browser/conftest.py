@@ -13,9 +13,16 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -182,19 +189,21 @@ def open_page(live_house: House, chromium: Browser) -> Iterator[Callable[..., Pa
 
     At the end no page may have had an error in its scripts or a breach of its policy.
     """
-    contexts, faults = [], []
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
 
-    def open_it(username: str = "rada", **also: object) -> Page:
+    def note_breach(told: ConsoleMessage) -> None:
+        if "Content Security Policy" in told.text:
+            faults.append(told.text)
+
+    def open_it(username: str = "rada", **also: Any) -> Page:
         also.setdefault("viewport", {"width": 1366, "height": 768})
         context = chromium.new_context(**also)
         context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "console",
-            lambda told: "Content Security Policy" in told.text and faults.append(told.text),
-        )
+        page.on("console", note_breach)
         live_house.log_in(page, username)
         return page
 

@@ -2,7 +2,7 @@ const SILENCE_MS = 40_000;
 const PATIENCE_MS = 3_000;
 const HIDDEN_MS = 60_000;
 const LONGEST_RETRY_MS = 30_000;
-const KINDS = ["study_received", "study_updated", "study_moved", "study_removed"];
+const KINDS = ["study_received", "study_updated"];
 
 interface Listener {
   onStudies(studies: string[]): void;

@@ -190,7 +190,7 @@ def test_a_patient_of_another_facility_needs_a_person(study):
 def test_rows_that_would_collide_need_a_person(study):
     """The other facility's instance has the same UID as one that strays."""
     south = factories.make_facility("south")
-    uid = Instance.objects.filter(study=study).first().sop_instance_uid
+    uid = Instance.objects.filter(study=study).values_list("sop_instance_uid", flat=True)[0]
     twin = factories.make_series(factories.make_study(south))
     Instance.objects.filter(study=study).update(facility=None)
     other = factories.make_series(factories.make_study(study.facility))

@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from accounts.models import AuditRow, Role
@@ -48,9 +49,7 @@ def send(client, *files, **fields):
 
 def test_every_file_gets_its_own_verdict(north, tess, client_of):
     good = dicom()
-    changed = dicom(
-        SOPInstanceUID=factories.dcmread(io.BytesIO(good)).SOPInstanceUID, PatientComments="x"
-    )
+    changed = dicom(SOPInstanceUID=dcmread(io.BytesIO(good)).SOPInstanceUID, PatientComments="x")
     code, lines = send(
         client_of(tess),
         a_file("one.dcm", good),
