@@ -139,7 +139,11 @@ class FrontDoor:
         self._selector.unregister(visitor.sock)
         self._room.leave(visitor)
         deadline = time.monotonic() + limits.REQUEST_SECONDS
-        self._complete.append(Complete(visitor.sock, visitor.address, body, deadline))
+        complete = Complete(visitor.sock, visitor.address, body, deadline)
+        if len(self._complete) >= settings.NOCTIS_MAX_ASSOCIATIONS:
+            self._reject(complete, pdu.local_limit())
+            return
+        self._complete.append(complete)
         self._feed_fleet()
 
     def _refuse(self, visitor: Visitor, why: str) -> None:
@@ -182,7 +186,8 @@ class FrontDoor:
             self._complete.popleft()
             if rejection is not None:
                 self._reject(waiting, rejection)
-            waiting.sock.close()
+            else:
+                waiting.sock.close()
 
     def _find_rejection(self, waiting: Complete) -> pdu.RejectedError | None:
         is_full = self._fleet.connection_count >= settings.NOCTIS_MAX_ASSOCIATIONS
@@ -197,3 +202,4 @@ class FrontDoor:
         self._ledger.add(title or "", waiting.address, refused=1)
         with contextlib.suppress(OSError):
             waiting.sock.send(rejection.encode())
+        waiting.sock.close()

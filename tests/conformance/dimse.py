@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 import socket
 import struct
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 from pydicom import Dataset
+from pydicom.filebase import DicomFileLike
 from pydicom.filewriter import write_dataset
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -23,6 +25,9 @@ EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 SOP_CLASS, FIELD, MESSAGE_ID, RESPONDED_TO = 0x0002, 0x0100, 0x0110, 0x0120
 DATA_SET_TYPE, STATUS, COMMENT, SOP_INSTANCE = 0x0800, 0x0900, 0x0902, 0x1000
 C_STORE, C_FIND, C_ECHO, C_CANCEL = 0x0001, 0x0020, 0x0030, 0x0FFF
+
+
+Elements = Mapping[int, int | str | bytes]
 
 
 class RefusedError(Exception):
@@ -70,7 +75,7 @@ def associate_rq(
     return struct.pack(">BBI", 1, 0, len(body)) + body
 
 
-def command_set(elements: dict[int, int | str | bytes]) -> bytes:
+def command_set(elements: Elements) -> bytes:
     body = b""
     for number, value in sorted(elements.items()):
         if isinstance(value, int):
@@ -84,7 +89,7 @@ def command_set(elements: dict[int, int | str | bytes]) -> bytes:
 
 def store_command(
     sop_class: str | bytes, sop_instance: str | bytes, message_id: int = 1
-) -> dict[int, int | str | bytes]:
+) -> Elements:
     return {
         SOP_CLASS: sop_class,
         FIELD: C_STORE,
@@ -106,13 +111,12 @@ def p_data(*pdvs: bytes) -> bytes:
 
 def encode(dataset: Dataset, transfer_syntax: str = EXPLICIT_LITTLE) -> bytes:
     """Return a data set as bytes."""
-    from pydicom.filebase import DicomFileLike
-
-    buffer = DicomFileLike(io.BytesIO())
+    memory = io.BytesIO()
+    buffer = DicomFileLike(memory)
     buffer.is_little_endian = True
     buffer.is_implicit_VR = transfer_syntax == IMPLICIT_LITTLE
     write_dataset(buffer, dataset)
-    return buffer.parent.getvalue()
+    return memory.getvalue()
 
 
 class Client:
@@ -173,7 +177,7 @@ class Client:
                 self.max_pdu = int.from_bytes(dict(_items(value))[0x51], "big")
         return self
 
-    def send_command(self, context_id: int, elements: dict[int, int | str | bytes]) -> None:
+    def send_command(self, context_id: int, elements: Elements) -> None:
         self.send(p_data(pdv(context_id, 3, command_set(elements))))
 
     def send_data_set(self, context_id: int, data: bytes, piece: int = 0) -> None:

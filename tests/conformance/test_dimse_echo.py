@@ -24,6 +24,7 @@ from tests.conformance.dimse import (
     STATUS,
     VERIFICATION,
     AbortedError,
+    Elements,
     RefusedError,
     context,
     item,
@@ -116,7 +117,12 @@ def test_impossible_requests_are_rejected_for_their_reason(
 def test_command_that_nobody_handles_is_answered_so(shared_port: Port) -> None:
     with shared_port.client() as client:
         client.associate(ECHO)
-        command = {SOP_CLASS: VERIFICATION, FIELD: C_FIND, MESSAGE_ID: 5, DATA_SET_TYPE: 0x101}
+        command: Elements = {
+            SOP_CLASS: VERIFICATION,
+            FIELD: C_FIND,
+            MESSAGE_ID: 5,
+            DATA_SET_TYPE: 0x101,
+        }
         client.send_command(1, command)
         answer = client.read_response()
         assert client.echo() == 0

@@ -395,3 +395,24 @@ def count_threads(pid: int) -> int:
 
 def count_descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def test_requests_wait_while_no_process_is_ready_and_not_without_end(
+    start_port: StartPort,
+) -> None:
+    port = start_port(NOCTIS_MAX_ASSOCIATIONS="4", NOCTIS_MAX_ASSOCIATIONS_PER_ADDRESS="4")
+    for pid in port.children():
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: port.said().count("it is started again") == 2)
+    with ExitStack() as opened:
+        clients = [opened.enter_context(port.client()) for _ in range(6)]
+        for client in clients:
+            client.send(associate_rq([ECHO]))
+        answers_now = [heard_first(client) for client in clients]
+
+    assert sorted(answers_now) == [2, 2, 2, 2, 3, 3]
+
+
+def heard_first(client: Client) -> int:
+    """Return the type of the PDU that comes first."""
+    return client.read(6)[0]

@@ -28,6 +28,7 @@ from tests.conformance.dimse import (
     SOP_CLASS,
     SOP_INSTANCE,
     STATUS,
+    Elements,
     context,
     encode,
     p_data,
@@ -158,7 +159,7 @@ def test_what_does_not_fit_is_refused_for_its_reason_and_leaves_nothing(
     def encoded(chosen: Dataset) -> bytes:
         return encode(chosen, transfer_syntax)
 
-    cases = [
+    cases: list[tuple[str | bytes, str | bytes, bytes, int]] = [
         (CT_IMAGE_STORAGE, other_uid, whole, 0xA900),
         (CT_IMAGE_STORAGE, str(other_class.SOPInstanceUID), encoded(other_class), 0xA900),
         (CT_IMAGE_STORAGE, uid, encoded(without), 0xC000),
@@ -195,7 +196,12 @@ def test_what_does_not_fit_is_refused_for_its_reason_and_leaves_nothing(
 
 
 def test_store_without_a_data_set_is_refused(port: Port) -> None:
-    command = {SOP_CLASS: CT_IMAGE_STORAGE, FIELD: C_STORE, MESSAGE_ID: 3, DATA_SET_TYPE: 0x101}
+    command: Elements = {
+        SOP_CLASS: CT_IMAGE_STORAGE,
+        FIELD: C_STORE,
+        MESSAGE_ID: 3,
+        DATA_SET_TYPE: 0x101,
+    }
     with port.client() as client:
         client.associate(CT)
         client.send_command(1, {**command, SOP_INSTANCE: "1.2.3.4"})
@@ -308,7 +314,9 @@ def test_dcmtk_sends_big_endian_deflated_and_compressed(port: Port) -> None:
     paths = [Path(str(get_testdata_file(f"{name}.dcm"))) for name in names]
     headers = [dcmread(path, stop_before_pixels=True) for path in paths]
 
-    send_with_dcmsend(port, paths, "--decompress-never")
+    send_with_dcmsend(port, paths[1:], "--decompress-never")
+    big_endian_first = ["storescu", "-xb", "-aec", "NOCTIS_SCP", "localhost", str(port.number)]
+    subprocess.run([*big_endian_first, str(paths[0])], check=True, timeout=30)
 
     wanted = {str(head.SOPInstanceUID): str(head.file_meta.TransferSyntaxUID) for head in headers}
     rows = Instance.objects.all()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dicom_receiver import wire
+from dicom_receiver import limits
 from dicom_receiver.association import Association, Handler, Request, Surroundings
 from dicom_receiver.contexts import Service
 from dicom_receiver.database import DatabaseThread
@@ -28,14 +28,15 @@ from tests.conformance.dimse import (
     VERIFICATION,
     AbortedError,
     Client,
+    Elements,
     associate_rq,
     context,
     p_data,
 )
 
 Open = Callable[[Handler], Client]
-REQUEST = {SOP_CLASS: VERIFICATION, FIELD: C_ECHO, MESSAGE_ID: 5, DATA_SET_TYPE: 0x101}
-CANCEL = {FIELD: C_CANCEL, RESPONDED_TO: 5, DATA_SET_TYPE: 0x101}
+REQUEST: Elements = {SOP_CLASS: VERIFICATION, FIELD: C_ECHO, MESSAGE_ID: 5, DATA_SET_TYPE: 0x101}
+CANCEL: Elements = {FIELD: C_CANCEL, RESPONDED_TO: 5, DATA_SET_TYPE: 0x101}
 
 
 class Everybody(PeerDirectory):
@@ -149,7 +150,7 @@ def test_association_that_waits_is_ended_when_we_stop(open_with: Open, stop: Sto
 def test_association_that_says_nothing_is_ended(
     open_with: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire.limits, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "IDLE_SECONDS", 0.2)
     client = open_with(lambda request: request.respond(0))
 
     with pytest.raises(AbortedError):
@@ -157,7 +158,7 @@ def test_association_that_says_nothing_is_ended(
 
 
 def test_pdu_that_drips_is_ended(open_with: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire.limits, "PDU_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "PDU_SECONDS", 0.2)
     client = open_with(lambda request: request.respond(0))
     client.send(p_data(bytes(100))[:20])
 
@@ -168,7 +169,7 @@ def test_pdu_that_drips_is_ended(open_with: Open, monkeypatch: pytest.MonkeyPatc
 def test_message_that_trickles_in_whole_pdus_is_ended(
     open_with: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire.limits, "RATE_WINDOW_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "RATE_WINDOW_SECONDS", 0.3)
     client = open_with(lambda request: request.respond(0))
     ticking = threading.Event()
 
