@@ -12,6 +12,6 @@ class ArchiveConfig(AppConfig):
 
     def ready(self) -> None:
         """Name what is done after the answer."""
-        from archive import jobs
+        from archive import jobs  # noqa: PLC0415  (models are not ready before)
 
         jobs.register("thumbnail", "archive.thumbnails.run_thumbnail_job")

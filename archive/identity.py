@@ -10,11 +10,10 @@ from __future__ import annotations
 import uuid
 from datetime import date
 
-from imaging.facts import InstanceFacts
-
 from archive.arrival import Arrival
 from archive.models import Discrepancy, Patient, Study
 from archive.rows import in_facility
+from imaging.facts import InstanceFacts
 from imaging.text import search_key
 
 

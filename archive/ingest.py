@@ -13,14 +13,13 @@ import hashlib
 import os
 from typing import BinaryIO
 
-from imaging.facts import InstanceFacts
-from imaging.frames import index_frames
-
 from archive import storage
 from archive.arrival import Arrival, Outcome, Source
 from archive.commit import commit
 from archive.verify import CHUNK_BYTES, digest_parts
 from imaging.errors import MismatchError, UnreadableError
+from imaging.facts import InstanceFacts
+from imaging.frames import index_frames
 from imaging.header import read_header
 
 __all__ = ["Intake", "Outcome", "Source", "ingest_file", "open_intake"]

@@ -32,7 +32,7 @@ BUNDLED = (
     "MR_small_RLE.dcm",
     "JPEG2000.dcm",
     "SC_rgb_jpeg_dcmtk.dcm",
-    "color-pl.dcm",
+    "examples_palette.dcm",
     "rtdose.dcm",
     "examples_ybr_color.dcm",
 )
