@@ -104,7 +104,12 @@ class AuditRow(models.Model):
     action = models.CharField(_("action"), max_length=40, db_index=True)
     outcome = models.CharField(_("outcome"), max_length=20, default="success")
     facility = models.ForeignKey(
-        Facility, models.PROTECT, verbose_name=_("facility"), null=True, related_name="+"
+        Facility,
+        models.PROTECT,
+        verbose_name=_("facility"),
+        null=True,
+        db_index=False,
+        related_name="+",
     )
     patient_id = models.CharField(_("patient ID"), max_length=64, blank=True)
     study_instance_uid = models.CharField(max_length=64, blank=True, db_index=True)
@@ -120,6 +125,7 @@ class AuditRow(models.Model):
         verbose_name = _("audit row")
         verbose_name_plural = _("audit trail")
         ordering = ["-id"]
+        indexes = [models.Index(fields=["facility", "-at"], name="accounts_audit_in_facility")]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor} {self.action}"

@@ -78,7 +78,10 @@ class Patient(FacilityRow):
         constraints = _unique_in_facility(
             ["issuer_of_patient_id", "patient_id"], "archive_patient", patient_id__gt=""
         )
-        indexes = [models.Index(fields=["search_key"], name="archive_patient_by_name")]
+        indexes = [
+            models.Index(fields=["search_key"], name="archive_patient_by_name"),
+            models.Index(fields=["patient_id"], name="archive_patient_by_id"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.patient_name} ({self.patient_id})"
@@ -132,6 +135,7 @@ class Study(FacilityRow):
         indexes = [
             models.Index(fields=["study_instance_uid"], name="archive_study_by_uid"),
             models.Index(fields=["facility", "accession_number"], name="archive_study_by_acc"),
+            models.Index(fields=["accession_number"], name="archive_study_by_any_acc"),
             models.Index(fields=["facility", "-study_date"], name="archive_study_by_date"),
         ]
 
