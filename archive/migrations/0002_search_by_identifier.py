@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0003_search_by_identifier'),
+        ('accounts', '0003_audit_of_a_facility'),
         ('archive', '0001_first_tables'),
     ]
 
