@@ -8,22 +8,40 @@ rows and updates go through prepared text; everything else uses the ORM.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import AutoField, Field, Model
+from django.db.models import AutoField, Model
+from django.utils import timezone
 
 
 def adapt(value: object) -> Any:
     """Return a value as the database's driver takes it."""
-    if isinstance(value, uuid.UUID):
-        return value if connection.features.has_native_uuid_field else value.hex
-    if isinstance(value, datetime):
-        return connection.ops.adapt_datetimefield_value(value)
-    return value
+    adapter = _ADAPTERS.get(type(value))
+    return value if adapter is None else adapter(value)
+
+
+def _adapt_uuid(value: Any) -> Any:
+    return value if connection.vendor == "postgresql" else value.hex
+
+
+def _adapt_moment(value: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+def _adapt_json(value: Any) -> Any:
+    return connection.ops.adapt_json_value(value, None)
+
+
+_ADAPTERS: dict[type, Callable[[Any], Any]] = {
+    uuid.UUID: _adapt_uuid,
+    datetime: _adapt_moment,
+    dict: _adapt_json,
+    list: _adapt_json,
+}
 
 
 def execute(statement: str, *values: object) -> int:
@@ -43,18 +61,21 @@ def fetch(statement: str, *values: object) -> list[tuple[Any, ...]]:
 def insert_rows(rows: Sequence[Model], *, unique: str = "", update: Sequence[str] = ()) -> None:
     """Insert model objects in one statement; automatic keys are not read back.
 
+    For models whose values are plain, moments, keys or JSON, as all of ingest are.
     With `unique`, the column of a unique constraint, a row that is there
     already takes the new values of the columns in `update` instead.
     """
     if not rows:
         return
-    fields, statement = _insertion(type(rows[0]))
-    values = [
-        field.get_db_prep_save(field.pre_save(row, add=True), connection)
-        for row in rows
-        for field in fields
-    ]
-    one = f"({', '.join(['%s'] * len(fields))})"
+    names, stamped, statement = _insertion(type(rows[0]))
+    now = timezone.now() if stamped else None
+    values = []
+    for row in rows:
+        facts = row.__dict__
+        if now is not None:
+            facts.update(dict.fromkeys(stamped, now))
+        values += [adapt(facts[name]) for name in names]
+    one = f"({', '.join(['%s'] * len(names))})"
     conflict = ""
     if unique:
         changes = ", ".join(f'"{column}" = EXCLUDED."{column}"' for column in update)
@@ -64,8 +85,10 @@ def insert_rows(rows: Sequence[Model], *, unique: str = "", update: Sequence[str
 
 
 @cache
-def _insertion(model: type[Model]) -> tuple[list[Field[Any, Any]], str]:
-    """Return a model's fields and the beginning of its INSERT."""
+def _insertion(model: type[Model]) -> tuple[list[str], list[str], str]:
+    """Return a model's attributes, those that are stamped with now, and its INSERT's beginning."""
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
+    stamped = [field.attname for field in fields if getattr(field, "auto_now_add", False)]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    return fields, f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES'
+    names = [field.attname for field in fields]
+    return names, stamped, f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -44,7 +45,11 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class Arrival:
-    """One durable file that waits for its rows."""
+    """One received file that waits for its rows.
+
+    `durable` is settled when the file is on the disk under its name, or
+    with the storage's error. Rows may be written before, never committed.
+    """
 
     source: Source
     facts: InstanceFacts
@@ -55,3 +60,4 @@ class Arrival:
     meta_sha256: str
     frame_table: bytes | None
     received_at: datetime = field(default_factory=timezone.now)
+    durable: Future[None] = field(default_factory=Future)

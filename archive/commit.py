@@ -1,9 +1,9 @@
 """Group commit: what is ready at the same moment shares one transaction.
 
 Each process has one committing thread with one database connection. Doors
-wait for it; what arrives while it works makes up its next batch. The files are
-durable already (`archive.storage.publish`), so the order is fixed: data
-synced, name given, directory synced, rows committed, answer.
+wait for it; what arrives while it works makes up its next batch. The order is
+fixed: data synced, name given, directory synced (`archive.storage.publish`,
+in the door's thread), then rows committed, then the answer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from django.db import (
@@ -28,31 +29,49 @@ from archive.index import index_batch
 from archive.models import Discrepancy, Instance
 from archive.per_process import PerProcess
 from archive.settle import Unsettled, settle
-from imaging.errors import IndexUnavailableError, NoctisError
+from imaging.errors import IndexUnavailableError, NoctisError, StorageUnavailableError
 
 logger = logging.getLogger("noctis.ingest")
 
 MAX_BATCH = 200
+# Rows of larger files wait until the file is synced: the write lock must not.
+SYNCED_MEANWHILE_BYTES = 4 * 1024 * 1024
 
 Found = Outcome | Unsettled
 Waiting = tuple[Arrival, Future[Found]]
 
 
-def commit(arrival: Arrival) -> Outcome:
-    """Index one published file; blocks until its rows are committed.
+def commit(arrival: Arrival, publish: Callable[[], None]) -> Outcome:
+    """Make one file durable with `publish` and index it; blocks until its rows are committed.
 
-    Inside a transaction of the caller's, the rows join that transaction and
-    become durable with it.
+    A small file is synced while its rows are being written; the commit
+    waits for it. Inside a transaction of the caller's, the rows join that
+    transaction and become durable with it.
 
     Raises
     ------
+    StorageUnavailableError
+        The disk did not take the file; nothing was kept.
     IndexUnavailableError
         The database did not take the rows; the file was removed again.
     """
     if connection.in_atomic_block:
+        publish()
+        arrival.durable.set_result(None)
         found = _index_alone(arrival)
-    else:
+    elif arrival.size_bytes > SYNCED_MEANWHILE_BYTES:
+        publish()
+        arrival.durable.set_result(None)
         found = _committer.get().submit(arrival).result()
+    else:
+        future = _committer.get().submit(arrival)
+        try:
+            publish()
+        except BaseException as error:
+            arrival.durable.set_exception(StorageUnavailableError(type(error).__name__))
+            raise
+        arrival.durable.set_result(None)
+        found = future.result()
     return found if isinstance(found, Outcome) else _settle(arrival, found)
 
 
@@ -109,7 +128,8 @@ def _commit_batch(batch: list[Waiting]) -> None:
 def _refuse(arrival: Arrival, future: Future[Found], error: Exception) -> None:
     """Take the file back and tell the door why."""
     ours = _as_ours(error)
-    _take_back(arrival)
+    # The door may still be at syncing the file.
+    arrival.durable.add_done_callback(lambda _: _take_back(arrival))
     future.set_exception(ours)
 
 

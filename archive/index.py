@@ -20,9 +20,11 @@ from archive.arrival import Arrival, Outcome
 from archive.known import KnownStudies, KnownStudy, StaleError
 from archive.models import Instance, Series, Study
 from archive.rows import in_facility
+from imaging.errors import StorageUnavailableError
 
 # A series' pictures and papers are made when it has been quiet for a moment.
 AFTERMATH_DELAY = timedelta(seconds=1.5)
+SYNC_TIMEOUT_SECONDS = 10.0
 _ATTEMPTS = 3
 
 _known = KnownStudies()
@@ -41,6 +43,7 @@ def index_batch(arrivals: list[Arrival]) -> list[Outcome | settle.Unsettled]:
         try:
             with transaction.atomic():
                 batch.index()
+                _wait_until_durable(arrivals)
         except (StaleError, IntegrityError):
             _known.clear()
             if attempts == _ATTEMPTS:
@@ -50,6 +53,15 @@ def index_batch(arrivals: list[Arrival]) -> list[Outcome | settle.Unsettled]:
             raise
         else:
             return batch.outcomes
+
+
+def _wait_until_durable(arrivals: list[Arrival]) -> None:
+    """Hold the commit until every file is on the disk; raises what the storage said."""
+    for arrival in arrivals:
+        try:
+            arrival.durable.result(timeout=SYNC_TIMEOUT_SECONDS)
+        except TimeoutError:
+            raise StorageUnavailableError("The disk does not take the file in time.") from None
 
 
 class _Batch:
@@ -116,7 +128,8 @@ class _Batch:
         for known in self._touched.values():
             known.write_counts()
         studies = [known.study for known in self._touched.values()]
-        signals.studies_indexed.send(sender=None, studies=studies)
+        changed = [known.study for known in self._touched.values() if known.take_change()]
+        signals.studies_indexed.send(sender=None, studies=studies, changed=changed)
         _queue_aftermath(self._touched.values())
         self._audit()
         created = [known.study for known in self._touched.values() if known.take_news()]

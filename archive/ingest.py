@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from functools import partial
 from typing import BinaryIO
 
 from archive import storage
@@ -112,8 +113,7 @@ class Intake:
         """
         try:
             arrival = self._examine(expect)
-            storage.publish(self._descriptor, self._path, arrival.storage_key)
-            return commit(arrival)
+            return commit(arrival, partial(self._publish, arrival.storage_key))
         finally:
             self.close()
 
@@ -128,6 +128,9 @@ class Intake:
             os.close(self._descriptor)
             with contextlib.suppress(OSError):
                 self._path.unlink(missing_ok=True)
+
+    def _publish(self, storage_key: str) -> None:
+        storage.publish(self._descriptor, self._path, storage_key)
 
     def _examine(self, expect: tuple[str, str] | None) -> Arrival:
         """Read the header and say what arrived."""

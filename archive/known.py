@@ -85,6 +85,7 @@ class KnownStudy:
         self._growth: dict[uuid.UUID, _Growth] = {}
         self._last_received_at: datetime = study.last_received_at
         self._is_news = is_new
+        self._is_changed = True
         self._name_was_checked_for: set[tuple[str, object]] = set()
         self._queued_at: dict[uuid.UUID, float] = {}
 
@@ -175,6 +176,7 @@ class KnownStudy:
         fresh.flags = sorted({*fresh.flags, *facts.flags})[:_MAX_FLAGS]
         fresh.save(update_fields=["modalities", "body_parts", "series_count", "flags"])
         self.study = fresh
+        self._is_changed = True
         return series
 
     def count(self, arrival: Arrival, series: Series) -> None:
@@ -225,6 +227,11 @@ class KnownStudy:
         self._queued_at.update(dict.fromkeys(unqueued, now))
         self._growth.clear()
         return unqueued
+
+    def take_change(self) -> bool:
+        """Whether more than counts and arrival may be new since this was last asked."""
+        is_changed, self._is_changed = self._is_changed, False
+        return is_changed
 
     def take_news(self) -> bool:
         """Whether this is the first telling of a new study."""

@@ -2,7 +2,8 @@
 
 from django.dispatch import Signal
 
-# Sent with studies=list[Study] (counts as saved) after a batch of instances was
-# indexed. Receivers write their rows in the same transaction; what they raise
-# undoes the batch.
+# Sent with studies=list[Study] after a batch of instances was indexed, and with
+# changed=list[Study], those of them of which more than counts and last arrival
+# may be new (left out: all of them). Receivers write their rows in the same
+# transaction; what they raise undoes the batch.
 studies_indexed = Signal()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -376,6 +377,40 @@ class TestManyAtOnce:
         assert statuses[3] == "refused"
         assert Study.objects.count() == 7
         assert len(files_in(home)) == 7
+
+    def test_no_row_is_committed_before_the_file_is_durable(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store(first := a_ct())
+        seen: list[int] = []
+        sync = storage.sync_directory
+
+        def slow_sync(directory: Path) -> None:
+            time.sleep(0.3)
+            seen.append(Instance.objects.count())
+            sync(directory)
+
+        monkeypatch.setattr(storage, "sync_directory", slow_sync)
+        store(a_sibling(first))
+        assert seen == [1]
+        assert Instance.objects.count() == 2
+
+    def test_a_sync_that_fails_leaves_neither_row_nor_file(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store(first := a_ct())
+
+        def fail(directory: Path) -> None:
+            raise StorageUnavailableError("no disk")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(storage, "sync_directory", fail)
+            with pytest.raises(StorageUnavailableError):
+                store(a_sibling(first))
+        assert store(a_sibling(first)).status == "stored"
+        assert Instance.objects.count() == 2
+        assert Study.objects.get().instance_count == 2
+        assert len(files_in(home)) == 2
 
     def test_answer_comes_after_the_commit(self) -> None:
         outcome = store(a_ct())
