@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from pydicom import dcmread
+from pydicom.uid import CTImageStorage
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import CTImageStorage
 
 from archive.models import Instance, Study
 from tests.factories import bundled, make_facility
@@ -53,6 +53,7 @@ def scp():
     server = entity.start_server(
         ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)]
     )
+    assert server is not None
     yield server.server_address[1], sent
     server.shutdown()
 
@@ -63,7 +64,7 @@ def test_import_prints_a_line_a_file_and_a_summary(folder: Path):
     assert code == 0
     assert lines[0] == f"stored     {folder / 'CT_small.dcm'}"
     assert lines[-1] == "2 files: 2 stored"
-    assert {one.facility.code for one in Study.objects.all()} == {"north"}
+    assert set(Study.objects.values_list("facility__code", flat=True)) == {"north"}
 
 
 def test_import_without_facility_goes_to_quarantine(folder: Path):

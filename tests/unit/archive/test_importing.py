@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,7 @@ def test_rows_join_the_callers_transaction(tmp_path: Path):
 def test_stopping_half_way_leaves_no_temporary_file(tmp_path: Path):
     verdicts = import_many(SOURCE, [write(tmp_path / "in", files_of())])
     next(verdicts)
+    assert isinstance(verdicts, Generator)
     verdicts.close()
     assert is_nothing_left_behind()
 

@@ -3,10 +3,12 @@
 import asyncio
 import json
 import time
+import uuid
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.models import Session
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.test import AsyncClient
 
 from accounts.models import Role
@@ -62,7 +64,7 @@ class TestUnderWsgi:
         studies = [factories.make_study(north) for _ in range(3)]
         for study in studies:
             events.publish("study_received", [study])
-        first = Event.objects.order_by("id").first().pk
+        first = Event.objects.order_by("id")[0].pk
         client = client_of(rada)
 
         text = self.ask(client, headers={"Last-Event-ID": str(first)}, query_params={"after": "0"})
@@ -134,9 +136,10 @@ def quiet_after():
 async def open_stream(user, **also):
     client = AsyncClient()
     await client.aforce_login(user)
-    response = await client.get(ADDRESS, **also)
+    response: HttpResponseBase = await client.get(ADDRESS, **also)
     assert response.status_code == 200
-    return response, aiter(response.streaming_content)
+    assert isinstance(response, StreamingHttpResponse)
+    return response, aiter(response)
 
 
 async def listen(stream, *, until, seconds=5.0):
@@ -267,7 +270,7 @@ def test_rights_of_many_streams_cost_four_queries(
 @pytest.mark.asyncio
 async def test_a_reader_that_is_too_slow_starts_afresh():
     loop = asyncio.get_running_loop()
-    stream = Stream(None, "", "", Rights(True, frozenset()), loop)
+    stream = Stream(uuid.uuid4(), "", "", Rights(True, frozenset()), loop)
 
     stream.offer([News(n, "study_updated", None, None, "{}") for n in range(1500)])
     await asyncio.sleep(0)

@@ -25,7 +25,8 @@ from tests.factories import as_part10
 
 
 def hu_of(dataset) -> np.ndarray:
-    return dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+    stored = np.asarray(dataset.pixel_array, dtype=np.float64)
+    return stored * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
 
 
 @pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dciodvfy (dicom3tools) is not installed")

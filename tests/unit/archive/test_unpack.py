@@ -185,8 +185,9 @@ def test_entries_that_overlap_are_a_bomb():
 def test_an_entry_never_gives_more_than_the_directory_says():
     raw = bytearray(make_zip({"a.dcm": bytes(10_000_000)}).getvalue())
     struct.pack_into("<L", raw, raw.rfind(b"PK\x01\x02") + 24, 1000)
-    stream = next(iter(unpack(io.BytesIO(raw), "z"))).stream
-    assert len(read_until_refused(stream)) <= 1000
+    entry = next(unpack(io.BytesIO(raw), "z"))
+    assert isinstance(entry, Entry)
+    assert len(read_until_refused(entry.stream)) <= 1000
 
 
 def test_entry_cap_stops_before_anything_is_read():
@@ -225,9 +226,9 @@ def test_a_large_entry_is_told_and_the_rest_taken():
 def test_a_bomb_is_stopped_by_its_ratio_early():
     limits = UnpackLimits(ratio_from_bytes=1_000_000, max_ratio=100)
     file = make_zip({"bomb.dcm": bytes(50_000_000), "good.dcm": b"good"})
-    entries = unpack(file, "z", limits)
-    stream = next(entries).stream
-    assert len(read_until_refused(stream)) <= 100 * len(file.getvalue())
+    entry = next(unpack(file, "z", limits))
+    assert isinstance(entry, Entry)
+    assert len(read_until_refused(entry.stream)) <= 100 * len(file.getvalue())
 
 
 def test_many_blank_but_honest_files_pass():
@@ -290,8 +291,8 @@ def test_memory_stays_flat_over_a_zip_beyond_four_gigabytes(tmp_path: Path):
     path = tmp_path / "large.zip"
     block = bytes(1 << 20)
     with (
-        Holes(path, "w+") as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
+        Holes(path, "w+") as holes,
+        zipfile.ZipFile(holes, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
     ):
         for number in range(2):
             with archive.open(f"{number}.dcm", "w", force_zip64=True) as entry:
