@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from django.apps import AppConfig
 
@@ -19,8 +20,9 @@ class EarlyConfig(AppConfig):
 
         commit = vars(ingest)["commit"]
 
-        def answer_first(arrival: Arrival) -> Outcome:
-            threading.Timer(LATE_SECONDS, commit, [arrival]).start()
+        def answer_first(arrival: Arrival, publish: Callable[[], None]) -> Outcome:
+            publish()
+            threading.Timer(LATE_SECONDS, commit, [arrival, lambda: None]).start()
             return Outcome(
                 status="stored",
                 study_instance_uid=arrival.facts.study_instance_uid,
