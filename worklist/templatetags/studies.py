@@ -34,15 +34,16 @@ _AGES = {
 @register.filter
 def names(person_name: str) -> list[str]:
     """Return the ways in which a name is written: alphabetic first, then ideographic."""
-    alphabetic, ideographic, phonetic = name_groups(person_name)
-    shown = [display_name(group) for group in (alphabetic, ideographic) if group]
-    return shown or [display_name(phonetic)] if phonetic or shown else []
+    alphabetic, ideographic, phonetic = (display_name(g) for g in name_groups(person_name))
+    shown = [name for name in (alphabetic, ideographic) if name]
+    return shown or [phonetic] * bool(phonetic)
 
 
 @register.filter
 def whole_name(person_name: str) -> str:
     """Return the name with all its groups, for a hint."""
-    return " · ".join(display_name(group) for group in name_groups(person_name) if group)
+    shown = (display_name(group) for group in name_groups(person_name))
+    return " · ".join(name for name in shown if name)
 
 
 @register.filter

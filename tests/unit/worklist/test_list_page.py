@@ -371,3 +371,10 @@ def test_scanner_time_is_shown_as_written_whatever_the_zone(north, rada, client_
 
     assert entry.study_at == datetime(2024, 3, 5, 23, 30, tzinfo=UTC)
     assert re.search(r"2024-03-05</span>\s*<span[^>]*>23:30<", text)
+
+
+@pytest.mark.parametrize("name", ["", "^^^^", " ^ ", "^^^^=^="])
+def test_a_name_without_a_letter_reads_no_name(north, rada, client_of, name):
+    patient_study(north, "N1", name=name)
+
+    assert "No name" in client_of(rada).get("/worklist/").content.decode()
