@@ -1,7 +1,9 @@
 """Every address of the house."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.utils.functional import lazy
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
@@ -23,8 +25,12 @@ api_v1 = [
     *dicom_receiver.api.urlpatterns,
 ]
 
+# For what has no page to name it: a picture or a document opened by itself.
+MARK = lazy(static, str)("noctis/mark.svg")
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/worklist/"), name="home"),
+    path("favicon.ico", RedirectView.as_view(url=MARK), name="favicon"),
     path("accounts/", include("accounts.urls")),
     path("worklist/", include("worklist.urls")),
     path("viewer/", include("viewer.urls")),

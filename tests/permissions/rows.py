@@ -41,6 +41,7 @@ NOT_STAFF = {"radiologist": 302, "technologist": 302, "referrer": 302}
 # --- the house --------------------------------------------------------------------
 HOUSE = [
     Row(route="home", own=302),
+    Row(route="favicon", own=302, anonymous=302),
     Row(route="healthz", anonymous=200),
     # No receiver, no worker: not ready, which everybody may know.
     Row(route="readyz", own=503, anonymous=503),
