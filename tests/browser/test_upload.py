@@ -68,7 +68,8 @@ def totals(page):
 
 
 def wait_done(page, count):
-    expect(page.locator("#progress-text")).to_have_text(f"Done: {count} files", timeout=30_000)
+    files = "1 file" if count == 1 else f"{count} files"
+    expect(page.locator("#progress-text")).to_have_text(f"Done: {files}", timeout=30_000)
 
 
 def test_dropped_files_get_a_verdict_each_and_the_study_is_on_the_list(upload, patient):

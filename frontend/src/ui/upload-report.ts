@@ -68,7 +68,7 @@ export class Report {
   end(progress: Progress, isCancelled: boolean): void {
     this.text.textContent = isCancelled
       ? this.fill("stopped", progress.filesDone, progress.files)
-      : this.fill("done", progress.files, progress.files);
+      : this.fill(progress.files === 1 ? "doneOne" : "done", progress.files, progress.files);
     this.bar.value = 1;
     byId("cancel").hidden = true;
     byId("after").hidden = false;
