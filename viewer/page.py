@@ -14,6 +14,7 @@ from archive.frames import NO_FORMAT
 from archive.models import Series, Study
 from archive.stack import build_stack, find_reasons
 from imaging.text import display_name
+from viewer.words import translate_words
 
 Document = dict[str, Any]
 
@@ -40,6 +41,7 @@ def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
         "active_series": str(active.pk) if active is not None else None,
         "stack": stack if stack is None or len(stack["images"]) <= INLINE_LIMIT else None,
         "urls": {"worklist": reverse("home")},
+        "texts": translate_words(),
     }
     return {
         "study": study,

@@ -82,6 +82,9 @@ export class SeriesStrip {
 }
 
 function countWords(series: Series): string {
+  if (series.frameCount === 0) {
+    return series.instanceCount === 1 ? t("1 object") : t("{count} objects", { count: series.instanceCount });
+  }
   const images = series.frameCount > series.instanceCount ? series.frameCount : series.instanceCount;
   return images === 1 ? t("1 image") : t("{count} images", { count: images });
 }
