@@ -131,6 +131,8 @@ class _Batch:
         changed = [known.study for known in self._touched.values() if known.take_change()]
         signals.studies_indexed.send(sender=None, studies=studies, changed=changed)
         _queue_aftermath(self._touched.values())
+        # Before the turns that all writers share, so that nobody waits for our disk.
+        _wait_until_durable(self._arrivals)
         self._audit()
         created = [known.study for known in self._touched.values() if known.take_news()]
         events.publish("study_received", created)
