@@ -13,6 +13,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,6 +28,8 @@ from imaging.errors import MissingError, StorageUnavailableError
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 _RESERVE_SHARE = 0.05
 _RESERVE_BYTES = 5 * 1024**3
+_BEING_MADE = ".new-"
+_BEING_MADE_SECONDS = 3600
 
 
 def root() -> Path:
@@ -108,15 +111,18 @@ class IncomingRoom:
     """The directory of one process below `incoming/`, locked while the process lives.
 
     A file in it belongs to an object that is being received. When the process
-    is gone its lock is gone, and `sweep_incoming` clears the directory.
+    is gone its lock is gone, and `sweep_incoming` clears the directory. It has
+    a hidden name until it is locked, so that no sweep comes in between.
     """
 
     def __init__(self) -> None:
-        self._directory = root() / "incoming" / f"{os.getpid()}-{secrets.token_hex(4)}"
+        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._directory = root() / "incoming" / name
+        hidden = self._directory.with_name(f"{_BEING_MADE}{name}")
         try:
-            self._directory.mkdir(parents=True)
-            self._lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hidden.mkdir(parents=True)
+            self._lock = _lock(hidden)
+            hidden.rename(self._directory)
         except OSError as error:
             raise trouble(error) from error
 
@@ -162,23 +168,40 @@ def sweep_incoming() -> int:
     removed = 0
     for directory in _rooms():
         try:
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = _lock(directory)
         except OSError:
             continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(directory, ignore_errors=True)
-            removed += 1
-        except OSError:
-            continue
-        finally:
-            os.close(descriptor)
+        shutil.rmtree(directory, ignore_errors=True)
+        os.close(descriptor)
+        removed += 1
     return removed
 
 
 def _rooms() -> Iterator[Path]:
+    """Yield the directories that are ready, and those whose makers died long ago."""
     with suppress(OSError):
-        yield from [path for path in (root() / "incoming").iterdir() if path.is_dir()]
+        for path in list((root() / "incoming").iterdir()):
+            if path.is_dir() and not _is_being_made(path):
+                yield path
+
+
+def _is_being_made(directory: Path) -> bool:
+    if not directory.name.startswith(_BEING_MADE):
+        return False
+    with suppress(FileNotFoundError):
+        return time.time() - directory.stat().st_mtime < _BEING_MADE_SECONDS
+    return True
+
+
+def _lock(directory: Path) -> int:
+    """Return the descriptor that holds the directory's lock; raises OSError when it is held."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def publish(descriptor: int, incoming: Path, storage_key: str) -> None:

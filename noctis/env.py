@@ -99,7 +99,8 @@ def read_database(home: Path) -> dict[str, Any]:
 
     Unset means SQLite in the home: WAL, `synchronous=FULL` (a commit is on
     the disk when it returns) and write transactions that take their turn
-    at the start instead of failing in the middle.
+    at the start instead of failing in the middle. A turn is waited for less
+    long than a sender waits for its answer, often 30 s.
     """
     text = read_text("DATABASE_URL")
     parts = urlsplit(text or f"sqlite:///{home / 'db.sqlite3'}")
@@ -109,7 +110,7 @@ def read_database(home: Path) -> dict[str, Any]:
             "NAME": unquote(parts.path[1:] if parts.path.startswith("//") else parts.path),
             "CONN_MAX_AGE": None,
             "OPTIONS": {
-                "timeout": 30,
+                "timeout": 15,
                 "transaction_mode": "IMMEDIATE",
                 "init_command": (
                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "

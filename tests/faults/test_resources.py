@@ -176,7 +176,9 @@ def test_a_database_that_stays_locked_refuses(tmp_path: Path):
             association.wait_longer(60)
             uid = instance_uid(1, 2)
             message = StoreMessage(CT_IMAGE_STORAGE, uid, encode(1, uid, SMALL), 65_536)
+            began = time.monotonic()
             assert association.store(message.data).status == OUT_OF_RESOURCES
+            assert time.monotonic() - began < 30, "senders do not wait for longer"
             other.execute("ROLLBACK")
         assert association.store(message.data).status == 0
         association.release()
