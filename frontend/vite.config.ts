@@ -10,6 +10,7 @@ const entries = [
   "src/ui/worklist.ts",
   "src/ui/upload.ts",
   "src/ui/viewer.ts",
+  "src/styles/fonts.css",
   "src/styles/base.css",
   "src/styles/worklist.css",
   "src/styles/upload.css",
