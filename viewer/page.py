@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from archive.frames import NO_FORMAT
 from archive.models import Series, Study
+from archive.news import newest_id
 from archive.stack import build_stack, find_reasons
 from imaging.text import display_name
 from viewer.words import translate_words
@@ -29,18 +30,24 @@ def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
 
     `wanted_series` is a series' key or Series Instance UID; when it names
     none of this study, the first series that has pictures is opened. Costs
-    three queries: the series, what they hold, the open one's images.
+    four queries: the newest event, the series, what they hold, the open one's images.
     """
-    series = sorted(Series.objects.filter(study=study), key=_reading_order)
-    reasons = find_reasons(study)
+    # Taken before the series are read: what arrives in between is told twice, never missed.
+    newest = newest_id()
+    series, reasons = _find_series(study)
     active = _choose(series, reasons, wanted_series)
     stack = build_stack(active) if active is not None else None
     document: Document = {
         "study": _describe_study(study),
-        "series": [_describe_series(one, reasons.get(one.pk, "")) for one in series],
+        "series": [_describe_series(one, reasons) for one in series],
         "active_series": str(active.pk) if active is not None else None,
         "stack": stack if stack is None or len(stack["images"]) <= INLINE_LIMIT else None,
-        "urls": {"worklist": reverse("home")},
+        "newest_event": newest,
+        "urls": {
+            "worklist": reverse("home"),
+            "series": reverse("viewer:series", args=[study.pk]),
+            "events": reverse("api:events"),
+        },
         "texts": translate_words(),
     }
     return {
@@ -49,6 +56,18 @@ def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
         "document": document,
         "first_frames": _first_frames_url(stack),
     }
+
+
+def list_series(study: Study) -> list[Document]:
+    """Return the study's series as they are now, for a page that shows it already."""
+    series, reasons = _find_series(study)
+    return [_describe_series(one, reasons) for one in series]
+
+
+def _find_series(study: Study) -> tuple[list[Series], dict[uuid.UUID, str]]:
+    """Return the series in their order, and by key why one cannot be shown."""
+    series = sorted(Series.objects.filter(study=study), key=_reading_order)
+    return series, find_reasons(study)
 
 
 def _reading_order(series: Series) -> tuple[bool, int, uuid.UUID]:
@@ -83,7 +102,8 @@ def _describe_study(study: Study) -> Document:
     }
 
 
-def _describe_series(series: Series, why_not: str) -> Document:
+def _describe_series(series: Series, reasons: dict[uuid.UUID, str]) -> Document:
+    why_not = reasons.get(series.pk, "")
     return {
         "id": str(series.pk),
         "series_instance_uid": series.series_instance_uid,

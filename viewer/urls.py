@@ -8,4 +8,5 @@ app_name = "viewer"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.find_study, name="find"),
     path("<uuid:study_id>/", views.open_study, name="study"),
+    path("<uuid:study_id>/series/", views.show_series, name="series"),
 ]

@@ -6,7 +6,7 @@ import re
 import uuid
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -15,8 +15,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from archive.models import Study
-from viewer.page import build_page
-from viewer.viewing import record_view
+from viewer.page import build_page, list_series
+from viewer.viewing import ensure_view_recorded, record_view
 
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 
@@ -26,16 +26,23 @@ _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 @never_cache
 def open_study(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
     """Show one study; a foreign one is as missing as one that never was."""
-    assert isinstance(request.user, User)
-    studies = Study.objects.visible_to(request.user).select_related("facility", "patient")
-    study = studies.filter(pk=study_id).first()
-    if study is None:
-        raise Http404
+    study = _read_study(request, study_id)
     page = build_page(study, wanted_series=request.GET.get("series", ""))
     # The trail's transaction is short: a write lock held while a stack is built would
     # keep the receiver waiting. The page leaves after the row is there.
     record_view(request, study)
     return render(request, "viewer/viewer.html", page)
+
+
+@require_safe
+@login_required
+@never_cache
+def show_series(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
+    """Answer an open page that has heard of news: the study's series as they are now."""
+    study = _read_study(request, study_id)
+    series = list_series(study)
+    ensure_view_recorded(request, study)
+    return JsonResponse({"series": series})
 
 
 @require_safe
@@ -57,3 +64,13 @@ def find_study(request: HttpRequest) -> HttpResponse:
     address = reverse("viewer:study", args=[study.pk])
     series = request.GET.get("series", "")
     return redirect(f"{address}?{urlencode({'series': series})}" if series else address)
+
+
+def _read_study(request: HttpRequest, study_id: uuid.UUID) -> Study:
+    """Return a study that the person may see."""
+    assert isinstance(request.user, User)
+    studies = Study.objects.visible_to(request.user).select_related("facility", "patient")
+    study = studies.filter(pk=study_id).first()
+    if study is None:
+        raise Http404
+    return study

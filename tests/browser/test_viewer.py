@@ -252,3 +252,25 @@ def test_all_keys_are_shown_on_question_mark(
     expect(page.get_by_role("heading", name="Keys and mouse")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Keys and mouse")).to_be_hidden()
+
+
+def test_images_that_arrive_join_the_open_study_around_the_reader(
+    live_house: House, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    size = ("--rows", 64, "--columns", 64, "--slices", 8, "--seed", 41)
+    live_house.manage("create_test_dicom", "--output", tmp_path, *size, "--name", "Late^Lars")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    slices = sorted((dcmread(path) for path in files), key=lambda ds: ds.ImagePositionPatient[2])
+    by_uid = {dcmread(path).SOPInstanceUID: path for path in files}
+    paths = [by_uid[ds.SOPInstanceUID] for ds in slices]
+    live_house.manage("import_dicom", *paths[2:6], "--facility", "north")
+    page = open_page()
+    page.goto(f"{live_house.url}/viewer/?study={slices[0].StudyInstanceUID}")
+    page.keyboard.press("ArrowDown")
+    before = wait_until(
+        page, lambda now: now["count"] == 4 and now["index"] == 1 and now["loaded"] == 4
+    )
+    live_house.manage("import_dicom", *paths[:2], *paths[6:], "--facility", "north")
+    now = wait_until(page, lambda now: now["count"] == 8 and now["index"] == 3)
+    assert now["sopInstanceUid"] == before["sopInstanceUid"]
+    expect(page.locator(".strip-count")).to_have_text("8 images")

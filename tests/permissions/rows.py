@@ -78,6 +78,7 @@ ARCHIVE = [
 # --- viewer -----------------------------------------------------------------------
 VIEWER = [
     Row(route="viewer:study", path=key("study_id", "study")),
+    Row(route="viewer:series", path=key("study_id", "study")),
     Row(route="viewer:find", query=key("study", "study_uid"), names_object=True, own=302),
     Row(route="api:series-stack", path=key("series_id", "series"), anonymous=401),
     Row(

@@ -29,6 +29,11 @@ export interface ViewerPage {
   readonly activeSeriesId: string;
   readonly stack: Stack | null;
   readonly worklistUrl: string;
+  /** The study's series as they are now. */
+  readonly seriesUrl: string;
+  readonly eventsUrl: string;
+  /** The last piece of news that this page knows of. */
+  readonly newestEvent: number;
   /** The first image, rendered by the server: on its way before this script was. */
   readonly firstPictureUrl: string;
   readonly texts: Readonly<Record<string, string>>;
@@ -38,7 +43,8 @@ const PIXEL_FORMATS: readonly PixelFormat[] = ["u8", "i8", "u16", "i16", "u32", 
 
 export function readPage(text: string): ViewerPage {
   const page = asObject(JSON.parse(text) as Json);
-  const series = asList(page["series"]).map((one) => readSeries(asObject(one)));
+  const series = readSeriesList(page);
+  const urls = asObject(page["urls"]);
   const stack = asObject(page["stack"]);
   const texts = Object.entries(asObject(page["texts"])).map(([key, value]) => [key, asText(value)] as const);
   return {
@@ -46,7 +52,10 @@ export function readPage(text: string): ViewerPage {
     series,
     activeSeriesId: asText(page["active_series"]) || (series[0]?.id ?? ""),
     stack: "images" in stack ? readStack(stack) : null,
-    worklistUrl: asText(asObject(page["urls"])["worklist"]),
+    worklistUrl: asText(urls["worklist"]),
+    seriesUrl: asText(urls["series"]),
+    eventsUrl: asText(urls["events"]),
+    newestEvent: asNumber(page["newest_event"]) ?? 0,
     firstPictureUrl: asText(page["first_picture"]),
     texts: Object.fromEntries(texts),
   };
@@ -69,6 +78,10 @@ function readStudy(wire: JsonObject): Study {
     facility: text("facility"),
     hasDiscrepancy: asFlag(wire["has_discrepancy"]),
   };
+}
+
+export function readSeriesList(wire: JsonObject): Series[] {
+  return asList(wire["series"]).map((one) => readSeries(asObject(one)));
 }
 
 function readSeries(wire: JsonObject): Series {

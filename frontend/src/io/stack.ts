@@ -1,12 +1,20 @@
-/** Asks for a series' stack document. */
+/** Asks for a series' stack document, and for the list of a study's series. */
 
-import type { Stack } from "../core/facts";
-import { readProblem, readStack } from "./api";
-import { asObject, type Json } from "./read";
+import type { Series, Stack } from "../core/facts";
+import { readProblem, readSeriesList, readStack } from "./api";
+import { asObject, type Json, type JsonObject } from "./read";
 
 export class StackError extends Error {}
 
 export async function fetchStack(url: string): Promise<Stack> {
+  return readStack(await fetchDocument(url));
+}
+
+export async function fetchSeries(url: string): Promise<Series[]> {
+  return readSeriesList(await fetchDocument(url));
+}
+
+async function fetchDocument(url: string): Promise<JsonObject> {
   let response: Response;
   try {
     response = await fetch(url, { credentials: "same-origin", headers: { Accept: "application/json" } });
@@ -16,5 +24,5 @@ export async function fetchStack(url: string): Promise<Stack> {
   if (!response.ok) {
     throw new StackError(await readProblem(response));
   }
-  return readStack(asObject((await response.json()) as Json));
+  return asObject((await response.json()) as Json);
 }

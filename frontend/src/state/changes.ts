@@ -44,6 +44,34 @@ export function setStack(seriesId: string, stack: StackState): Change {
   };
 }
 
+/** A newer list of the study's series; without one on the screen, the first with pictures is opened. */
+export function renewSeries(series: readonly Series[]): Change {
+  return (state) => {
+    const isThere = series.some(({ id }) => id === state.activeSeriesId);
+    const first = series.find(({ displayable }) => displayable) ?? series[0];
+    return { ...state, series, activeSeriesId: isThere ? state.activeSeriesId : (first?.id ?? "") };
+  };
+}
+
+/** A newer stack of a series; the image that was looked at stays, wherever it stands now. */
+export function renewStack(seriesId: string, stack: Stack): Change {
+  return (state) => {
+    const before = state.stacks.get(seriesId);
+    if (before?.kind !== "ready") {
+      return setStack(seriesId, { kind: "ready", stack })(state);
+    }
+    if (before.stack.version === stack.version) {
+      return state;
+    }
+    const now = state.looks.get(seriesId) ?? FIRST_LOOK;
+    const key = before.stack.images[now.index]?.key;
+    const found = stack.images.findIndex((image) => image.key === key);
+    const look = { ...now, index: found < 0 ? now.index : found };
+    const moved = { ...state, looks: new Map(state.looks).set(seriesId, look) };
+    return setStack(seriesId, { kind: "ready", stack })(moved);
+  };
+}
+
 function keepIndexInside(state: ViewerState, seriesId: string, stack: Stack): ViewerState {
   const look = state.looks.get(seriesId);
   const last = Math.max(0, stack.images.length - 1);

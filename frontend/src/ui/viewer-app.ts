@@ -19,6 +19,7 @@ import { Help } from "./viewer-help";
 import { listenToKeys } from "./viewer-keys";
 import { sceneOf, type AutoWindows, type Scene } from "./viewer-scene";
 import { PATIENCE_MS, Stage } from "./viewer-stage";
+import { StudyNews } from "./viewer-news";
 import { SeriesStrip } from "./viewer-strip";
 import { Toolbar } from "./viewer-toolbar";
 
@@ -38,6 +39,7 @@ class ViewerApp {
   private readonly strip: SeriesStrip;
   private readonly toolbar: Toolbar;
   private readonly help: Help;
+  private readonly news: StudyNews;
   private opened: Stack | null = null;
   private scene: Scene = { kind: "loading" };
   private isDrawDue = false;
@@ -48,8 +50,9 @@ class ViewerApp {
     this.loader = new FrameLoader(
       this.cache,
       () => this.store.announce(),
-      (seriesId) => void this.loadStack(seriesId),
+      (seriesId) => this.news.renewStack(seriesId),
     );
+    this.news = new StudyNews(page, this.store);
     this.stage = new Stage(this.store, () => this.retry());
     root.replaceChildren();
     const main = make("div", { class: "reading" });
@@ -75,6 +78,7 @@ class ViewerApp {
   start(): void {
     this.store.subscribe(() => this.follow());
     this.follow();
+    this.news.listen();
     this.stage.picture.focus({ preventScroll: true });
   }
 
@@ -86,9 +90,12 @@ class ViewerApp {
     const look = activeLook(state);
     if (stack !== null && series !== undefined) {
       if (stack !== this.opened) {
+        const isOther = this.opened?.seriesId !== stack.seriesId;
         this.opened = stack;
         this.loader.open(stack, series.stackUrl, look.index);
-        adoptFiledSpeed(this.store);
+        if (isOther) {
+          adoptFiledSpeed(this.store);
+        }
       } else {
         this.loader.want(look.index, look.direction);
       }

@@ -4,35 +4,36 @@ import type { Series } from "../core/facts";
 import { t } from "../core/text";
 import { openSeries } from "../state/changes";
 import type { Store } from "../state/store";
-import { icon, make, setAttribute } from "./dom";
+import { icon, make, setAttribute, setText } from "./dom";
 
 const THUMBNAIL_TRIES = 5;
 const THUMBNAIL_PAUSE_MS = 2000;
 
 interface Item {
+  readonly series: Series;
+  readonly row: HTMLElement;
   readonly button: HTMLButtonElement;
   readonly loaded: HTMLElement;
+  readonly count: HTMLElement;
 }
 
 export class SeriesStrip {
   readonly root: HTMLElement;
+  private readonly list = make("ol", { class: "strip-list" });
   private readonly items = new Map<string, Item>();
+  private drawn: readonly Series[] = [];
   private active = "";
 
   constructor(private readonly store: Store) {
-    const list = make("ol", { class: "strip-list" });
-    for (const series of store.state.series) {
-      const item = this.makeItem(series);
-      this.items.set(series.id, item);
-      list.append(make("li", {}, item.button));
-    }
-    this.root = make("nav", { class: "strip", "aria-label": t("Series") }, list);
+    this.root = make("nav", { class: "strip", "aria-label": t("Series") }, this.list);
+    this.renew();
   }
 
   /** `loadedShare` of the open series is between 0 and 1. */
   show(loadedShare: number): void {
     const { state } = this.store;
     this.root.hidden = !state.isStripOpen;
+    this.renew();
     if (this.active !== state.activeSeriesId) {
       this.active = state.activeSeriesId;
       this.items.forEach(({ button }, id) => setAttribute(button, "aria-current", id === this.active ? "true" : null));
@@ -42,30 +43,66 @@ export class SeriesStrip {
     loaded?.style.setProperty("--loaded", `${loadedShare}`);
   }
 
+  /** Brings the list up to the state; what is the same stays as it is, under the pointer and the focus. */
+  private renew(): void {
+    const { series: all } = this.store.state;
+    if (all === this.drawn) {
+      return;
+    }
+    this.drawn = all;
+    const kept = new Set(all.map(({ id }) => id));
+    all.forEach((series, place) => {
+      const item = this.renewItem(series);
+      const there = this.list.children[place] ?? null;
+      if (there !== item.row) {
+        this.list.insertBefore(item.row, there);
+      }
+    });
+    for (const [id, { row }] of this.items) {
+      if (!kept.has(id)) {
+        row.remove();
+        this.items.delete(id);
+      }
+    }
+  }
+
+  private renewItem(series: Series): Item {
+    const before = this.items.get(series.id);
+    if (before === undefined || before.series.displayable !== series.displayable) {
+      before?.row.remove();
+      this.active = "";
+      const item = this.makeItem(series);
+      this.items.set(series.id, item);
+      return item;
+    }
+    setText(before.count, countWords(series));
+    before.button.setAttribute("aria-label", describe(series));
+    return before;
+  }
+
   private makeItem(series: Series): Item {
     const loaded = make("span", { class: "strip-loaded" });
-    const number = series.seriesNumber === null ? "–" : `${series.seriesNumber}`;
+    const count = make("span", { class: "strip-count" }, countWords(series));
     const head = make(
       "span",
       { class: "strip-head" },
-      make("span", { class: "strip-number" }, number),
+      make("span", { class: "strip-number" }, numberOf(series)),
       make("span", { class: "strip-modality" }, series.modality || "?"),
-      make("span", { class: "strip-count" }, countWords(series)),
+      count,
     );
-    const name = series.seriesDescription || series.bodyPartExamined || t("No description");
+    const name = nameOf(series);
     const words = make("span", { class: "strip-name", dir: "auto" }, name);
     const picture = make("span", { class: "strip-picture" }, icon(series.displayable ? "image" : "file-text"), loaded);
     if (series.displayable && series.thumbnailUrl !== "") {
       this.loadThumbnail(picture, series.thumbnailUrl, THUMBNAIL_TRIES);
     }
-    const label = `${t("Series")} ${number}, ${series.modality}, ${name}, ${countWords(series)}`;
-    const button = make("button", { type: "button", class: "strip-item", "aria-label": label, title: name });
+    const button = make("button", { type: "button", class: "strip-item", "aria-label": describe(series), title: name });
     button.append(picture, head, words);
     if (!series.displayable) {
       button.append(make("span", { class: "strip-note" }, t("No pictures")));
     }
     button.addEventListener("click", () => this.store.change(openSeries(series.id)));
-    return { button, loaded };
+    return { series, row: make("li", {}, button), button, loaded, count };
   }
 
   /** A thumbnail is made after the images came in, so a missing one is asked for again. */
@@ -79,6 +116,18 @@ export class SeriesStrip {
     });
     image.src = url;
   }
+}
+
+function numberOf(series: Series): string {
+  return series.seriesNumber === null ? "–" : `${series.seriesNumber}`;
+}
+
+function nameOf(series: Series): string {
+  return series.seriesDescription || series.bodyPartExamined || t("No description");
+}
+
+function describe(series: Series): string {
+  return `${t("Series")} ${numberOf(series)}, ${series.modality}, ${nameOf(series)}, ${countWords(series)}`;
 }
 
 function countWords(series: Series): string {

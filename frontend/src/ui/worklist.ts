@@ -2,7 +2,7 @@ import htmx from "htmx.org";
 
 import { byId, wireMenus } from "./menus";
 import { wireKeys } from "./worklist-keys";
-import { Live } from "./worklist-live";
+import { Live } from "./live";
 import { Preview } from "./worklist-preview";
 import { Rows } from "./worklist-rows";
 

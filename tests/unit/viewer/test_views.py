@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import AuditRow, Facility, User
 from archive.models import Series, Study
 from tests import factories
-from tests.unit.viewer.conftest import store
+from tests.unit.viewer.conftest import SLICES, store, store_slice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,9 +102,22 @@ def test_the_page_costs_few_queries(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     client = client_of(rada)
-    # Session, user, facilities; study, series, their kinds, images; the audit's four (five with its lock).
-    with django_assert_max_num_queries(12):
+    # Session, user, facilities; study, newest event, series, their kinds, images; the audit's four (five with its lock).
+    with django_assert_max_num_queries(13):
         client.get(f"/viewer/{ct_series.study_id}/")
+
+
+def test_an_open_page_learns_what_has_arrived_since(
+    ct_series: Series, rada: User, client_of: Log, north: Facility
+) -> None:
+    client = client_of(rada)
+    page = page_of(client.get(f"/viewer/{ct_series.study_id}/"))
+    assert client.get(page["urls"]["series"]).json()["series"] == page["series"]
+    store_slice(SLICES, north)
+    (series,) = client.get(page["urls"]["series"]).json()["series"]
+    assert series["instance_count"] == SLICES + 1
+    assert client.get(series["stack_url"]).json()["version"] != page["stack"]["version"]
+    assert AuditRow.objects.filter(action="view_study").count() == 1
 
 
 def test_a_study_is_found_by_its_uid(ct_series: Series, rada: User, client_of: Log) -> None:

@@ -23,7 +23,8 @@ export class Live {
   private retryMs = 1_000;
 
   constructor(
-    private readonly badge: HTMLElement,
+    /** Where the page says whether news come; null where it says nothing. */
+    private readonly badge: HTMLElement | null,
     private readonly address: string,
     private lastId: number,
     private readonly listener: Listener,
@@ -114,7 +115,7 @@ export class Live {
   }
 
   private tell(state: "on" | "off"): void {
-    if (this.badge.dataset["state"] === state) {
+    if (this.badge === null || this.badge.dataset["state"] === state) {
       return;
     }
     this.badge.dataset["state"] = state;

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+
+import type { Series, Stack } from "../src/core/facts";
+import { readSeriesList } from "../src/io/api";
+import { activeLook, activeImage, goTo, renewSeries, renewStack, setStack } from "../src/state/changes";
+import type { ViewerState } from "../src/state/store";
+import { imageFacts } from "./facts";
+
+function stack(version: string, frames: readonly number[]): Stack {
+  const images = frames.map((frame) => imageFacts({ frame }));
+  return { seriesId: "a", version, images, displayable: true, whyNot: "" };
+}
+
+function series(...ids: string[]): readonly Series[] {
+  return readSeriesList({ series: ids.map((id) => ({ id, displayable: id !== "report" })) });
+}
+
+function opened(): ViewerState {
+  const empty = { series: series("a"), activeSeriesId: "a", stacks: new Map(), looks: new Map() };
+  return setStack("a", { kind: "ready", stack: stack("1", [4, 5, 6]) })(empty as unknown as ViewerState);
+}
+
+describe("what arrives while a study is open", () => {
+  test("goes around the image that is looked at", () => {
+    const before = goTo(1)(opened());
+    const after = renewStack("a", stack("2", [1, 2, 3, 4, 5, 6, 7]))(before);
+    expect(activeImage(after)?.key).toBe(activeImage(before)?.key);
+    expect(activeLook(after).index).toBe(4);
+  });
+
+  test("goes around the first image, too, when nobody has moved yet", () => {
+    expect(activeLook(renewStack("a", stack("2", [1, 4, 5, 6]))(opened())).index).toBe(1);
+  });
+
+  test("changes nothing when the stack is the same", () => {
+    const before = opened();
+    expect(renewStack("a", stack("1", [4, 5, 6]))(before)).toBe(before);
+  });
+
+  test("leaves no place outside the stack when images are gone", () => {
+    const before = goTo(2)(opened());
+    expect(activeLook(renewStack("a", stack("2", [4]))(before)).index).toBe(0);
+  });
+
+  test("adds series and keeps the open one", () => {
+    expect(renewSeries(series("report", "b", "a"))(opened()).activeSeriesId).toBe("a");
+  });
+
+  test("opens the first series with pictures where there was none", () => {
+    const before = { ...opened(), series: [], activeSeriesId: "" };
+    expect(renewSeries(series("report", "b"))(before).activeSeriesId).toBe("b");
+  });
+});
