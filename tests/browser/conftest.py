@@ -1,4 +1,8 @@
-"""A whole Noctis on this machine, and people in front of real browsers."""
+"""A whole Noctis on this machine, and people in front of real browsers.
+
+House and browser end with the last test of this package: Playwright keeps an
+event loop running in this thread, in which other tests' own loops cannot.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +108,7 @@ class House:
         page.wait_for_url(f"{self.url}/worklist/")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Start `manage.py serve` on free ports with a home of its own; stop it at the end."""
     if not (ROOT / "static" / "build" / "manifest.json").is_file():
@@ -173,7 +177,7 @@ def _wait_until_up(house: House, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError((house.home / "serve.log").read_text()[-4000:])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """The browser of this machine, the same for all tests."""
     path = next(path for name in CHROMIUM if (path := shutil.which(name)))

@@ -37,7 +37,7 @@ class Phantom:
         return f"{house.url}/viewer/?study={self.study_uid}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def phantom(live_house: House, tmp_path_factory: pytest.TempPathFactory) -> Phantom:
     """Two series in one study; the first is a phantom of 24 slices whose voxels tell their place."""
     folder = tmp_path_factory.mktemp("phantom")

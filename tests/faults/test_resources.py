@@ -189,6 +189,8 @@ def test_a_database_that_stays_locked_refuses(tmp_path: Path):
 def test_a_database_that_is_down_refuses_and_heals(tmp_path: Path, postgres_url: str):
     with PostgresDatabase(postgres_url) as database:
         receiver = Receiver(tmp_path / "down", database_url=database.url)
+        # The process that stored is the one that is asked again: it knows its peers.
+        receiver.environment["NOCTIS_RECEIVER_PROCESSES"] = "1"
         with running(receiver):
             assert store(receiver, 1).status == 0
             database.take_down()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.apps import AppConfig
 
-LATE_SECONDS = 0.2
+LATE_SECONDS = 2.0
 
 
 class EarlyConfig(AppConfig):
