@@ -59,6 +59,7 @@ WORDS = (
     _("Next series"),
     _("No description"),
     _("No pictures"),
+    _("Nothing is shown in its place. Tell your administrator."),
     _("Nothing of it can be shown."),
     _("One finger"),
     _("One to one"),

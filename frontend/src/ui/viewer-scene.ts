@@ -85,7 +85,7 @@ function rememberAuto(autos: AutoWindows, seriesId: string, pixels: Pixels, fact
 function failureWords({ status, words: detail }: FrameFailure): Scene {
   switch (status) {
     case "missing":
-      return words(t("This image's file is missing."), detail, true);
+      return words(t("This image's file is missing."), t("Nothing is shown in its place. Tell your administrator."), true);
     case "damaged":
       return words(t("This image's file is damaged."), detail, true);
     case "unsupported":
