@@ -17,8 +17,8 @@ from types import FrameType
 
 from tests import services
 
-# What depends on the database, and on no browser, port or program besides.
-ON_POSTGRESQL = ["tests/unit", "tests/permissions"]
+# What depends on the database, from single functions to real associations.
+ON_POSTGRESQL = ["tests/unit", "tests/permissions", "tests/conformance/test_dimse_store.py"]
 NOT_ON_POSTGRESQL = ["tests/unit/imaging"]
 
 
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         if postgres and not arguments:
             print("--- on PostgreSQL: what works on the database", flush=True)
             ignored = [f"--ignore={path}" for path in NOT_ON_POSTGRESQL]
-            selection = ["-m", "not browser and not service and not dcmtk", *ignored]
+            selection = ["-m", "not browser and not service", *ignored]
             code = _run_pytest(
                 [*ON_POSTGRESQL, *selection], {**environment, "DATABASE_URL": postgres}
             )
