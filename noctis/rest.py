@@ -1,4 +1,4 @@
-"""What every REST endpoint shares: who asks, and how a refusal reads.
+"""What every REST endpoint shares: how a refusal reads.
 
 Errors are problem documents (RFC 9457): `type`, `title`, `status`,
 `detail`, `code`, and `errors` by field when a form was wrong.
@@ -9,13 +9,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import authentication, exceptions, views
-from rest_framework.request import Request
+from rest_framework import exceptions, views
 from rest_framework.response import Response
 
 from imaging.errors import NoctisError
@@ -24,31 +21,12 @@ from viewer.statuses import RETRY_SECONDS, Refusal
 PROBLEM = "application/problem+json"
 
 
-class SessionAuthentication(authentication.SessionAuthentication):
-    """Django's session; who isn't logged in gets 401, who may not gets 403."""
-
-    def authenticate_header(self, request: Request) -> str:
-        """Name the scheme, which makes the answer a 401."""
-        return "Session"
-
-
 class Unavailable(exceptions.APIException):
     """The database is away; it heals by itself."""
 
     status_code = 503
     default_code = "database_unavailable"
     default_detail = "The database does not answer; try again soon."
-
-
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the session shows in the OpenAPI document."""
-
-    target_class = "noctis.rest.SessionAuthentication"
-    name = "session"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """Return the cookie's name and place."""
-        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
 
 
 def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -19,7 +19,7 @@ from tests import services
 
 # What depends on the database, from single functions to real associations.
 ON_POSTGRESQL = ["tests/unit", "tests/permissions", "tests/conformance/test_dimse_store.py"]
-NOT_ON_POSTGRESQL = ["tests/unit/imaging"]
+NOT_ON_POSTGRESQL = ["tests/unit/imaging", "tests/unit/archive/test_unpack.py"]
 
 
 def main(arguments: list[str]) -> int:
