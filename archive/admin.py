@@ -30,7 +30,7 @@ from archive.models import (
     Study,
 )
 from imaging.errors import NoctisError
-from imaging.text import search_key
+from imaging.text import display_name, search_key
 
 # Past every character that a name may begin with: the end of a range by prefix.
 LAST = "\U0010ffff"
@@ -87,7 +87,7 @@ class PatientAdmin(StoredAdmin[Patient]):
     """Patients as each facility and issuer knows them."""
 
     list_display = (
-        "patient_name",
+        "patient_shown",
         "patient_id",
         "issuer_of_patient_id",
         "patient_birth_date",
@@ -104,6 +104,11 @@ class PatientAdmin(StoredAdmin[Patient]):
     def search(self, text: str) -> models.Q:
         """Find by ID or by the beginning of the name."""
         return models.Q(patient_id=text) | by_name("search_key", text)
+
+    @admin.display(description=_("name"))
+    def patient_shown(self, obj: Patient) -> str:
+        """Return the name as people write it."""
+        return display_name(obj.patient_name) or str(_("No name"))
 
     @admin.display(description=_("studies"))
     def studies_link(self, obj: Patient) -> str:
@@ -133,12 +138,12 @@ class StudyAdmin(StoredAdmin[Study]):
     ordering_in_facility = ("-study_date", "-pk")
 
     list_display = (
-        "study_instance_uid",
-        "patient_name",
+        "patient_shown",
         "accession_number",
         "study_date",
-        "modalities",
+        "modalities_shown",
         "study_description",
+        "study_instance_uid",
         "series_count",
         "instance_count",
         "facility",
@@ -162,6 +167,16 @@ class StudyAdmin(StoredAdmin[Study]):
             | models.Q(accession_number=text)
             | models.Q(patient__in=patients.values("pk"))
         )
+
+    @admin.display(description=_("patient name"))
+    def patient_shown(self, obj: Study) -> str:
+        """Return the name as people write it; the way to the study is never without a word."""
+        return display_name(obj.patient_name) or str(_("No name"))
+
+    @admin.display(description=_("modalities"))
+    def modalities_shown(self, obj: Study) -> str:
+        """Return the modalities, separated for reading."""
+        return ", ".join(obj.modalities.split("\\"))
 
     @admin.display(description=_("series"))
     def series_link(self, obj: Study) -> str:
