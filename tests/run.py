@@ -2,8 +2,9 @@
 
 Starts PostgreSQL and Redis of its own when they are installed and none are
 given by NOCTIS_TEST_POSTGRES_URL and NOCTIS_TEST_REDIS_URL. What works on the
-database runs on PostgreSQL first, then everything runs on SQLite. With
-NOCTIS_REQUIRE_SERVICES=1 a test skipped for want of a service is a failure.
+database runs on PostgreSQL and, at the same time, everything on SQLite, whose
+words follow. With NOCTIS_REQUIRE_SERVICES=1 a test skipped for want of a
+service is a failure.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 
 from tests import services
@@ -36,25 +40,49 @@ def main(arguments: list[str]) -> int:
             if url:
                 environment[name] = url
         postgres = environment.get("NOCTIS_TEST_POSTGRES_URL")
-        if postgres and not arguments:
+        if arguments or not postgres:
+            if not postgres:
+                print("--- PostgreSQL is not installed here: SQLite alone is tested", flush=True)
+            return subprocess.run(_pytest(arguments), env=environment, check=False).returncode
+        with _running_aside(_pytest([]), environment) as everything:
             print("--- on PostgreSQL: what works on the database", flush=True)
             ignored = [f"--ignore={path}" for path in NOT_ON_POSTGRESQL]
-            selection = ["-m", "not browser and not service", *ignored]
-            code = _run_pytest(
-                [*ON_POSTGRESQL, *selection], {**environment, "DATABASE_URL": postgres}
-            )
-            if code:
-                return code
-        elif not postgres:
-            print("--- PostgreSQL is not installed here: SQLite alone is tested", flush=True)
-        print("--- on SQLite: everything", flush=True)
-        return _run_pytest(arguments, environment)
+            command = _pytest([*ON_POSTGRESQL, "-m", "not browser and not service", *ignored])
+            there = {**environment, "DATABASE_URL": postgres}
+            code = subprocess.run(command, env=there, check=False).returncode
+            print("--- on SQLite: everything", flush=True)
+            return everything() or code
 
 
-def _run_pytest(arguments: list[str], environment: dict[str, str]) -> int:
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-rs", *arguments], env=environment, check=False
-    ).returncode
+@contextlib.contextmanager
+def _running_aside(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[Callable[[], int]]:
+    """Run a command; gives the function that prints its words to the end and returns its code."""
+    with tempfile.TemporaryFile() as words:
+        process = subprocess.Popen(command, env=environment, stdout=words, stderr=words)
+
+        def follow() -> int:
+            seen = 0
+            while True:
+                code = process.poll()
+                fresh = os.pread(words.fileno(), 1 << 20, seen)
+                seen += len(fresh)
+                sys.stdout.buffer.write(fresh)
+                sys.stdout.buffer.flush()
+                if code is not None and not fresh:
+                    return code
+                time.sleep(0 if fresh else 0.5)
+
+        try:
+            yield follow
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _pytest(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", "-rs", *arguments]
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
