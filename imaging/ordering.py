@@ -35,6 +35,10 @@ class Placement:
     frame: int = 0
     time_point: tuple[float, ...] = ()
     uid: str = ""
+    rows: int | None = None
+    columns: int | None = None
+    pixel_spacing: tuple[float, ...] | None = None
+    is_localizer: bool = False
 
     @classmethod
     def from_image_facts(
@@ -57,6 +61,10 @@ class Placement:
             frame=frame,
             time_point=tuple(float(value) for value in passes),
             uid=uid,
+            rows=facts.get("rows"),
+            columns=facts.get("columns"),
+            pixel_spacing=tuple(facts["pixel_spacing"]) if facts.get("pixel_spacing") else None,
+            is_localizer="LOCALIZER" in facts.get("image_type", ()),
         )
 
 
@@ -70,8 +78,8 @@ def frame_view(image: dict[str, Any], frame: int) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class _Group:
-    """Images of one orientation."""
+class OrientationGroup:
+    """Images of one orientation, each with its distance in mm along the group's normal."""
 
     row: np.ndarray
     column: np.ndarray
@@ -86,12 +94,18 @@ def order_images(images: Sequence[Placement]) -> list[Placement]:
     geometry last. Within a group passes follow each other, each along the normal, in steps
     of `POSITION_TOLERANCE_MM`. The result does not depend on the order given.
     """
-    groups: list[_Group] = []
-    flat = [image for image in sorted(images, key=_by_number) if not _place(image, groups)]
+    groups, flat = group_images(images)
     ordered: list[Placement] = []
     for group in groups:
         ordered.extend(_order_group(group))
     return ordered + flat
+
+
+def group_images(images: Sequence[Placement]) -> tuple[list[OrientationGroup], list[Placement]]:
+    """Return the images by orientation, and those that have no usable geometry."""
+    groups: list[OrientationGroup] = []
+    flat = [image for image in sorted(images, key=_by_number) if not _place(image, groups)]
+    return groups, flat
 
 
 def _by_number(image: Placement) -> tuple[bool, int, int, tuple[float, ...], str]:
@@ -104,7 +118,7 @@ def _by_number(image: Placement) -> tuple[bool, int, int, tuple[float, ...], str
     )
 
 
-def _place(image: Placement, groups: list[_Group]) -> bool:
+def _place(image: Placement, groups: list[OrientationGroup]) -> bool:
     """Put an image into the group of its orientation; False when it has no geometry."""
     position = image.position
     if image.orientation is None or position is None or len(position) != 3:
@@ -121,19 +135,19 @@ def _place(image: Placement, groups: list[_Group]) -> bool:
             # All are measured along the group's own normal, or rounding would reorder them.
             group.members.append((position_along(group.normal, position), image))
             return True
-    groups.append(_Group(*cosines, normal, [(position_along(normal, position), image)]))
+    groups.append(OrientationGroup(*cosines, normal, [(position_along(normal, position), image)]))
     return True
 
 
-def _order_group(group: _Group) -> list[Placement]:
+def _order_group(group: OrientationGroup) -> list[Placement]:
     """Order one group: passes first, then along the normal.
 
     A part of the time points labels passes when it has no more values than images share a
     position: a time that grows from slice to slice would tear a plain stack apart.
     """
-    steps = _steps([distance for distance, _image in group.members])
+    steps = number_positions([distance for distance, _image in group.members])
     images = [image for _distance, image in group.members]
-    varying = _telling_parts(steps, images)
+    varying = telling_parts(steps, images)
     most = max(Counter(steps).values())
     labels = [part for part in varying if len({i.time_point[part] for i in images}) <= most]
     seen: Counter[tuple[tuple[float, ...], int]] = Counter()
@@ -149,7 +163,7 @@ def _order_group(group: _Group) -> list[Placement]:
     return [image for _key, image in keyed]
 
 
-def _steps(distances: list[float]) -> list[int]:
+def number_positions(distances: list[float]) -> list[int]:
     """Number the distinct positions from the lowest, neighbours within tolerance being one."""
     order = np.argsort(distances, kind="stable")
     steps = [0] * len(distances)
@@ -163,7 +177,7 @@ def _steps(distances: list[float]) -> list[int]:
     return steps
 
 
-def _telling_parts(steps: list[int], images: list[Placement]) -> list[int]:
+def telling_parts(steps: list[int], images: list[Placement]) -> list[int]:
     """Return which parts of the time points differ between images at one position."""
     by_step: dict[int, list[tuple[float, ...]]] = {}
     for step, image in zip(steps, images, strict=True):
