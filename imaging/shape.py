@@ -48,6 +48,7 @@ WORDS = {
     "incomplete_time_points": "Some positions have fewer images than others.",
     "time_points": "Each position has several images: time points, echoes or phases.",
     "missing_slices": "Slices are missing between the others.",
+    "mostly_missing": "More slices are missing than are there.",
     "spacing_changes": "The distance between slices changes along the stack.",
     "uneven": "The distance between slices is uneven.",
     "tilted": "The slices are sheared: the gantry was tilted.",
@@ -57,7 +58,7 @@ _PREVENTS = frozenset(
     {
         "no_geometry", "localizer", "mixed_orientations", "too_few_slices", "sizes_differ",
         "spacing_differs", "no_pixel_spacing", "sideways", "duplicates",
-        "incomplete_time_points",
+        "incomplete_time_points", "mostly_missing",
     }
 )  # fmt: skip
 
@@ -191,7 +192,7 @@ def _examine(group: OrientationGroup) -> GroupShape:
             [*group.row, *group.column],
             [float(value) for value in points[0]],
             images[0].pixel_spacing,
-            None if spacing is None or step is None else step * spacing,
+            None if spacing is None or step is None else [float(v) for v in step * spacing],
         )
     return GroupShape(
         orientation=tuple(float(value) for value in (*group.row, *group.column)),
@@ -280,6 +281,8 @@ def _examine_gaps(gaps: np.ndarray, codes: list[str]) -> tuple[float | None, int
             codes.append("missing_slices")
         else:
             codes.append("uneven")
+    if missing > gaps.size:
+        codes.append("mostly_missing")
     codes[:] = list(dict.fromkeys(codes))
     return usual, missing
 
