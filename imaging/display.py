@@ -1,5 +1,6 @@
 """A decoded frame to what a screen shows: 8-bit grey or RGB (PS3.3 C.11, PS3.4 N.2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -18,6 +19,8 @@ from imaging.lut import (
     usable_rescale,
 )
 from imaging.ordering import frame_view
+from imaging.overlays import Plane, compose, draw_overlays
+from imaging.shutters import apply_shutter
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,9 @@ class Grayscale:
     """The grey pipeline of one frame: stored, modality, VOI, presentation.
 
     `voi_lut` wins over `window`; with neither the window is found from the pixels.
-    `padding` is the range of stored values that stand for "no pixel".
+    `padding` is the range of stored values that stand for "no pixel": they are black whatever
+    is inverted, and count in no automatic window. A `presentation_lut` gives P-values, so
+    nothing is inverted behind it (PS3.3 C.11.6).
     """
 
     slope: float | None = None
@@ -34,7 +39,8 @@ class Grayscale:
     window: Window | None = None
     voi_lut: LookupTable | None = None
     invert: bool = False
-    padding: tuple[int, int] | None = None
+    padding: tuple[float, float] | None = None
+    presentation_lut: LookupTable | None = None
 
     @classmethod
     def from_image_facts(cls, image: dict[str, Any], *, frame: int = 0) -> "Grayscale":
@@ -76,7 +82,25 @@ class Grayscale:
             slope, intercept = usable_rescale(self.slope, self.intercept)
             below = modality is None and (signed or slope < 0 or intercept < 0)
             voi = LookupTable.from_item(voi_item, signed_input=below)
-        return replace(self, modality_lut=modality, voi_lut=voi)
+        presentation_item = header.item("PresentationLUTSequence")
+        if presentation_item is None:
+            return replace(self, modality_lut=modality, voi_lut=voi)
+        table = LookupTable.from_item(presentation_item, signed_input=False)
+        return replace(
+            self,
+            modality_lut=modality,
+            voi_lut=voi,
+            presentation_lut=table,
+            invert=self.invert and table is None,
+        )
+
+    def padding_mask(self, stored: np.ndarray) -> np.ndarray | None:
+        """Return which pixels are no pixels (bool, same shape), None when none can be."""
+        missing = np.isnan(stored) if stored.dtype.kind == "f" else None
+        if self.padding is None:
+            return missing
+        padded = (stored >= self.padding[0]) & (stored <= self.padding[1])
+        return padded if missing is None else padded | missing
 
     def modality_values(self, stored: np.ndarray) -> np.ndarray:
         """Return float64 modality values (HU for CT), same shape."""
@@ -106,8 +130,15 @@ class Grayscale:
         else:
             assert self.voi_lut is not None
             grey = self.voi_lut.apply(values) * (255.0 / ((1 << self.voi_lut.bits) - 1))
+        if self.presentation_lut is not None:
+            table = self.presentation_lut
+            steps = np.clip(grey, 0, 255) / 255.0 * (len(table.values) - 1)
+            grey = table.apply(steps + table.first_mapped) * (255.0 / ((1 << table.bits) - 1))
         grey = np.floor(np.clip(grey, 0, 255) + 0.5).astype(np.uint8)
-        return np.asarray(255 - grey if self.invert else grey)
+        if self.invert:
+            grey = 255 - grey
+        padded = self.padding_mask(stored)
+        return np.asarray(grey if padded is None else np.where(padded, np.uint8(0), grey))
 
     def _automatic_window(self, stored: np.ndarray) -> Window:
         padding = None
@@ -123,6 +154,9 @@ def render_frame(
     *,
     window: Window | None = None,
     bits_stored: int = 8,
+    shutter: dict[str, Any] | None = None,
+    overlays: Sequence[Plane] = (),
+    row_to_column: float = 1.0,
 ) -> np.ndarray:
     """Return what a screen shows of a decoded frame.
 
@@ -136,12 +170,28 @@ def render_frame(
         Replaces the file's window or VOI LUT.
     bits_stored
         Of colour samples deeper than 8 bits.
+    shutter
+        From `shutter_facts`; neutralises pixels, never overlays.
+    overlays
+        Planes of this frame, drawn last.
+    row_to_column
+        Height of a pixel divided by its width, for a circular shutter.
 
     Returns
     -------
     np.ndarray
-        uint8 of the same shape.
+        uint8 of the same shape; RGB when an overlay has anything to draw.
     """
+    shown = _levels(frame, grayscale, window, bits_stored)
+    if shutter is not None:
+        shown = apply_shutter(shown, shutter, row_to_column=row_to_column)
+    over = compose(overlays, *shown.shape[:2])
+    return shown if over is None else draw_overlays(shown, over)
+
+
+def _levels(
+    frame: np.ndarray, grayscale: Grayscale, window: Window | None, bits_stored: int
+) -> np.ndarray:
     if frame.ndim == 2:
         if frame.dtype == np.uint8 and bits_stored == 1:
             return np.where(frame != 0, 255, 0).astype(np.uint8)

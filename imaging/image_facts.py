@@ -10,6 +10,8 @@ from typing import Any
 from imaging.elements import ElementView
 from imaging.frame_facts import frame_facts
 from imaging.header import Header
+from imaging.overlays import overlay_facts
+from imaging.shutters import shutter_facts
 from imaging.text import clean_line, parse_time
 
 TEXT_LENGTH = 64
@@ -58,11 +60,11 @@ _TEXT_LISTS = {
     "image_type": "ImageType",
     "patient_orientation": "PatientOrientation",
     "lossy_image_compression_method": "LossyImageCompressionMethod",
-    "window_center_width_explanation": "WindowCenterWidthExplanation",
 }
 _SEQUENCES = {
     "has_modality_lut": "ModalityLUTSequence",
     "has_voi_lut": "VOILUTSequence",
+    "has_presentation_lut": "PresentationLUTSequence",
 }
 
 
@@ -80,6 +82,10 @@ def image_facts(header: Header) -> dict[str, Any]:
     _add_padding(header, facts)
     _add_geometry(header, facts)
     facts.update(window_facts(header))
+    if overlays := overlay_facts(header, facts):
+        facts["overlays"] = overlays
+    if (shutter := shutter_facts(header)) is not None:
+        facts["shutter"] = shutter
     _add_times(header, facts)
     if "SharedFunctionalGroupsSequence" in header or "PerFrameFunctionalGroupsSequence" in header:
         frame_facts(header, facts)
@@ -119,20 +125,46 @@ def _line(text: str) -> str:
 
 
 def _add_padding(header: ElementView, facts: dict[str, Any]) -> None:
-    for name, keyword in (
-        ("pixel_padding_value", "PixelPaddingValue"),
-        ("pixel_padding_range_limit", "PixelPaddingRangeLimit"),
-    ):
-        value = header.integer(keyword)
-        if value is not None:
-            # Written as US although the pixels are signed, or the other way round: by the
-            # standard both have the same VR as the pixels (PS3.3 C.7.5.1.1.2).
-            bits = facts.get("bits_allocated", 16)
-            if 0 < bits <= 64:
-                value &= (1 << bits) - 1
-                if header.signed and value >> (bits - 1):
-                    value -= 1 << bits
-            facts[name] = value
+    """Add which stored values stand for "no pixel" (PS3.3 C.7.5.1.1.2, C.7.6.24, C.7.6.25).
+
+    What cannot be a stored value, or would be all of them, is left out and flagged.
+    """
+    keyword = facts.get("pixel_keyword", "")
+    if keyword in ("FloatPixelData", "DoubleFloatPixelData"):
+        start = keyword.removesuffix("Data")
+        limits = [header.number(f"{start}PaddingValue"), header.number(f"{start}PaddingRangeLimit")]
+    else:
+        written = [header.integer("PixelPaddingValue"), header.integer("PixelPaddingRangeLimit")]
+        limits = [_stored_value(value, header, facts) for value in written]
+        if [one is None for one in written] != [one is None for one in limits]:
+            header.flags.add("bad_padding")
+            return
+    value, limit = limits
+    if value is None:
+        return
+    bits = facts.get("bits_stored", 16)
+    if limit is not None and abs(limit - value) >= 2**bits - 1 and keyword == "PixelData":
+        header.flags.add("bad_padding")
+        return
+    facts["pixel_padding_value"] = value
+    if limit is not None:
+        facts["pixel_padding_range_limit"] = limit
+
+
+def _stored_value(value: int | None, header: ElementView, facts: dict[str, Any]) -> int | None:
+    """Return a padding value as the pixels have it, None when they cannot have it.
+
+    Written as US although the pixels are signed, or the other way round: by the standard both
+    have the same VR as the pixels, and no more bits than are stored.
+    """
+    allocated, stored = facts.get("bits_allocated", 16), facts.get("bits_stored", 16)
+    if value is None or not 0 < stored <= allocated <= 64:
+        return value
+    value &= (1 << allocated) - 1
+    if header.signed and value >> (stored - 1) in (1, (1 << (allocated - stored + 1)) - 1):
+        value = (value & ((1 << stored) - 1)) - (1 << stored)
+    low, high = (-(1 << (stored - 1)), 1 << (stored - 1)) if header.signed else (0, 1 << stored)
+    return value if low <= value < high else None
 
 
 def _add_geometry(header: ElementView, facts: dict[str, Any]) -> None:
@@ -244,13 +276,19 @@ def _pair(values: list[float]) -> list[float] | None:
 
 
 def window_facts(view: ElementView) -> dict[str, Any]:
-    """Return window centres and widths that belong together (PS3.3 C.11.2.1.2)."""
+    """Return window centres, widths and explanations that belong together (PS3.3 C.11.2.1.2)."""
     centers, widths = view.floats("WindowCenter"), view.floats("WindowWidth")
-    count = min(len(centers), len(widths), MAX_VALUES)
-    pairs = [pair for pair in zip(centers[:count], widths[:count], strict=True) if pair[1] > 0]
-    if not pairs:
+    words = view.texts("WindowCenterWidthExplanation") + [""] * MAX_VALUES
+    triples = list(zip(centers[:MAX_VALUES], widths, words, strict=False))
+    kept = [triple for triple in triples if triple[1] > 0]
+    if len(kept) < len(triples):
+        view.flags.add("bad_window")
+    if not kept:
         return {}
-    return {
-        "window_center": [center for center, _ in pairs],
-        "window_width": [width for _, width in pairs],
+    facts: dict[str, Any] = {
+        "window_center": [center for center, _, _ in kept],
+        "window_width": [width for _, width, _ in kept],
     }
+    if any(word for _, _, word in kept):
+        facts["window_center_width_explanation"] = [_line(word) for _, _, word in kept]
+    return facts

@@ -50,6 +50,10 @@ class LookupTable:
             order = "<u2" if item.is_little_endian else ">u2"
             values = np.frombuffer(raw, order, entries).astype(np.uint16)
         elif len(raw) >= entries and bits <= 8:
+            if not item.is_little_endian and item.vr("LUTData") != b"OB":
+                raw = np.frombuffer(raw[: len(raw) // 2 * 2], ">u2").astype("<u2").tobytes()
+            if len(raw) < entries:
+                return None
             values = np.frombuffer(raw, np.uint8, entries).astype(np.uint16)
         else:
             return None
