@@ -7,7 +7,7 @@ than was stored or ends before the frame gives an error, never a picture.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -114,6 +114,25 @@ def read_frame(instance: Instance, frame: int) -> FrameData:
     if index.kind == NATIVE and is_served_as_stored(description):
         return _as_stored(data, description)
     return _decoded(data, index, frame, description)
+
+
+def read_words(instance: Instance, frame: int) -> np.ndarray:
+    """Return one frame with every allocated bit, unsigned: old overlays lie in unused ones.
+
+    Shape (rows, columns). Raises as `read_frame`.
+    """
+    index = _frame_index(instance)
+    description = describe_pixels(instance)
+    if index.kind in (NONE, VIDEO) or not 0 <= frame < index.count:
+        raise UndecodableError("There is no usable picture in this file.")
+    bits = description.bits_allocated
+    whole = replace(description, bits_stored=bits, high_bit=bits - 1, pixel_representation=0)
+    with storage.open_instance(instance.storage_key) as file:
+        _check_size(file, instance)
+        data = _read_span(file, instance, index, frame)
+    if index.kind == ENCAPSULATED:
+        return decode_in_pool(index.payload(data), whole)
+    return decode_frame(data, whole, first_bit=index.first_bit(frame))
 
 
 def is_served_as_stored(description: PixelDescription) -> bool:

@@ -15,7 +15,7 @@ TABLES_LIMIT = 8
 
 
 def read_lookup_tables(instance: Instance) -> dict[str, Any]:
-    """Return `modality_lut` and `voi_luts` of an instance that has them (PS3.3 C.11.1, C.11.2).
+    """Return `modality_lut`, `voi_luts`, `presentation_lut` of an instance (PS3.3 C.11).
 
     A table is {first, bits, entries, explanation}; inputs beyond its ends
     take the first or last entry. Reads the file's header when the index says
@@ -23,7 +23,7 @@ def read_lookup_tables(instance: Instance) -> dict[str, Any]:
     its pictures say so themselves.
     """
     image = instance.image
-    if not image.get("has_modality_lut") and not image.get("has_voi_lut"):
+    if not any(image.get(f"has_{kind}_lut") for kind in ("modality", "voi", "presentation")):
         return {}
     header = read_instance_header(instance)
     return {} if header is None else _tables(header, image)
@@ -53,6 +53,9 @@ def _tables(header: Header, image: dict[str, Any]) -> dict[str, Any]:
     ]
     if found:
         tables["voi_luts"] = found
+    for item in header.items("PresentationLUTSequence")[:1]:
+        if table := LookupTable.from_item(item, signed_input=False):
+            tables["presentation_lut"] = _describe(table, item)
     return tables
 
 

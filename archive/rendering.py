@@ -7,6 +7,7 @@ import numpy as np
 from archive.frames import read_frame
 from archive.lookup_tables import read_instance_header
 from archive.models import Instance
+from archive.overlays import overlays_or_none
 from archive.places import Places
 from imaging.display import Grayscale, render_frame, thumbnail
 from imaging.lut import Window
@@ -23,12 +24,15 @@ def render_picture(
     window: Window | None = None,
     width_px: int | None = None,
     longest_px: int | None = None,
+    overlays: bool = True,
+    shutter: bool = True,
 ) -> np.ndarray:
     """Return what a screen shows of one frame, counted from 0.
 
     The result is uint8, (rows, columns) grey or (rows, columns, 3) RGB, in
     the patient's proportions; `width_px` or `longest_px` make it smaller,
-    never larger. Raises as `archive.frames.read_frame`, and `BusyError`
+    never larger. `overlays` and `shutter` are what the file lays over the
+    image and hides of it. Raises as `archive.frames.read_frame`, and `BusyError`
     when too much is being rendered.
     """
     with _places.one():
@@ -38,13 +42,20 @@ def render_picture(
             _pipeline(instance, frame),
             window=window,
             bits_stored=int(instance.image.get("bits_stored", 8)),
+            shutter=frame_view(instance.image, frame).get("shutter") if shutter else None,
+            overlays=overlays_or_none(instance, frame) if overlays else (),
+            row_to_column=_row_to_column(instance, frame),
         )
         return _fit(picture, _row_to_column(instance, frame), width_px, longest_px)
 
 
 def _pipeline(instance: Instance, frame: int) -> Grayscale:
     pipeline = Grayscale.from_image_facts(instance.image, frame=frame)
-    if instance.image.get("has_modality_lut") or instance.image.get("has_voi_lut"):
+    if (
+        instance.image.get("has_modality_lut")
+        or instance.image.get("has_voi_lut")
+        or instance.image.get("has_presentation_lut")
+    ):
         header = read_instance_header(instance)
         if header is not None:
             return pipeline.with_tables(header)

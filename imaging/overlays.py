@@ -62,6 +62,8 @@ def _plane_facts(header: ElementView, base: int, image: Facts) -> Facts | None:
         return None
     # SS by the standard; a negative place that was written as US is still one.
     origin = [value - 0x10000 if value >= 0x8000 else value for value in origin]
+    if max(rows, columns) > 0xFFFF or not all(-0x8000 <= value < 0x8000 for value in origin):
+        return None
     frames, first = header.integer(base | 0x15), header.integer(base | 0x51)
     facts: Facts = {
         "group": f"{base >> 16:04x}",

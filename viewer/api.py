@@ -28,6 +28,7 @@ from rest_framework.views import APIView
 
 from archive.frames import read_frame
 from archive.models import Instance, Series
+from archive.overlays import pack_overlays, read_overlays
 from archive.rendering import render_picture
 from archive.stack import Stack, build_stack, read_stack
 from archive.thumbnails import make_thumbnail, read_thumbnail
@@ -196,6 +197,40 @@ class FrameView(PictureView):
         return _kept_private(response, etag)
 
 
+class OverlaysView(PictureView):
+    """What a file lays over one of its frames."""
+
+    @extend_schema(
+        operation_id="instance_frame_overlays",
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            304: None,
+            **_PROBLEMS,
+            **_BROKEN,
+        },
+    )
+    def get(self, request: Request, instance_id: uuid.UUID, frame: int) -> HttpResponseBase:
+        """Return overlay planes (60xx) of a frame, counted from 0, one record after the other.
+
+        Head, little endian: u16 group, rows, columns, 1 for a region of interest; i16 row and
+        column of the first bit in the image, from 1; u32 bytes that follow. Then packed bits,
+        rows after each other, the first in the lowest bit.
+        """
+        instance = self.find_instance(instance_id)
+        coding = choose_coding(request.headers.get("Accept-Encoding", ""))
+        etag = f'"{instance.dataset_sha256[:32]}-{frame}-overlays-{coding.name or "plain"}"'
+        ensure_view_recorded(request._request, instance.study)
+        if unchanged := _unchanged(request, etag):
+            return unchanged
+        packed = pack_overlays(read_overlays(instance, frame))
+        body = coding.encode(packed) + coding.finish()
+        response = HttpResponse(body, content_type="application/octet-stream")
+        if coding.name:
+            response["Content-Encoding"] = coding.name
+        patch_vary_headers(response, ["Accept-Encoding"])
+        return _kept_private(response, etag)
+
+
 class RenderedView(PictureView):
     """One frame as a picture for the eye."""
 
@@ -295,6 +330,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("series/<uuid:series_id>/frames/", FramesView.as_view(), name="series-frames"),
     path("series/<uuid:series_id>/thumbnail/", ThumbnailView.as_view(), name="series-thumbnail"),
     path(_FRAME, FrameView.as_view(), name="instance-frame"),
+    path(f"{_FRAME}overlays/", OverlaysView.as_view(), name="instance-overlays"),
     path(f"{_FRAME}rendered.jpg", RenderedView.as_view(), name="instance-rendered-jpg"),
     path(f"{_FRAME}rendered.png", RenderedPngView.as_view(), name="instance-rendered-png"),
 ]

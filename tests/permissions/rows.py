@@ -89,6 +89,7 @@ VIEWER = [
     ),
     Row(route="api:series-thumbnail", path=key("series_id", "series"), anonymous=401),
     Row(route="api:instance-frame", path=first_frame, anonymous=401),
+    Row(route="api:instance-overlays", path=first_frame, anonymous=401),
     Row(route="api:instance-rendered-jpg", path=first_frame, anonymous=401),
     Row(route="api:instance-rendered-png", path=first_frame, anonymous=401),
 ]
