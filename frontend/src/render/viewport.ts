@@ -4,6 +4,7 @@
  * graphics card.
  */
 
+import { paintGrey } from "../core/colour-map";
 import { renderColour, renderGrey, type Voi } from "../core/display";
 import type { ImageFacts, Pixels } from "../core/facts";
 import type { Extent, Size, View } from "../core/view";
@@ -17,6 +18,10 @@ export interface Shown {
   readonly invert: boolean;
   readonly smooth: boolean;
   readonly view: View;
+  /** What filters made of the windowed samples, not yet inverted; null: the samples themselves. */
+  readonly enhanced: Uint8Array | null;
+  /** 256 colours for the grey levels; null: grey. */
+  readonly palette: Uint8Array | null;
 }
 
 export type EngineChoice = "webgl" | "canvas";
@@ -140,6 +145,8 @@ function isSamePicture(one: Shown, other: Shown): boolean {
     one.pixels === other.pixels &&
     one.facts === other.facts &&
     one.invert === other.invert &&
+    one.enhanced === other.enhanced &&
+    one.palette === other.palette &&
     a.center === b.center &&
     a.width === b.width &&
     a.function === b.function &&
@@ -147,12 +154,16 @@ function isSamePicture(one: Shown, other: Shown): boolean {
   );
 }
 
-function makePicture({ facts, pixels, voi, invert }: Shown): Picture {
+/** Window, filters, inversion, colours: in this order, as `archive.rendering` does. */
+function makePicture({ facts, pixels, voi, invert, enhanced, palette }: Shown): Picture {
   const extent = extentOf(facts);
   if (facts.pixelFormat === "rgb8") {
-    return { ...extent, components: 3, samples: renderColour(pixels as Uint8Array, invert) };
+    return { ...extent, components: 3, samples: renderColour(enhanced ?? (pixels as Uint8Array), invert) };
   }
-  return { ...extent, components: 1, samples: renderGrey(pixels, facts, voi, invert) };
+  const grey = enhanced === null ? renderGrey(pixels, facts, voi, invert) : renderColour(enhanced, invert);
+  return palette === null
+    ? { ...extent, components: 1, samples: grey }
+    : { ...extent, components: 3, samples: paintGrey(grey, palette) };
 }
 
 function measure(host: HTMLElement): Size {

@@ -69,7 +69,7 @@ function imageScene(
   const voi = resolveVoi(facts, look.window, auto);
   const view =
     look.view === null || look.isFitted ? fitView(extentOf(facts), size, look.view ?? undefined) : look.view;
-  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth } };
+  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth, enhanced: null, palette: null } };
 }
 
 function rememberAuto(autos: AutoWindows, seriesId: string, pixels: Pixels, facts: ImageFacts): Window {
