@@ -81,6 +81,9 @@ function roundHalfEven(value: number): number {
  * (PS3.3 C.8.11.3.1.2); the reader may turn it.
  */
 export function isInverse(facts: ImageFacts, invert: boolean): boolean {
+  if (facts.presentationLut !== null) {
+    return invert;
+  }
   const byFile = facts.photometricInterpretation === "MONOCHROME1" || facts.presentationLutShape === "INVERSE";
   return byFile !== invert;
 }
@@ -121,10 +124,37 @@ export function greyCurve(facts: ImageFacts, voi: Voi, invert: boolean): Curve {
   const modality = isBinary ? (value: number) => value : modalityCurve(facts);
   const grey = isBinary ? (value: number) => (value === 0 ? 0 : WHITE) : voiCurve(voi);
   const inverse = isInverse(facts, invert) && !(isBinary && !invert);
+  const presentation = presentationCurve(facts);
+  const isPadding = isBinary ? (): boolean => false : paddingTest(facts);
   return (stored) => {
-    const value = roundGrey(grey(modality(stored)));
+    if (isPadding(stored)) {
+      return 0;
+    }
+    const value = roundGrey(presentation(grey(modality(stored))));
     return inverse ? WHITE - value : value;
   };
+}
+
+/** The presentation LUT (PS3.3 C.11.6): its output are P-values, nothing is inverted behind it. */
+function presentationCurve(facts: ImageFacts): Curve {
+  const table = facts.presentationLut;
+  if (table === null) {
+    return (grey) => grey;
+  }
+  const top = 2 ** table.bits - 1;
+  const steps = (table.entries.length - 1) / WHITE;
+  return (grey) => (lookUp(table, Math.min(WHITE, Math.max(0, grey)) * steps + table.first) / top) * WHITE;
+}
+
+/** Stored values that stand for "no pixel": black whatever is inverted (PS3.3 C.7.5.1.1.2). */
+function paddingTest(facts: ImageFacts): (stored: number) => boolean {
+  const value = facts.pixelPaddingValue;
+  if (value === null) {
+    return Number.isNaN;
+  }
+  const limit = facts.pixelPaddingRangeLimit ?? value;
+  const [low, high] = [Math.min(value, limit), Math.max(value, limit)];
+  return (stored) => (stored >= low && stored <= high) || Number.isNaN(stored);
 }
 
 function roundGrey(value: number): number {

@@ -40,6 +40,18 @@ export interface LookupTable {
   readonly explanation: string;
 }
 
+/** A display shutter (PS3.3 C.7.6.11): rows and columns from 1, edges are visible. */
+export interface Shutter {
+  /** Upper, lower, left, right. */
+  readonly rectangle: readonly number[] | null;
+  /** Row, column, radius along a row. */
+  readonly circle: readonly number[] | null;
+  /** Row, column and so on. */
+  readonly polygon: readonly number[] | null;
+  /** P-value of what is hidden, from 0 (black) to 65535. */
+  readonly presentationValue: number;
+}
+
 /** Everything about one image that display needs. Frames count from 0. */
 export interface ImageFacts {
   readonly key: string;
@@ -62,8 +74,13 @@ export interface ImageFacts {
   readonly voiFunction: VoiFunction;
   readonly voiLuts: readonly LookupTable[];
   readonly presentationLutShape: string;
+  readonly presentationLut: LookupTable | null;
   readonly pixelPaddingValue: number | null;
   readonly pixelPaddingRangeLimit: number | null;
+  /** What the file hides of the picture. */
+  readonly shutter: Shutter | null;
+  /** Whether overlays lie over this frame; their bits come by an address of their own. */
+  readonly hasOverlays: boolean;
   /** Row then column spacing in mm, or null when the file gives none. */
   readonly pixelSpacing: readonly [number, number] | null;
   readonly spacingSource: SpacingSource;

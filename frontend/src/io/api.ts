@@ -6,6 +6,7 @@ import type {
   NamedWindow,
   PixelFormat,
   Series,
+  Shutter,
   SpacingSource,
   Stack,
   Study,
@@ -133,6 +134,8 @@ function readImage(wire: JsonObject): ImageFacts {
     photometricInterpretation: text("photometric_interpretation"),
     bitsStored: number("bits_stored") ?? 8,
     ...readLevels(wire),
+    shutter: readShutter(wire["shutter"]),
+    hasOverlays: readHasOverlays(asList(wire["overlays"]), number("frame") ?? 0),
     ...readGeometry(wire),
     lossy: asFlag(wire["lossy_image_compression"]) || text("lossy_image_compression") === "01",
     lossyRatio: asNumbers(wire["lossy_image_compression_ratio"]).at(-1) ?? null,
@@ -165,6 +168,7 @@ type Levels = Pick<
   | "voiFunction"
   | "voiLuts"
   | "presentationLutShape"
+  | "presentationLut"
   | "pixelPaddingValue"
   | "pixelPaddingRangeLimit"
 >;
@@ -182,6 +186,7 @@ function readLevels(wire: JsonObject): Levels {
       .map((one) => readTable(one))
       .filter((one): one is LookupTable => one !== null),
     presentationLutShape: asText(wire["presentation_lut_shape"]),
+    presentationLut: readTable(wire["presentation_lut"]),
     pixelPaddingValue: asNumber(wire["pixel_padding_value"]),
     pixelPaddingRangeLimit: asNumber(wire["pixel_padding_range_limit"]),
   };
@@ -215,6 +220,26 @@ function readTable(wire: Json | undefined): LookupTable | null {
     return null;
   }
   return { first, bits, entries, explanation: asText(table["explanation"]) };
+}
+
+function readShutter(wire: Json | undefined): Shutter | null {
+  const shutter = asObject(wire);
+  const numbers = (key: string): number[] | null => (key in shutter ? asNumbers(shutter[key]) : null);
+  const [rectangle, circle, polygon] = [numbers("rectangle"), numbers("circle"), numbers("polygon")];
+  if (rectangle === null && circle === null && polygon === null) {
+    return null;
+  }
+  return { rectangle, circle, polygon, presentationValue: asNumber(shutter["presentation_value"]) ?? 0 };
+}
+
+/** The same rule as `imaging.overlays.frame_of_overlay`: whether any overlay lies over this frame. */
+function readHasOverlays(overlays: readonly Json[], frame: number): boolean {
+  return overlays.map(asObject).some((overlay) => {
+    const count = asNumber(overlay["number_of_frames_in_overlay"]) ?? 1;
+    const first = asNumber(overlay["image_frame_origin"]);
+    const at = first === null ? (count === 1 ? 0 : frame) : frame - (first - 1);
+    return at >= 0 && at < count;
+  });
 }
 
 type Geometry = Pick<

@@ -1,0 +1,128 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+
+import { greyCurve } from "../src/core/display";
+import type { VoiFunction } from "../src/core/facts";
+import { composeOverlays, drawOverlays, OVERLAY_COLOUR, readOverlays } from "../src/core/overlays";
+import { applyShutter, visibleMask } from "../src/core/shutters";
+import type { JsonObject } from "../src/io/read";
+import { imageFacts } from "./facts";
+
+interface Golden {
+  padding: {
+    name: string;
+    stored: number[];
+    slope: number;
+    intercept: number;
+    center: number;
+    width: number;
+    function: VoiFunction;
+    invert: boolean;
+    padding_value: number | null;
+    padding_range_limit: number | null;
+    grey: number[];
+  }[];
+  presentation_lut: { name: string; voi: number[]; bits: number; entries: number[]; grey: number[] }[];
+  shutter: {
+    name: string;
+    rows: number;
+    columns: number;
+    row_to_column: number;
+    shutter: JsonObject;
+    visible: string[];
+  }[];
+  overlay: {
+    name: string;
+    rows: number;
+    columns: number;
+    planes: {
+      overlay_type: string;
+      overlay_rows: number;
+      overlay_columns: number;
+      overlay_origin: [number, number];
+      data: number[];
+    }[];
+    over: string[];
+  }[];
+  colour: { overlay: number[]; grey: number; region: number[] };
+}
+
+const golden = JSON.parse(
+  readFileSync(new URL("../../tests/golden/presentation.json", import.meta.url), "utf8"),
+) as Golden;
+
+function lines(codes: Uint8Array, columns: number, letters: string): string[] {
+  const text = [...codes].map((code) => letters[code]).join("");
+  return Array.from({ length: codes.length / columns }, (_, row) => text.slice(row * columns, (row + 1) * columns));
+}
+
+test.each(golden.padding)("padding is black: $name", (one) => {
+  const facts = imageFacts({
+    rescale_slope: one.slope,
+    rescale_intercept: one.intercept,
+    photometric_interpretation: one.invert ? "MONOCHROME1" : "MONOCHROME2",
+    pixel_padding_value: one.padding_value,
+    pixel_padding_range_limit: one.padding_range_limit,
+  });
+  const curve = greyCurve(facts, { ...one, table: null }, false);
+  expect(one.stored.map((stored) => curve(stored))).toEqual(one.grey);
+});
+
+test.each(golden.presentation_lut)("a presentation LUT gives P-values: $name", (one) => {
+  const table = { first: 0, bits: one.bits, entries: one.entries, explanation: "" };
+  const facts = imageFacts({ pixel_format: "u8", bits_stored: 8, presentation_lut: table });
+  const curve = greyCurve(facts, { center: 127.5, width: 255, function: "LINEAR_EXACT", table: null }, false);
+  expect(one.voi.map((value) => curve(value))).toEqual(one.grey);
+});
+
+test.each(golden.shutter)("a shutter leaves the pixels of the standard: $name", (one) => {
+  const { shutter } = imageFacts({ shutter: one.shutter });
+  const mask = shutter === null ? null : visibleMask(shutter, one.rows, one.columns, one.row_to_column);
+  expect(mask === null ? null : lines(mask, one.columns, ".#")).toEqual(one.visible);
+});
+
+test("what a shutter hides has its presentation value", () => {
+  const shutter = { rectangle: [1, 1, 1, 1], circle: null, polygon: null, presentationValue: 0x8000 };
+  const samples = new Uint8Array(9).fill(255);
+  applyShutter(samples, 3, shutter, visibleMask(shutter, 1, 3, 1));
+  expect([...samples]).toEqual([255, 255, 255, 128, 128, 128, 128, 128, 128]);
+});
+
+function wireOf(planes: Golden["overlay"][number]["planes"]): ArrayBuffer {
+  const bytes = planes.flatMap((plane) => {
+    const head = new DataView(new ArrayBuffer(16));
+    head.setUint16(0, 0x6000, true);
+    head.setUint16(2, plane.overlay_rows, true);
+    head.setUint16(4, plane.overlay_columns, true);
+    head.setUint16(6, plane.overlay_type === "R" ? 1 : 0, true);
+    head.setInt16(8, plane.overlay_origin[0], true);
+    head.setInt16(10, plane.overlay_origin[1], true);
+    head.setUint32(12, plane.data.length, true);
+    return [...new Uint8Array(head.buffer), ...plane.data];
+  });
+  return Uint8Array.from(bytes).buffer;
+}
+
+describe("overlays", () => {
+  test.each(golden.overlay)("lie where they say: $name", (one) => {
+    const over = composeOverlays(readOverlays(wireOf(one.planes)), one.rows, one.columns);
+    expect(lines(over ?? new Uint8Array(one.rows * one.columns), one.columns, ".RG")).toEqual(one.over);
+  });
+
+  test("are solid graphics and regions that let the picture through", () => {
+    const { colour } = golden;
+    const drawn = drawOverlays(new Uint8Array(3).fill(colour.grey), 1, Uint8Array.of(0, 1, 2));
+    expect([...drawn]).toEqual([colour.grey, colour.grey, colour.grey, ...colour.region, ...colour.overlay]);
+    expect([...OVERLAY_COLOUR]).toEqual(colour.overlay);
+  });
+
+  test("that are cut short are left out", () => {
+    expect(readOverlays(wireOf(golden.overlay[0]?.planes ?? []).slice(0, 17))).toEqual([]);
+  });
+
+  test("belong to the frames that they name", () => {
+    const has = (frame: number): boolean =>
+      imageFacts({ frame, overlays: [{ number_of_frames_in_overlay: 2, image_frame_origin: 2 }] }).hasOverlays;
+    expect([0, 1, 2, 3].map(has)).toEqual([false, true, true, false]);
+  });
+});
