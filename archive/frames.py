@@ -7,12 +7,14 @@ than was stored or ends before the frame gives an error, never a picture.
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
 import numpy as np
 
 from archive import storage
+from archive.caches import FRAMES, Piece, caches, make_key
 from archive.decode import decode_in_pool
 from archive.models import Instance
 from imaging.errors import MissingError, StorageUnavailableError, UndecodableError, UnreadableError
@@ -27,6 +29,8 @@ NO_FORMAT = "none"
 _FORMAT_BYTES = {
     "u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "f32": 4, "f64": 8, RGB8: 3,
 }  # fmt: skip
+# What decodes faster than this is not written to the disk: fast codecs beat the disk.
+COSTLY_SECONDS_A_BYTE = 8e-3 / (1 << 20)
 _LITTLE_ENDIAN_SYNTAXES = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
 
 
@@ -104,16 +108,43 @@ def read_frame(instance: Instance, frame: int) -> FrameData:
         raise MissingError("There is no such frame.")
     if frame >= index.count and index.kind != NONE:
         raise UnreadableError("The file is damaged: it ends before this frame.")
+    description = describe_pixels(instance)
+    # A frame that is kept already is shown only while its file is there and has its size.
     with storage.open_instance(instance.storage_key) as file:
         _check_size(file, instance)
-        description = describe_pixels(instance, _read_palette(file, instance))
         if index.kind in (NONE, VIDEO):
             decode_frame(b"", description)  # says in words why there is nothing to show
             raise UndecodableError("There is no usable picture in this file.")
-        data = _read_span(file, instance, index, frame)
-    if index.kind == NATIVE and is_served_as_stored(description):
+        if index.kind == NATIVE and not description.needs_palette:
+            return _read_native(file, instance, index, frame)
+        key = make_key(FRAMES, instance.dataset_sha256, frame, index.span(frame), description)
+        piece = caches().read(FRAMES, key, lambda: _make_piece(file, instance, index, frame))
+    return FrameData(piece.word, piece.data)
+
+
+def _read_native(file: BinaryIO, instance: Instance, index: FrameIndex, frame: int) -> FrameData:
+    """Read an uncompressed frame: one read, and unused bits are cleared where they lie."""
+    description = describe_pixels(instance)
+    data = _read_span(file, instance, index, frame)
+    if is_served_as_stored(description):
         return _as_stored(data, description)
-    return _decoded(data, index, frame, description)
+    array = decode_frame(data, description, first_bit=index.first_bit(frame))
+    return _to_wire(array, description)
+
+
+def _make_piece(file: BinaryIO, instance: Instance, index: FrameIndex, frame: int) -> Piece:
+    """Decode a frame for the cache, and say whether that took longer than a disk does."""
+    description = describe_pixels(instance, _read_palette(file, instance))
+    data = bytes(_read_span(file, instance, index, frame))
+    began = time.perf_counter()
+    if index.kind == ENCAPSULATED:
+        array = decode_in_pool(index.payload(data), description)
+    else:
+        array = decode_frame(data, description, first_bit=index.first_bit(frame))
+    made = _to_wire(array, description)
+    seconds = time.perf_counter() - began
+    is_costly = seconds > len(made.data) * COSTLY_SECONDS_A_BYTE
+    return Piece(made.pixel_format, memoryview(made.data).toreadonly(), is_costly)
 
 
 def read_words(instance: Instance, frame: int) -> np.ndarray:
@@ -131,7 +162,7 @@ def read_words(instance: Instance, frame: int) -> np.ndarray:
         _check_size(file, instance)
         data = _read_span(file, instance, index, frame)
     if index.kind == ENCAPSULATED:
-        return decode_in_pool(index.payload(data), whole)
+        return decode_in_pool(index.payload(bytes(data)), whole)
     return decode_frame(data, whole, first_bit=index.first_bit(frame))
 
 
@@ -161,21 +192,11 @@ def _is_whole_grey(description: PixelDescription) -> bool:
     )
 
 
-def _as_stored(data: bytes, description: PixelDescription) -> FrameData:
+def _as_stored(data: memoryview, description: PixelDescription) -> FrameData:
     wanted = frame_bytes_of(description)
     if len(data) < wanted:
         raise UndecodableError("the frame is cut short")
-    return FrameData(pixel_format_of(description), memoryview(data)[:wanted])
-
-
-def _decoded(
-    data: bytes, index: FrameIndex, frame: int, description: PixelDescription
-) -> FrameData:
-    if index.kind == ENCAPSULATED:
-        array = decode_in_pool(index.payload(data), description)
-    else:
-        array = decode_frame(data, description, first_bit=index.first_bit(frame))
-    return _to_wire(array, description)
+    return FrameData(pixel_format_of(description), data[:wanted])
 
 
 def _to_wire(array: np.ndarray, description: PixelDescription) -> FrameData:
@@ -200,7 +221,7 @@ def _frame_index(instance: Instance) -> FrameIndex:
 
 
 def _check_size(file: BinaryIO, instance: Instance) -> None:
-    if file.seek(0, os.SEEK_END) != instance.size_bytes:
+    if os.fstat(file.fileno()).st_size != instance.size_bytes:
         raise UnreadableError("The file is damaged: it has another size than was stored.")
 
 
@@ -211,17 +232,19 @@ def _read_palette(file: BinaryIO, instance: Instance) -> Palette | None:
     return Palette.from_header(read_header(file, size=instance.size_bytes))
 
 
-def _read_span(file: BinaryIO, instance: Instance, index: FrameIndex, frame: int) -> bytes:
+def _read_span(file: BinaryIO, instance: Instance, index: FrameIndex, frame: int) -> memoryview:
+    """Read a frame's bytes into a buffer of its own, which the caller may change."""
     offset, length = index.span(frame)
     try:
         if index.kind == DEFLATED or instance.transfer_syntax_uid in DEFLATED_SYNTAXES:
             content = inflate(file, instance.dataset_offset, DEFAULT_LIMITS.inflated_bytes)
-            data = content[offset : offset + length]
+            data = memoryview(content)[offset : offset + length]
         else:
             if offset + length > instance.size_bytes:
                 raise UnreadableError("The file is damaged: it ends before this frame.")
-            file.seek(offset)
-            data = file.read(length)
+            # Not a bytearray: that would be filled with zeros first.
+            data = np.empty(length, np.uint8).data
+            data = data[: os.preadv(file.fileno(), [data], offset)]
     except OSError as error:
         raise StorageUnavailableError("The storage cannot be read.") from error
     if len(data) != length:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import uuid
 from array import array
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +18,7 @@ from django.utils.translation import gettext as _
 from archive.displayable import why_not_displayable
 from archive.frames import NO_FORMAT, describe_pixels, frame_bytes_of, pixel_format_of
 from archive.lookup_tables import read_lookup_tables
+from archive.memory_cache import MemoryCache
 from archive.models import Instance, Series, Study
 from imaging.errors import UndecodableError
 from imaging.frames import FrameIndex
@@ -31,6 +30,8 @@ Facts = dict[str, Any]
 IMAGES_LIMIT = 50_000
 # So many frames are believed of a header whose file holds fewer; each then says it is damaged.
 BELIEVED_FRAMES = 20_000
+# For the orders of the last series: requests for frames come in rows.
+RECENT_BYTES = 16 << 20
 _FIELDS = (
     "id", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid", "instance_number",
     "number_of_frames", "image", "frame_table", "storage_key", "size_bytes",
@@ -225,9 +226,6 @@ def _format_facts(instance: Instance) -> Facts:
 
 
 # --- what was asked for lately ------------------------------------------------------
-State = tuple[uuid.UUID, tuple[Any, ...]]
-
-
 def _state_of(series: Series) -> tuple[Any, ...]:
     """Return what differs whenever something arrived in the series."""
     return (
@@ -238,27 +236,4 @@ def _state_of(series: Series) -> tuple[Any, ...]:
     )
 
 
-class _RecentStacks:
-    """The orders of the last series, bounded by images; requests for frames come in rows."""
-
-    def __init__(self, images_limit: int) -> None:
-        self._limit = images_limit
-        self._lock = threading.Lock()
-        self._stacks: OrderedDict[State, Stack] = OrderedDict()
-
-    def get(self, key: State) -> Stack | None:
-        with self._lock:
-            stack = self._stacks.get(key)
-            if stack is not None:
-                self._stacks.move_to_end(key)
-            return stack
-
-    def put(self, key: State, stack: Stack) -> None:
-        with self._lock:
-            self._stacks[key] = stack
-            self._stacks.move_to_end(key)
-            while len(self._stacks) > 1 and sum(map(len, self._stacks.values())) > self._limit:
-                self._stacks.popitem(last=False)
-
-
-_recent = _RecentStacks(images_limit=200_000)
+_recent: MemoryCache[Stack] = MemoryCache(RECENT_BYTES, lambda stack: 200 + 40 * len(stack))

@@ -15,6 +15,7 @@ from pathlib import Path
 from django.utils import timezone
 
 from archive import storage
+from archive.caches import THUMBNAILS, Piece, caches, make_key
 from archive.models import Instance, Series
 from archive.rendering import render_picture
 from archive.stack import read_stack
@@ -66,10 +67,16 @@ def read_thumbnail(series: Series) -> bytes | None:
     """Return the stored thumbnail, None when there is none."""
     if not series.thumbnail_key:
         return None
+    key = make_key(THUMBNAILS, series.thumbnail_key, series.thumbnail_made_at)
     try:
-        return storage.path_of(series.thumbnail_key).read_bytes()
+        path = storage.path_of(series.thumbnail_key)
+        path.stat()
+        piece = caches().read(
+            THUMBNAILS, key, lambda: Piece("jpeg", path.read_bytes(), is_costly=False)
+        )
     except (OSError, MissingError):
         return None
+    return bytes(piece.data)
 
 
 def _keep(series: Series, content: bytes, image_count: int) -> None:

@@ -33,13 +33,16 @@ CANNOT_SHOW = {
 }  # fmt: skip
 
 
-def decode_frame(data: bytes, description: PixelDescription, *, first_bit: int = 0) -> np.ndarray:
+def decode_frame(
+    data: bytes | memoryview, description: PixelDescription, *, first_bit: int = 0
+) -> np.ndarray:
     """Decode one frame.
 
     Parameters
     ----------
     data
-        What `FrameIndex.payload` gives: native pixels or one codestream.
+        What `FrameIndex.payload` gives: native pixels or one codestream. Native pixels in a
+        writable buffer may be changed in place, which spares copies.
     description
         The Image Pixel attributes.
     first_bit
@@ -110,7 +113,7 @@ def _decode_native(data: bytes, description: PixelDescription, first_bit: int) -
         values = np.frombuffer(data, f"{order}f{bits // 8}", count)
         return values.astype(f"f{bits // 8}").reshape(description.rows, description.columns)
     values = np.frombuffer(data, f"{'>' if big else '<'}u{bits // 8}", count)
-    values = values.astype(f"u{bits // 8}")
+    values = values.astype(f"u{bits // 8}", copy=not values.flags.writeable)
     if subsampled:
         return expand_422(values, description.rows, description.columns)
     return _stored_values(_interleaved(values, description), description)
@@ -193,7 +196,8 @@ def _stored_values(values: np.ndarray, description: PixelDescription) -> np.ndar
         return values.view(f"i{values.dtype.itemsize}") if signed else values
     above = allocated - 1 - description.high_bit
     # Shift the stored bits to the top, then back to the bottom: arithmetic if signed.
-    raised: np.ndarray = values << np.array(above, values.dtype)
+    raised: np.ndarray = values if values.flags.writeable else values.copy()
+    raised <<= np.array(above, values.dtype)
     if signed:
         raised = raised.view(f"i{values.dtype.itemsize}")
     raised >>= np.array(allocated - stored, raised.dtype)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from archive.caches import KINDS, caches, disk_limit_bytes
 from archive.models import Discrepancy, Event, Heartbeat, Job, Study
 from dicom_receiver.models import SenderStatistics
 from noctis import parts
@@ -35,6 +36,7 @@ class _House:
         yield from _senders()
         yield from _work()
         yield from _disk()
+        yield from _caches()
 
 
 def write_metrics() -> bytes:
@@ -97,6 +99,28 @@ def _disk() -> Iterator[Metric]:
     free, total = parts.free_disk_bytes()
     yield _gauge("noctis_disk_free_bytes", "Free space of the storage", free)
     yield _gauge("noctis_disk_bytes", "Size of the storage's file system", total)
+
+
+def _caches() -> Iterator[Metric]:
+    """Yield what the caches of all processes of this machine did."""
+    here = caches()
+    counts = here.counts.read()
+    for verb in ("hits", "misses"):
+        metric = CounterMetricFamily(
+            f"noctis_cache_{verb}", f"Pieces with {verb} in a cache", labels=["cache", "store"]
+        )
+        for kind in KINDS:
+            for store in ("memory", "disk"):
+                metric.add_metric([kind, store], counts[f"{kind} {store} {verb}"])
+        yield metric
+    gone = CounterMetricFamily(
+        "noctis_cache_evictions", "Pieces that had to go for newer ones", labels=["store"]
+    )
+    for store in ("memory", "disk"):
+        gone.add_metric([store], counts[f"{store} evictions"])
+    yield gone
+    yield _gauge("noctis_disk_cache_bytes", "Bytes in the disk's cache", here.disk.used_bytes())
+    yield _gauge("noctis_disk_cache_limit_bytes", "What it may take now", disk_limit_bytes())
 
 
 def _gauge(name: str, words: str, value: float | None) -> Metric:

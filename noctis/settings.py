@@ -51,6 +51,8 @@ NOCTIS_MAX_PDU = env.read_int("NOCTIS_MAX_PDU", 131072, minimum=4096)
 NOCTIS_WEB_PROCESSES = env.read_int("NOCTIS_WEB_PROCESSES", 1, minimum=1)
 NOCTIS_WORKER_PROCESSES = env.read_int("NOCTIS_WORKER_PROCESSES", 1, minimum=1)
 NOCTIS_DISK_RESERVE_MB = env.read_int("NOCTIS_DISK_RESERVE_MB", -1, minimum=-1)
+NOCTIS_MEMORY_CACHE_MB = env.read_int("NOCTIS_MEMORY_CACHE_MB", 256)
+NOCTIS_DISK_CACHE_MB = env.read_int("NOCTIS_DISK_CACHE_MB", -1, minimum=-1)
 
 ALLOWED_HOSTS = env.read_list("NOCTIS_ALLOWED_HOSTS") or (
     [] if NOCTIS_PRODUCTION else ["localhost", "127.0.0.1", "[::1]", NOCTIS_HTTP[0]]
