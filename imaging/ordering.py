@@ -18,14 +18,17 @@ from imaging.geometry import direction_cosines, position_along, slice_normal
 ORIENTATION_TOLERANCE_DEG = 0.5
 # Images nearer to each other than this lie at one position.
 POSITION_TOLERANCE_MM = 0.01
+# No patient reaches farther from the origin; what is not a number does not pass, either.
+FARTHEST_MM = 100_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """What decides the place of one image (a frame, or a single-frame instance).
 
-    `key` comes back in the result. `time_point` are numbers that tell passes apart, coarse
-    first: temporal position, acquisition number, trigger time, echo time.
+    `key` comes back in the result. `time_point` tells passes apart, coarse first: temporal
+    position, acquisition number, trigger time, echo time, b-value, segment, kind of image,
+    dimension indices; the same place holds the same type in all images.
     """
 
     key: Any
@@ -33,38 +36,47 @@ class Placement:
     position: Sequence[float] | None = None
     instance_number: int | None = None
     frame: int = 0
-    time_point: tuple[float, ...] = ()
+    time_point: tuple[Any, ...] = ()
     uid: str = ""
     rows: int | None = None
     columns: int | None = None
     pixel_spacing: tuple[float, ...] | None = None
     is_localizer: bool = False
+    frame_of_reference_uid: str = ""
+    laterality: str = ""
 
     @classmethod
     def from_image_facts(
         cls, key: Any, image: dict[str, Any], instance_number: int | None, *, frame: int = 0,
-        uid: str = "",
+        uid: str = "", frame_of_reference_uid: str = "",
     ) -> "Placement":  # fmt: skip
         """Read the placement of a frame, counted from 0, from `InstanceFacts.image`."""
         facts = frame_view(image, frame)
+        image_type = [str(part).upper() for part in facts.get("image_type", ())]
         passes = (
             facts.get("temporal_position_index", facts.get("temporal_position_identifier", 0)),
             facts.get("acquisition_number", 0),
             facts.get("trigger_time", 0),
             facts.get("effective_echo_time", facts.get("echo_time", 0)),
+            facts.get("diffusion_b_value", 0),
+            facts.get("referenced_segment_number", 0),
         )
+        kind = "\\".join([*image_type, facts.get("convolution_kernel", "")])
+        indices = tuple(facts.get("dimension_index_values", ()))
         return cls(
             key=key,
             orientation=facts.get("image_orientation_patient"),
             position=facts.get("image_position_patient"),
             instance_number=instance_number,
             frame=frame,
-            time_point=tuple(float(value) for value in passes),
+            time_point=(*(float(value) for value in passes), kind, indices),
             uid=uid,
             rows=facts.get("rows"),
             columns=facts.get("columns"),
             pixel_spacing=tuple(facts["pixel_spacing"]) if facts.get("pixel_spacing") else None,
-            is_localizer="LOCALIZER" in facts.get("image_type", ()),
+            is_localizer="LOCALIZER" in image_type,
+            frame_of_reference_uid=frame_of_reference_uid,
+            laterality=facts.get("frame_laterality", facts.get("image_laterality", "")),
         )
 
 
@@ -87,6 +99,21 @@ class OrientationGroup:
     members: list[tuple[float, Placement]]
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedImage:
+    """An image at the place that it has in its group.
+
+    `step` numbers the distinct positions; images of one `pass_key` are at different ones.
+    `parts` is what differs between images at some position: it may tell time points apart.
+    """
+
+    pass_key: tuple[Any, int]
+    step: int
+    distance_mm: float
+    image: Placement
+    parts: tuple[Any, ...]
+
+
 def order_images(images: Sequence[Placement]) -> list[Placement]:
     """Return the images in the order of the stack that a viewer shows.
 
@@ -97,7 +124,7 @@ def order_images(images: Sequence[Placement]) -> list[Placement]:
     groups, flat = group_images(images)
     ordered: list[Placement] = []
     for group in groups:
-        ordered.extend(_order_group(group))
+        ordered.extend(placed.image for placed in arrange_group(group))
     return ordered + flat
 
 
@@ -108,7 +135,7 @@ def group_images(images: Sequence[Placement]) -> tuple[list[OrientationGroup], l
     return groups, flat
 
 
-def _by_number(image: Placement) -> tuple[bool, int, int, tuple[float, ...], str]:
+def _by_number(image: Placement) -> tuple[bool, int, int, tuple[Any, ...], str]:
     return (
         image.instance_number is None,
         image.instance_number or 0,
@@ -123,7 +150,7 @@ def _place(image: Placement, groups: list[OrientationGroup]) -> bool:
     position = image.position
     if image.orientation is None or position is None or len(position) != 3:
         return False
-    if not np.isfinite(np.array(position, np.float64)).all():
+    if not (np.abs(np.array(position, np.float64)) <= FARTHEST_MM).all():
         return False
     cosines = direction_cosines(image.orientation)
     normal = slice_normal(image.orientation)
@@ -139,28 +166,29 @@ def _place(image: Placement, groups: list[OrientationGroup]) -> bool:
     return True
 
 
-def _order_group(group: OrientationGroup) -> list[Placement]:
+def arrange_group(group: OrientationGroup) -> list[PlacedImage]:
     """Order one group: passes first, then along the normal.
 
     A part of the time points labels passes when it has no more values than images share a
     position: a time that grows from slice to slice would tear a plain stack apart.
     """
-    steps = number_positions([distance for distance, _image in group.members])
+    distances = [distance for distance, _image in group.members]
+    steps = number_positions(distances)
     images = [image for _distance, image in group.members]
     varying = telling_parts(steps, images)
     most = max(Counter(steps).values())
     labels = [part for part in varying if len({i.time_point[part] for i in images}) <= most]
-    seen: Counter[tuple[tuple[float, ...], int]] = Counter()
-    keyed: list[tuple[tuple[tuple[float, ...], int, int], Placement]] = []
-    for step, image in sorted(
-        zip(steps, images, strict=True),
-        key=lambda pair: (_parts(pair[1], varying), _by_number(pair[1])),
+    seen: Counter[tuple[tuple[Any, ...], int]] = Counter()
+    placed: list[PlacedImage] = []
+    for step, distance, image in sorted(
+        zip(steps, distances, images, strict=True),
+        key=lambda one: (_parts(one[2], varying), _by_number(one[2])),
     ):
-        label = _parts(image, labels)
-        keyed.append(((label, seen[label, step], step), image))
+        label, parts = _parts(image, labels), _parts(image, varying)
+        placed.append(PlacedImage((label, seen[label, step]), step, distance, image, parts))
         seen[label, step] += 1
-    keyed.sort(key=lambda pair: pair[0])
-    return [image for _key, image in keyed]
+    placed.sort(key=lambda one: (one.pass_key, one.step))
+    return placed
 
 
 def number_positions(distances: list[float]) -> list[int]:
@@ -179,7 +207,7 @@ def number_positions(distances: list[float]) -> list[int]:
 
 def telling_parts(steps: list[int], images: list[Placement]) -> list[int]:
     """Return which parts of the time points differ between images at one position."""
-    by_step: dict[int, list[tuple[float, ...]]] = {}
+    by_step: dict[int, list[tuple[Any, ...]]] = {}
     for step, image in zip(steps, images, strict=True):
         by_step.setdefault(step, []).append(image.time_point)
     width = min((len(image.time_point) for image in images), default=0)
@@ -190,5 +218,5 @@ def telling_parts(steps: list[int], images: list[Placement]) -> list[int]:
     ]
 
 
-def _parts(image: Placement, parts: list[int]) -> tuple[float, ...]:
+def _parts(image: Placement, parts: list[int]) -> tuple[Any, ...]:
     return tuple(image.time_point[part] for part in parts)

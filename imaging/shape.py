@@ -1,127 +1,209 @@
-"""What a series is in space: one volume or not, and why (PS3.3 C.7.6.2.1.1).
+"""What a series is as a body in space: one volume or not, and why.
 
-Distances run along the normal of a group, in mm. Nothing is repaired: a stack that is sheared,
-uneven or has holes says so with its numbers, and whoever builds a volume uses these.
+Nothing is repaired: a series whose geometry is not established is no volume, with the
+reason. Conventions and tolerances are explained in docs/geometry.md.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from imaging.geometry import direction_cosines, lps_from_ijk, plane_name
-from imaging.ordering import (
-    OrientationGroup,
-    Placement,
-    group_images,
-    number_positions,
-    telling_parts,
-)
+from imaging.geometry import plane_name
+from imaging.ordering import OrientationGroup, PlacedImage, Placement, arrange_group, group_images
+from imaging.slice_gaps import SpacingRun, examine_gaps
 
-# Scanners write positions with some two decimals; a gap this near to the usual one is equal.
-GAP_TOLERANCE_MM = 0.03
-GAP_TOLERANCE_PART = 0.02
-# A slice may lie this far beside the line through the others: rounding of three coordinates.
-SIDEWAYS_TOLERANCE_MM = 0.1
-# A smaller tilt is rounding of the cosines.
-TILT_TOLERANCE_DEG = 0.1
 # Fewer slices are no volume.
 LEAST_SLICES = 3
-# A stack keeps its name when this part of the other images, at most, stands beside it.
-SCOUTS_PART = 0.2
-SPACING_TOLERANCE_PART = 1e-3
+# How far a slice may lie beside the line of the others: a quarter of the finest CT pixel.
+WANDER_TOLERANCE_MM = 0.1
+# A line of slices nearer to the normal than this is not called tilted.
+TILT_TOLERANCE_DEG = 0.1
+# So full must the table of positions and passes be, or its passes are chance duplicates.
+FULL_ENOUGH = 0.75
+# Groups that the passport describes; a radial localizer has dozens.
+MOST_GROUPS_SAID = 32
+# Images beside the stack that do not spoil it, at most; and slices that it needs for each.
+MOST_STRAY, SLICES_FOR_STRAY = 2, 4
 
 WORDS = {
-    "no_geometry": "The images say nothing of their place in the patient.",
-    "some_without_geometry": "Some images say nothing of their place in the patient.",
-    "localizer": "These are localizers.",
-    "mixed_orientations": "The images have several orientations.",
-    "scouts_apart": "Some images have another orientation and stand apart from the stack.",
+    "empty": "The series has no images.",
+    "no_geometry": "No image says where it lies in the patient.",
+    "images_without_geometry": "Some images do not say where they lie.",
+    "several_orientations": "The images have several orientations.",
+    "other_orientations": "A few images of another orientation are not part of the volume.",
+    "localizers": "Localizers are not part of the volume.",
+    "only_localizers": "All images are localizers.",
     "too_few_slices": "There are fewer than three slices.",
-    "sizes_differ": "The images differ in rows or columns.",
-    "spacing_differs": "The images differ in pixel spacing.",
-    "no_pixel_spacing": "The pixel spacing is not known.",
-    "sideways": "The slices do not lie on one line: they are shifted against each other.",
-    "duplicates": "Several images lie at one position and nothing tells them apart.",
-    "incomplete_time_points": "Some positions have fewer images than others.",
-    "time_points": "Each position has several images: time points, echoes or phases.",
+    "positions_wander": "The slices do not lie on one line.",
+    "sizes_differ": "The images have different numbers of rows or columns.",
+    "spacings_differ": "The images have different pixel spacings.",
+    "no_pixel_spacing": "The images have no pixel spacing.",
+    "frames_of_reference_differ": "The images have different frames of reference.",
+    "lateralities_differ": "The images show different sides.",
     "missing_slices": "Slices are missing between the others.",
     "mostly_missing": "More slices are missing than are there.",
-    "spacing_changes": "The distance between slices changes along the stack.",
-    "uneven": "The distance between slices is uneven.",
-    "tilted": "The slices are sheared: the gantry was tilted.",
+    "incomplete_time_points": "Some time points lack slices.",
+    "duplicates": "Several images lie at one position and nothing tells them apart.",
+    "spacing_changes": "The distance between the slices changes.",
+    "uneven": "The slices are unevenly spaced.",
+    "tilted": "The gantry was tilted: the slices are shifted against each other.",
+    "time_points": "The series has several images at each position (time points or kinds).",
 }
-# With one of these the images do not form a volume; the others are to be known.
-_PREVENTS = frozenset(
+_PREVENTING = frozenset(
     {
-        "no_geometry", "localizer", "mixed_orientations", "too_few_slices", "sizes_differ",
-        "spacing_differs", "no_pixel_spacing", "sideways", "duplicates",
-        "incomplete_time_points", "mostly_missing",
+        "empty", "no_geometry", "several_orientations", "only_localizers", "too_few_slices",
+        "positions_wander", "sizes_differ", "spacings_differ", "no_pixel_spacing",
+        "frames_of_reference_differ",
+        "duplicates", "mostly_missing",
     }
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class GroupShape:
-    """The slices of one orientation.
+class Reason:
+    """Something to know of the shape: a stable code and a plain English sentence.
 
-    `slice_positions_mm` are the distinct positions along the normal, from the first; `tilt_deg`
-    is the angle between the normal and the line of the slices, positive when the next slice is
-    shifted against the direction of a column; `lps_from_ijk` has that line as third column.
+    `prevents_volume` parts what forbids a volume from what is only said.
     """
 
+    code: str
+    words: str
+    prevents_volume: bool
+
+    @classmethod
+    def of(cls, code: str) -> "Reason":
+        """Return the reason of a code."""
+        return cls(code, WORDS[code], code in _PREVENTING)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupShape:
+    """The images of one orientation.
+
+    Attributes
+    ----------
+    members
+        Keys of all images in the order of the stack.
+    passes
+        Keys of each time point, one for each of `slice_positions_mm`, None where absent.
+    orientation, plane
+        Unit directions of row and column in lps; `axial`, `coronal`, `sagittal`, `oblique`.
+    slice_positions_mm, slice_origins_mm
+        Distinct positions, ascending: along the normal, and as lps points (the z table).
+    slice_spacing_mm
+        Median distance along the normal; None with fewer than two positions.
+    spacing_runs
+        Every run of equal distances, when the spacing changes.
+    tilt_deg
+        Angle between the normal and the line of positions; positive when slices further
+        along the normal are shifted towards the top of the picture (against the column
+        direction), as GantryDetectorTilt of a supine head-first patient.
+    shear
+        Shift along the row and along the column direction, mm per mm along the normal.
+    lps_from_ijk
+        Affine with sheared third column; None unless uniform (or a single slice).
+    """
+
+    members: tuple[Any, ...]
+    passes: tuple[tuple[Any, ...], ...]
     orientation: tuple[float, ...]
     plane: str
-    image_count: int
+    rows: int | None
+    columns: int | None
+    pixel_spacing_mm: tuple[float, float] | None
+    laterality: str
+    frame_of_reference_uid: str
+    is_localizer: bool
+    slice_count: int
     slice_positions_mm: tuple[float, ...]
-    slice_spacing_mm: float | None
-    is_uniform: bool
+    slice_origins_mm: tuple[tuple[float, ...], ...]
+    missing: tuple[float, ...]
     missing_count: int
     duplicate_count: int
     time_points: int
+    is_uniform: bool
+    slice_spacing_mm: float | None
+    spacing_runs: tuple[SpacingRun, ...]
     tilt_deg: float
-    is_localizer: bool
+    shear: tuple[float, float]
     lps_from_ijk: tuple[tuple[float, ...], ...] | None
-    codes: tuple[str, ...] = field(default=())
+    reasons: tuple[Reason, ...]
 
     @property
-    def slice_count(self) -> int:
-        """The number of distinct positions."""
-        return len(self.slice_positions_mm)
+    def image_count(self) -> int:
+        """The number of images, localizers in it included."""
+        return len(self.members)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the passport keeps of a group: all but keys and tables of slices."""
+        return {
+            "plane": self.plane,
+            "orientation": list(self.orientation),
+            "image_count": self.image_count,
+            "slice_count": self.slice_count,
+            "slice_spacing_mm": self.slice_spacing_mm,
+            "is_uniform": self.is_uniform,
+            "missing_mm": list(self.missing),
+            "missing_count": self.missing_count,
+            "duplicate_count": self.duplicate_count,
+            "time_points": self.time_points,
+            "tilt_deg": self.tilt_deg,
+            "shear": list(self.shear),
+            "spacing_runs": [asdict(run) for run in self.spacing_runs],
+            "pixel_spacing_mm": list(self.pixel_spacing_mm) if self.pixel_spacing_mm else None,
+            "rows": self.rows,
+            "columns": self.columns,
+            "laterality": self.laterality,
+            "is_localizer": self.is_localizer,
+            "reason_codes": [reason.code for reason in self.reasons],
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesShape:
-    """What `examine_shape` found. The numbers are those of the main group, the largest."""
+    """The shape of a series; its numbers are those of the main group, the first of `groups`."""
 
     is_volume: bool
-    codes: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    orientation_groups: int
     groups: tuple[GroupShape, ...]
+    slice_count: int
+    missing_count: int
+    duplicate_count: int
+    is_uniform: bool
+    slice_spacing_mm: float | None
+    tilt_deg: float
+    time_points: int
     localizer_count: int
     without_geometry: int
 
     @property
     def main(self) -> GroupShape | None:
-        """The group with the most slices, None when no image has geometry."""
+        """The group that is the volume, if anything is."""
         return self.groups[0] if self.groups else None
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of the reasons."""
+        return tuple(reason.code for reason in self.reasons)
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys of the passport that speak of space."""
         main = self.main
         return {
             "is_volume": self.is_volume,
-            "reasons": [WORDS[code] for code in self.codes],
+            "reasons": [reason.words for reason in self.reasons],
             "reason_codes": list(self.codes),
-            "orientation_groups": len(self.groups),
-            "slice_count": main.slice_count if main else 0,
-            "missing_count": main.missing_count if main else 0,
-            "duplicate_count": main.duplicate_count if main else 0,
-            "is_uniform": main.is_uniform if main else False,
-            "slice_spacing_mm": main.slice_spacing_mm if main else None,
-            "tilt_deg": main.tilt_deg if main else 0.0,
-            "time_points": main.time_points if main else 0,
+            "orientation_groups": self.orientation_groups,
+            "slice_count": self.slice_count,
+            "missing_count": self.missing_count,
+            "duplicate_count": self.duplicate_count,
+            "is_uniform": self.is_uniform,
+            "slice_spacing_mm": self.slice_spacing_mm,
+            "tilt_deg": self.tilt_deg,
+            "time_points": self.time_points,
             "plane": main.plane if main else "",
             "localizer_count": self.localizer_count,
             "without_geometry": self.without_geometry,
@@ -129,187 +211,228 @@ class SeriesShape:
             if main and main.lps_from_ijk
             else None,
             "slice_positions_mm": [round(z, 4) for z in main.slice_positions_mm] if main else [],
-            "groups": [
-                {
-                    "plane": group.plane,
-                    "image_count": group.image_count,
-                    "slice_count": group.slice_count,
-                    "orientation": list(group.orientation),
-                    "is_localizer": group.is_localizer,
-                }
-                for group in self.groups[:32]
-            ],
+            "groups": [group.to_json() for group in self.groups[:MOST_GROUPS_SAID]],
         }
 
 
 def examine_shape(images: Sequence[Placement]) -> SeriesShape:
-    """Return what the images of a series are in space; the order given does not matter."""
-    placed, flat = group_images(images)
-    groups = sorted((_examine(group) for group in placed), key=_weight, reverse=True)
+    """Return the shape of a series; the result does not depend on the order given."""
+    groups, flat = group_images(images)
+    found = (_examine_group(group) for group in groups)
+    shapes = tuple(sorted(found, key=_weight, reverse=True))
+    main = shapes[0] if shapes else None
     localizers = sum(image.is_localizer for image in images)
-    codes: list[str] = []
-    if not groups:
-        codes.append("no_geometry")
-    else:
-        main = groups[0]
-        others = sum(group.image_count for group in groups[1:])
-        if others:
-            few = others <= max(1, main.image_count * SCOUTS_PART)
-            scouts = all(group.is_localizer for group in groups[1:])
-            codes.append("scouts_apart" if few or scouts else "mixed_orientations")
-        if flat:
-            codes.append("some_without_geometry")
-        if main.is_localizer:
-            codes.append("localizer")
-        codes.extend(main.codes)
+    codes = _series_codes(images, shapes, main, flat)
+    own = () if main is None else main.reasons
+    reasons = tuple(dict.fromkeys((*(Reason.of(code) for code in codes), *own)))
     return SeriesShape(
-        is_volume=not _PREVENTS.intersection(codes),
-        codes=tuple(codes),
-        groups=tuple(groups),
+        is_volume=main is not None and not any(reason.prevents_volume for reason in reasons),
+        reasons=reasons,
+        orientation_groups=len(shapes),
+        groups=shapes,
+        slice_count=main.slice_count if main else 0,
+        missing_count=main.missing_count if main else 0,
+        duplicate_count=main.duplicate_count if main else 0,
+        is_uniform=main.is_uniform if main else False,
+        slice_spacing_mm=main.slice_spacing_mm if main else None,
+        tilt_deg=main.tilt_deg if main else 0.0,
+        time_points=main.time_points if main else 0,
         localizer_count=localizers,
         without_geometry=len(flat),
     )
 
 
-def _weight(group: GroupShape) -> tuple[bool, int, int]:
-    return not group.is_localizer, group.slice_count, group.image_count
+def _weight(shape: GroupShape) -> tuple[bool, int, int]:
+    return not shape.is_localizer, shape.slice_count, shape.image_count
 
 
-def _examine(group: OrientationGroup) -> GroupShape:
-    distances = [distance for distance, _image in group.members]
-    images = [image for _distance, image in group.members]
-    steps = number_positions(distances)
-    codes = _check_pixels(images)
-    heights, points = _positions(group, steps)
-    copies = _count_copies(steps, images, codes)
-    spacing, missing = _examine_gaps(np.diff(heights), codes)
-    step, tilt_deg = _examine_line(group, heights, points, codes)
-    if len(heights) < LEAST_SLICES:
-        codes.append("too_few_slices")
-    affine = None
-    if "no_pixel_spacing" not in codes and images[0].pixel_spacing is not None:
-        affine = lps_from_ijk(
-            [*group.row, *group.column],
-            [float(value) for value in points[0]],
-            images[0].pixel_spacing,
-            None if spacing is None or step is None else [float(v) for v in step * spacing],
-        )
-    return GroupShape(
-        orientation=tuple(float(value) for value in (*group.row, *group.column)),
-        plane=plane_name([*group.row, *group.column]),
-        image_count=len(images),
-        slice_positions_mm=tuple(float(height - heights[0]) for height in heights),
-        slice_spacing_mm=spacing,
-        is_uniform=len(heights) > 1
-        and not {"missing_slices", "spacing_changes", "uneven"}.intersection(codes),
-        missing_count=missing,
-        duplicate_count=copies[1],
-        time_points=copies[0],
-        tilt_deg=tilt_deg,
-        is_localizer=all(image.is_localizer for image in images),
-        lps_from_ijk=None if affine is None else tuple(tuple(map(float, row)) for row in affine),
-        codes=tuple(codes),
-    )
-
-
-def _check_pixels(images: list[Placement]) -> list[str]:
-    codes = []
-    if len({(image.rows, image.columns) for image in images}) > 1:
-        codes.append("sizes_differ")
-    spacings = [image.pixel_spacing for image in images]
-    if any(spacing is None or len(spacing) != 2 for spacing in spacings):
-        codes.append("no_pixel_spacing")
-    else:
-        table = np.array(spacings, np.float64)
-        if np.any(np.ptp(table, axis=0) > SPACING_TOLERANCE_PART * table[0]):
-            codes.append("spacing_differs")
+def _series_codes(
+    images: Sequence[Placement], shapes: tuple[GroupShape, ...], main: GroupShape | None,
+    flat: list[Placement],
+) -> list[str]:  # fmt: skip
+    if main is None:
+        return ["no_geometry" if images else "empty"]
+    codes: list[str] = []
+    localizers = sum(image.is_localizer for image in images)
+    if localizers:
+        codes.append("only_localizers" if localizers == len(images) else "localizers")
+    others = [shape for shape in shapes if shape is not main and not shape.is_localizer]
+    stray = sum(shape.image_count for shape in others)
+    if stray:
+        codes.append("other_orientations" if _is_stray(stray, main) else "several_orientations")
+    if flat:
+        codes.append("images_without_geometry")
+        if len(flat) > main.image_count:
+            codes.append("no_geometry")
     return codes
 
 
-def _positions(group: OrientationGroup, steps: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return height along the normal (slices,) and lps position (slices, 3) of each step."""
-    count = max(steps) + 1
-    sums, points, seen = np.zeros(count), np.zeros((count, 3)), np.zeros(count)
-    for step, (distance, image) in zip(steps, group.members, strict=True):
-        sums[step] += distance
-        points[step] += np.array(image.position, np.float64)
-        seen[step] += 1
-    return sums / seen, points / seen[:, None]
+def _is_stray(count: int, main: GroupShape) -> bool:
+    return count <= MOST_STRAY and main.slice_count >= SLICES_FOR_STRAY * count
 
 
-def _count_copies(steps: list[int], images: list[Placement], codes: list[str]) -> tuple[int, int]:
-    """Return how many images each position has by right, and how many are one too many."""
-    counts = Counter(steps)
-    most = max(counts.values())
-    if most == 1:
-        return 1, 0
-    if telling_parts(steps, images):
-        codes.append("time_points")
-        if min(counts.values()) < most:
-            codes.append("incomplete_time_points")
-        return most, 0
-    codes.append("duplicates")
-    return 1, sum(counts.values()) - len(counts)
+# --- one orientation --------------------------------------------------------------
+def _examine_group(group: OrientationGroup) -> GroupShape:
+    arranged = arrange_group(group)
+    all_keys = tuple(placed.image.key for placed in arranged)
+    is_localizer = all(placed.image.is_localizer for placed in arranged)
+    if not is_localizer and any(placed.image.is_localizer for placed in arranged):
+        kept = [pair for pair in group.members if not pair[1].is_localizer]
+        arranged = arrange_group(OrientationGroup(group.row, group.column, group.normal, kept))
+    firsts: dict[int, PlacedImage] = {}
+    for placed in arranged:
+        firsts.setdefault(placed.step, placed)
+    slices = [firsts[step] for step in sorted(firsts)]
+    passes, time_points, absent = _time_points(arranged, len(slices))
+    duplicates = 0 if time_points > 1 else len(arranged) - len(slices)
+    gaps = examine_gaps([placed.distance_mm for placed in slices])
+    origins = np.array([placed.image.position for placed in slices], np.float64)
+    shear, wander = _shear(group, origins)
+    tilt = _tilt_deg(shear)
+    measures = _measures([placed.image for placed in arranged])
+    codes = list(measures.codes)
+    codes += _codes(slices, duplicates, time_points, absent, tilt, wander)
+    codes += ["missing_slices"] * bool(gaps.missing) + ["spacing_changes"] * bool(gaps.runs)
+    codes += ["uneven"] * gaps.is_uneven
+    codes += ["mostly_missing"] * (len(gaps.missing) > len(slices))
+    is_uniform = gaps.is_uniform and wander <= WANDER_TOLERANCE_MM
+    spacing = measures.pixel_spacing
+    orientation = (*map(float, group.row), *map(float, group.column))
+    return GroupShape(
+        members=all_keys,
+        passes=passes,
+        orientation=orientation,
+        plane=plane_name(orientation),
+        rows=measures.rows,
+        columns=measures.columns,
+        pixel_spacing_mm=spacing,
+        laterality=measures.laterality,
+        frame_of_reference_uid=measures.frame_of_reference_uid,
+        is_localizer=is_localizer,
+        slice_count=len(slices),
+        slice_positions_mm=tuple(placed.distance_mm for placed in slices),
+        slice_origins_mm=tuple(tuple(map(float, origin)) for origin in origins),
+        missing=gaps.missing,
+        missing_count=len(gaps.missing) + absent,
+        duplicate_count=duplicates,
+        time_points=time_points,
+        is_uniform=is_uniform,
+        slice_spacing_mm=gaps.spacing_mm,
+        spacing_runs=gaps.runs,
+        tilt_deg=tilt,
+        shear=shear,
+        lps_from_ijk=_affine(group, origins, spacing) if is_uniform or len(slices) == 1 else None,
+        reasons=tuple(Reason.of(code) for code in codes),
+    )
 
 
-def _examine_gaps(gaps: np.ndarray, codes: list[str]) -> tuple[float | None, int]:
-    """Return the usual gap and how many slices are missing.
+def _time_points(
+    arranged: list[PlacedImage], positions: int
+) -> tuple[tuple[tuple[Any, ...], ...], int, int]:
+    """Return the keys of each pass, the number of time points, and absent images."""
+    tables: dict[tuple[Any, int], list[Any]] = {}
+    for placed in arranged:
+        row = tables.setdefault(placed.pass_key, [None] * positions)
+        row[placed.step] = placed.image.key
+    places = len(tables) * positions
+    told_apart = len({(one.step, one.parts) for one in arranged}) == len(arranged)
+    if len(tables) > 1 and told_apart and len(arranged) >= FULL_ENOUGH * places:
+        return tuple(map(tuple, tables.values())), len(tables), places - len(arranged)
+    first: list[Any] = [None] * positions
+    for placed in reversed(arranged):
+        first[placed.step] = placed.image.key
+    return (tuple(first),), 1, 0
 
-    A lone gap of two or more usual ones is a hole; a run of equal gaps is another spacing.
-    """
-    if not gaps.size:
-        return None, 0
-    usual = float(np.median(gaps))
-    tolerance = max(GAP_TOLERANCE_MM, GAP_TOLERANCE_PART * usual)
-    odd = np.abs(gaps - usual) > tolerance
-    if not odd.any():
-        return float(np.mean(gaps)), 0
-    # The even ones alone say it best.
-    usual = float(np.mean(gaps[~odd])) if not odd.all() else usual
-    missing = 0
-    for number in np.flatnonzero(odd):
-        gap = gaps[number]
-        in_run = any(
-            0 <= beside < len(gaps) and odd[beside] and abs(gaps[beside] - gap) <= tolerance
-            for beside in (number - 1, number + 1)
+
+def _codes(
+    slices: list[PlacedImage], duplicates: int, time_points: int, absent: int, tilt: float,
+    wander: float,
+) -> list[str]:  # fmt: skip
+    return [
+        code
+        for code, holds in (
+            ("too_few_slices", len(slices) < LEAST_SLICES),
+            ("positions_wander", wander > WANDER_TOLERANCE_MM),
+            ("duplicates", duplicates > 0),
+            ("time_points", time_points > 1),
+            ("incomplete_time_points", absent > 0),
+            ("tilted", abs(tilt) > TILT_TOLERANCE_DEG and wander <= WANDER_TOLERANCE_MM),
         )
-        times = round(gap / usual)
-        if in_run:
-            codes.append("spacing_changes")
-        elif times >= 2 and abs(gap - times * usual) <= times * tolerance:
-            missing += times - 1
-            codes.append("missing_slices")
-        else:
-            codes.append("uneven")
-    if missing > gaps.size:
-        codes.append("mostly_missing")
-    codes[:] = list(dict.fromkeys(codes))
-    return usual, missing
+        if holds
+    ]
 
 
-def _examine_line(
-    group: OrientationGroup, heights: np.ndarray, points: np.ndarray, codes: list[str]
-) -> tuple[np.ndarray | None, float]:
-    """Return the lps step for each mm along the normal, and the tilt in degrees."""
-    if len(heights) < 2:
-        return None, 0.0
-    line = (points[-1] - points[0]) / (heights[-1] - heights[0])
-    ideal = points[0] + (heights - heights[0])[:, None] * line
-    if float(np.linalg.norm(points - ideal, axis=1).max()) > SIDEWAYS_TOLERANCE_MM:
-        codes.append("sideways")
-    along_row, along_column = float(line @ group.row), float(line @ group.column)
-    tilt_deg = float(np.degrees(np.arctan(np.hypot(along_row, along_column))))
-    if tilt_deg < TILT_TOLERANCE_DEG:
-        return group.normal.copy(), 0.0
-    if "sideways" not in codes:
-        codes.append("tilted")
-    return line, round(tilt_deg if along_column <= 0 else -tilt_deg, 3)
+@dataclass(frozen=True, slots=True)
+class _Measures:
+    """What all images of a group must share; None or empty where they do not."""
+
+    rows: int | None
+    columns: int | None
+    pixel_spacing: tuple[float, float] | None
+    laterality: str
+    frame_of_reference_uid: str
+    codes: tuple[str, ...]
 
 
-def slice_affine(image: Placement) -> np.ndarray | None:
-    """Return the affine of a single image by its own position and orientation."""
-    if image.orientation is None or image.position is None or image.pixel_spacing is None:
+def _measures(images: list[Placement]) -> _Measures:
+    sizes = {(image.rows, image.columns) for image in images}
+    spacings = {_rounded(image.pixel_spacing) for image in images}
+    sides = {image.laterality for image in images if image.laterality}
+    references = {image.frame_of_reference_uid for image in images}
+    spacing = spacings.pop() if len(spacings) == 1 else None
+    codes = []
+    if len(sizes) > 1:
+        codes.append("sizes_differ")
+    if spacings:
+        codes.append("spacings_differ")
+    elif spacing is None:
+        codes.append("no_pixel_spacing")
+    if len(references) > 1:
+        codes.append("frames_of_reference_differ")
+    if len(sides) > 1:
+        codes.append("lateralities_differ")
+    rows, columns = sizes.pop() if len(sizes) == 1 else (None, None)
+    return _Measures(
+        rows, columns, spacing,
+        sides.pop() if len(sides) == 1 else "",
+        references.pop() if len(references) == 1 else "",
+        tuple(codes),
+    )  # fmt: skip
+
+
+def _rounded(spacing: Sequence[float] | None) -> tuple[float, float] | None:
+    """Return a spacing to six digits after the point: a voxel in a thousand is not moved."""
+    return None if spacing is None else (round(spacing[0], 6), round(spacing[1], 6))
+
+
+def _shear(group: OrientationGroup, origins: np.ndarray) -> tuple[tuple[float, float], float]:
+    """Return the shift per mm along the normal, and the farthest slice beside the line, mm."""
+    if len(origins) < 2:
+        return (0.0, 0.0), 0.0
+    offsets = origins - origins.mean(axis=0)
+    along = offsets @ group.normal
+    across = offsets @ np.stack([group.row, group.column], axis=1)
+    slope = along @ across / float(along @ along)
+    beside = np.linalg.norm(across - along[:, None] * slope, axis=1)
+    return (round(float(slope[0]), 9), round(float(slope[1]), 9)), float(beside.max())
+
+
+def _tilt_deg(shear: tuple[float, float]) -> float:
+    size = float(np.degrees(np.arctan(np.hypot(*shear))))
+    leading = shear[1] if abs(shear[1]) >= abs(shear[0]) else shear[0]
+    return round(size if leading <= 0 else -size, 4) + 0.0
+
+
+def _affine(
+    group: OrientationGroup, origins: np.ndarray, spacing: tuple[float, float] | None
+) -> tuple[tuple[float, ...], ...] | None:
+    """Return lps_from_ijk of a uniform stack, through its first and last slice."""
+    if spacing is None or min(spacing) <= 0:
         return None
-    if direction_cosines(image.orientation) is None:
-        return None
-    return lps_from_ijk(image.orientation, image.position, image.pixel_spacing)
+    affine = np.eye(4)
+    affine[:3, 0] = group.row * spacing[1]
+    affine[:3, 1] = group.column * spacing[0]
+    last = len(origins) - 1
+    affine[:3, 2] = (origins[last] - origins[0]) / last if last else group.normal
+    affine[:3, 3] = origins[0]
+    return tuple(tuple(map(float, line)) for line in affine)
