@@ -1,10 +1,10 @@
-"""What is swept now and then: old news, and what dead processes left while receiving."""
+"""What is swept now and then: old news, leftovers of dead processes, pictures beyond the bound."""
 
 from __future__ import annotations
 
 import logging
 
-from archive import events, storage
+from archive import caches, events, storage
 
 logger = logging.getLogger("noctis.housekeeping")
 
@@ -13,5 +13,11 @@ def tidy() -> None:
     """Remove what nobody can need any more; safe to run at any time, by anyone."""
     forgotten = events.forget_old()
     swept = storage.sweep_incoming()
-    if forgotten or swept:
-        logger.info("forgot %d events, swept %d left-over folders", forgotten, swept)
+    dropped = caches.tidy()
+    if forgotten or swept or dropped:
+        logger.info(
+            "forgot %d events, swept %d left-over folders, dropped %d kept pictures",
+            forgotten,
+            swept,
+            dropped,
+        )
