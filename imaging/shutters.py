@@ -100,8 +100,7 @@ def _polygon_mask(polygon: list[int], rows: int, columns: int) -> np.ndarray:
     level = y0 == y1
     first = max(1, int(points[:, 0].min()))
     last = min(rows, int(points[:, 0].max()))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = (x1 - x0) / (y1 - y0)
+    slope = (x1 - x0) / np.where(level, 1.0, y1 - y0)
     low, high = np.minimum(y0, y1), np.maximum(y0, y1)
     for y in range(first, last + 1):
         crossing = x0 + (y - y0) * slope

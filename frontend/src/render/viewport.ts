@@ -7,6 +7,8 @@
 import { paintGrey } from "../core/colour-map";
 import { renderColour, renderGrey, type Voi } from "../core/display";
 import type { ImageFacts, Pixels } from "../core/facts";
+import { drawOverlays } from "../core/overlays";
+import { applyShutter, visibleMask } from "../core/shutters";
 import type { Extent, Size, View } from "../core/view";
 import { PlainSurface } from "./plain-surface";
 import type { Picture, Surface } from "./surface";
@@ -22,6 +24,12 @@ export interface Shown {
   readonly enhanced: Uint8Array | null;
   /** 256 colours for the grey levels; null: grey. */
   readonly palette: Uint8Array | null;
+  /** What lies over each pixel, from `core/overlays.ts`; null: nothing, or the reader hides it. */
+  readonly over: Uint8Array | null;
+  /** Overlays that the file has and that could not be had: the picture says so. */
+  readonly isOverlayMissing: boolean;
+  /** Whether the file's shutter, if it has one, hides what it says. */
+  readonly isShuttered: boolean;
 }
 
 export type EngineChoice = "webgl" | "canvas";
@@ -147,6 +155,8 @@ function isSamePicture(one: Shown, other: Shown): boolean {
     one.invert === other.invert &&
     one.enhanced === other.enhanced &&
     one.palette === other.palette &&
+    one.over === other.over &&
+    one.isShuttered === other.isShuttered &&
     a.center === b.center &&
     a.width === b.width &&
     a.function === b.function &&
@@ -154,8 +164,28 @@ function isSamePicture(one: Shown, other: Shown): boolean {
   );
 }
 
+/** Shutter, then overlays, over what the pixels make: as `imaging.display.render_frame` does. */
+function makePicture(next: Shown): Picture {
+  const picture = makePixels(next);
+  const { facts, over, isShuttered } = next;
+  if (isShuttered && facts.shutter !== null) {
+    const isOwn = picture.samples !== next.pixels && picture.samples !== next.enhanced;
+    const samples = isOwn ? picture.samples : picture.samples.slice();
+    const mask = visibleMask(facts.shutter, facts.rows, facts.columns, facts.pixelAspect);
+    applyShutter(samples, picture.components, facts.shutter, mask);
+    return withOverlays({ ...picture, samples }, over);
+  }
+  return withOverlays(picture, over);
+}
+
+function withOverlays(picture: Picture, over: Uint8Array | null): Picture {
+  return over === null
+    ? picture
+    : { ...picture, components: 3, samples: drawOverlays(picture.samples, picture.components, over) };
+}
+
 /** Window, filters, inversion, colours: in this order, as `archive.rendering` does. */
-function makePicture({ facts, pixels, voi, invert, enhanced, palette }: Shown): Picture {
+function makePixels({ facts, pixels, voi, invert, enhanced, palette }: Shown): Picture {
   const extent = extentOf(facts);
   if (facts.pixelFormat === "rgb8") {
     return { ...extent, components: 3, samples: renderColour(enhanced ?? (pixels as Uint8Array), invert) };

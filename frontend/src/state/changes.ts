@@ -11,6 +11,8 @@ const FIRST_LOOK: Look = {
   window: AS_FILED,
   invert: false,
   smooth: true,
+  hasOverlays: true,
+  hasShutter: true,
   view: null,
   isFitted: true,
 };
@@ -159,6 +161,14 @@ export function toggleInvert(): Change {
 
 export function toggleSmooth(): Change {
   return look((now) => ({ smooth: !now.smooth }));
+}
+
+export function toggleOverlays(): Change {
+  return look((now) => ({ hasOverlays: !now.hasOverlays }));
+}
+
+export function toggleShutter(): Change {
+  return look((now) => ({ hasShutter: !now.hasShutter }));
 }
 
 /** Back to how the file is meant to be seen; the place in the stack stays. */

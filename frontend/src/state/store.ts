@@ -13,6 +13,8 @@ export interface Look {
   readonly window: WindowChoice;
   readonly invert: boolean;
   readonly smooth: boolean;
+  readonly hasOverlays: boolean;
+  readonly hasShutter: boolean;
   /** null: as the image comes, neither turned nor moved. */
   readonly view: View | null;
   /** Fitted to the window, and again whenever the window changes its size; rotation and mirror stay. */

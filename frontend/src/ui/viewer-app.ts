@@ -1,9 +1,10 @@
 /** Ties the parts together: state to loading, loading to drawing, hands to state. */
 
-import type { Stack } from "../core/facts";
+import type { ImageFacts, Stack } from "../core/facts";
 import { t } from "../core/text";
 import type { ViewerPage } from "../io/api";
 import { FrameLoader } from "../io/frames";
+import { OverlayLoader } from "../io/overlays";
 import { fetchStack, StackError } from "../io/stack";
 import { chooseEngine } from "../render/choose-engine";
 import { Viewport } from "../render/viewport";
@@ -34,6 +35,7 @@ class ViewerApp {
   private readonly cache = new FrameCache(CACHE_BYTES);
   private readonly autos: AutoWindows = new Map();
   private readonly loader: FrameLoader;
+  private readonly overlays = new OverlayLoader(() => this.store.announce());
   private readonly stage: Stage;
   private readonly viewport: Viewport;
   private readonly strip: SeriesStrip;
@@ -149,6 +151,8 @@ class ViewerApp {
     const frames = {
       pixelsOf: (key: string) => this.cache.get(key),
       failureOf: (key: string) => this.loader.failureOf(key),
+      hasNoOverlays: (key: string) => this.overlays.hasFailed(key),
+      overlaysOf: (facts: ImageFacts) => this.overlays.of(facts, activeSeries(state)?.stackUrl ?? ""),
     };
     this.scene = sceneOf(state, frames, this.viewport.size, this.autos);
     const isHeld = this.scene.kind === "loading" && this.holdsPicture();

@@ -20,6 +20,8 @@ import {
   step,
   stepSeries,
   toggleInvert,
+  toggleOverlays,
+  toggleShutter,
   toggleSmooth,
 } from "../state/changes";
 import type { ToolName, ViewerState } from "../state/store";
@@ -92,6 +94,17 @@ function pictureCommands(instrument: Instrument): Command[] {
     // Lucide names the mirror's axis, we the way that the picture goes.
     command(t("Flip left to right"), ["h"], "flip-vertical-2", () => flip(instrument, "horizontal")),
     command(t("Flip top to bottom"), ["v"], "flip-horizontal-2", () => flip(instrument, "vertical")),
+    {
+      ...command(t("Overlays of the file"), ["g"], "eye", () => store.change(toggleOverlays())),
+      isOn: (state) => activeLook(state).hasOverlays,
+    },
+    {
+      name: t("Shutter of the file"),
+      keys: ["u"],
+      group: "picture",
+      run: () => store.change(toggleShutter()),
+      isOn: (state) => activeLook(state).hasShutter,
+    },
     command(t("Reset"), ["x"], "undo-2", () => store.change(resetLook())),
     { name: t("Larger"), keys: ["+", "="], group: "picture", run: () => zoomBy(instrument, ZOOM_STEP) },
     { name: t("Smaller"), keys: ["-"], group: "picture", run: () => zoomBy(instrument, 1 / ZOOM_STEP) },

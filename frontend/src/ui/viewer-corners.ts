@@ -15,6 +15,7 @@ export interface CornerFacts {
   readonly voi: ResolvedVoi;
   readonly view: View;
   readonly invert: boolean;
+  readonly isOverlayMissing: boolean;
   readonly size: Size;
   readonly index: number;
   readonly count: number;
@@ -38,7 +39,7 @@ export class Corners {
 
   show(now: CornerFacts): void {
     this.fill("top-left", seriesLines(now));
-    this.fill("top-right", markLines(now.facts));
+    this.fill("top-right", [...markLines(now.facts), ...overlayLines(now)]);
     this.fill("bottom-left", levelLines(now));
     this.fill("bottom-right", placeLines(now.facts));
     const letters = edgeLetters(now.facts, now.view);
@@ -73,7 +74,7 @@ export class Corners {
   }
 }
 
-export function seriesLines({ series, facts, index, count }: Omit<CornerFacts, "voi" | "view" | "invert" | "size">): string[] {
+export function seriesLines({ series, facts, index, count }: Omit<CornerFacts, "voi" | "view" | "invert" | "isOverlayMissing" | "size">): string[] {
   const number = series.seriesNumber === null ? "" : `${t("Se")} ${series.seriesNumber}`;
   const image = `${t("Im")} ${index + 1}/${count}`;
   const filed = facts.instanceNumber === null ? "" : `#${facts.instanceNumber}`;
@@ -87,6 +88,10 @@ export function seriesLines({ series, facts, index, count }: Omit<CornerFacts, "
 
 function markLines(facts: ImageFacts): string[] {
   return [lossyMark(facts), spacingMark(facts)].filter((line) => line !== "");
+}
+
+function overlayLines({ isOverlayMissing }: CornerFacts): string[] {
+  return isOverlayMissing ? [t("Overlays could not be loaded")] : [];
 }
 
 function lossyMark(facts: ImageFacts): string {

@@ -18,6 +18,9 @@ export type Scene =
 export interface FrameSource {
   pixelsOf(key: string): Pixels | undefined;
   failureOf(key: string): FrameFailure | undefined;
+  /** What lies over the image: null for nothing, undefined while it is on its way. */
+  overlaysOf(facts: ImageFacts): Uint8Array | null | undefined;
+  hasNoOverlays(key: string): boolean;
 }
 
 /** Automatic windows, one a series, so that the grey does not jump from image to image. */
@@ -65,11 +68,12 @@ function imageScene(
     return { kind: "loading" };
   }
   const look = activeLook(state);
+  const over = facts.hasOverlays && look.hasOverlays ? (frames.overlaysOf(facts) ?? null) : null;
   const auto = (): Window => rememberAuto(autos, state.activeSeriesId, pixels, facts);
   const voi = resolveVoi(facts, look.window, auto);
   const view =
     look.view === null || look.isFitted ? fitView(extentOf(facts), size, look.view ?? undefined) : look.view;
-  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth, enhanced: null, palette: null } };
+  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth, enhanced: null, palette: null, over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key) } };
 }
 
 function rememberAuto(autos: AutoWindows, seriesId: string, pixels: Pixels, facts: ImageFacts): Window {

@@ -84,9 +84,9 @@ export class Stage {
       this.retry.hidden = !scene.canRetry;
     }
     if (scene.kind === "picture" && series !== undefined) {
-      const { facts, view, invert } = scene.shown;
+      const { facts, view, invert, isOverlayMissing } = scene.shown;
       const count = now.loaded.length;
-      this.corners.show({ series, facts, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
+      this.corners.show({ series, facts, isOverlayMissing, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
       const label = t("Image {index} of {count}", { index: now.index + 1, count });
       setAttribute(this.picture, "aria-label", `${series.modality} ${series.seriesDescription}, ${label}`);
     } else if (!now.isHeld) {
