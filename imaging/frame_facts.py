@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from imaging.elements import ElementView
+from imaging.real_world import real_world_mappings
+from imaging.shutters import shutter_facts
 from imaging.text import clean_line
 
 # Beyond this many frames only what all share is kept with the instance.
@@ -41,6 +43,11 @@ def _spacing(item: ElementView) -> list[float] | None:
     return values if len(values) == 2 and min(values) > 0 else None
 
 
+def _explanations(item: ElementView) -> list[str] | None:
+    words = [clean_line(text)[:64] for text in item.texts("WindowCenterWidthExplanation")[:32]]
+    return words if any(words) else None
+
+
 def _indices(item: ElementView) -> list[int] | None:
     return item.ints("DimensionIndexValues")[:16] or None
 
@@ -64,6 +71,7 @@ GROUPS: dict[str, dict[str, _Reader]] = {
     "FrameVOILUTSequence": {
         "window_center": _list("WindowCenter"),
         "window_width": _list("WindowWidth"),
+        "window_center_width_explanation": _explanations,
         "voi_lut_function": _text("VOILUTFunction"),
     },
     "FrameContentSequence": {
@@ -78,7 +86,30 @@ GROUPS: dict[str, dict[str, _Reader]] = {
         "referenced_segment_number": _integer("ReferencedSegmentNumber")
     },
     "MREchoSequence": {"effective_echo_time": _number("EffectiveEchoTime")},
-    "XRayGeometrySequence": {},
+    "FrameDisplayShutterSequence": {"shutter": shutter_facts},
+    "MRDiffusionSequence": {
+        "diffusion_b_value": _number("DiffusionBValue"),
+        "diffusion_directionality": _text("DiffusionDirectionality"),
+    },
+    "CardiacSynchronizationSequence": {
+        "nominal_cardiac_trigger_delay_time": _number("NominalCardiacTriggerDelayTime")
+    },
+    "OpticalPathIdentificationSequence": {
+        "optical_path_identifier": _text("OpticalPathIdentifier")
+    },
+    "PlanePositionSlideSequence": {
+        "row_position_in_total_image_pixel_matrix": _integer("RowPositionInTotalImagePixelMatrix"),
+        "column_position_in_total_image_pixel_matrix": _integer(
+            "ColumnPositionInTotalImagePixelMatrix"
+        ),
+    },
+    "PlanePositionVolumeSequence": {"image_position_volume": _floats("ImagePositionVolume", 3)},
+    "PlaneOrientationVolumeSequence": {
+        "image_orientation_volume": _floats("ImageOrientationVolume", 6)
+    },
+    "IrradiationEventIdentificationSequence": {
+        "irradiation_event_uid": _text("IrradiationEventUID")
+    },
     "TemporalPositionSequence": {
         "temporal_position_time_offset": _number("TemporalPositionTimeOffset")
     },
@@ -88,7 +119,8 @@ _LIFTED = frozenset(
     {
         "image_position_patient", "image_orientation_patient", "pixel_spacing",
         "slice_thickness", "spacing_between_slices", "rescale_slope", "rescale_intercept",
-        "rescale_type", "window_center", "window_width", "voi_lut_function",
+        "rescale_type", "window_center", "window_width", "voi_lut_function", "shutter",
+        "window_center_width_explanation", "real_world_value_mappings",
     }
 )  # fmt: skip
 
@@ -106,6 +138,8 @@ def group_facts(item: ElementView) -> dict[str, Any]:
             value = read(inner)
             if value is not None:
                 facts[name] = value
+    if "RealWorldValueMappingSequence" in item and (mappings := real_world_mappings(item)):
+        facts["real_world_value_mappings"] = mappings
     return facts
 
 

@@ -11,6 +11,7 @@ from imaging.elements import ElementView
 from imaging.frame_facts import frame_facts
 from imaging.header import Header
 from imaging.overlays import overlay_facts
+from imaging.real_world import dose_facts, real_world_mappings
 from imaging.shutters import shutter_facts
 from imaging.text import clean_line, parse_time
 
@@ -82,6 +83,9 @@ def image_facts(header: Header) -> dict[str, Any]:
     _add_padding(header, facts)
     _add_geometry(header, facts)
     facts.update(window_facts(header))
+    facts.update(dose_facts(header))
+    if mappings := real_world_mappings(header):
+        facts["real_world_value_mappings"] = mappings
     if overlays := overlay_facts(header, facts):
         facts["overlays"] = overlays
     if (shutter := shutter_facts(header)) is not None:
