@@ -30,7 +30,8 @@ from archive.models import (
     Study,
 )
 from imaging.errors import NoctisError
-from imaging.text import display_name, search_key
+from imaging.search import search_key
+from imaging.text import display_name
 
 # Past every character that a name may begin with: the end of a range by prefix.
 LAST = "\U0010ffff"

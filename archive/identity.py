@@ -14,7 +14,7 @@ from archive.arrival import Arrival
 from archive.models import Discrepancy, Patient, Study
 from archive.rows import in_facility
 from imaging.facts import InstanceFacts
-from imaging.text import search_key
+from imaging.search import name_key, search_key
 
 
 def find_or_add_patient(arrival: Arrival) -> tuple[Patient, bool]:
@@ -42,7 +42,7 @@ def _add_patient(facts: InstanceFacts, facility_id: uuid.UUID | None) -> Patient
         patient_name=facts.patient_name,
         patient_birth_date=facts.patient_birth_date,
         patient_sex=facts.patient_sex,
-        search_key=search_key(facts.patient_name),
+        search_key=name_key(facts.patient_name),
     )
 
 

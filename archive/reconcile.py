@@ -16,7 +16,7 @@ from archive import events, signals
 from archive.identity import flag
 from archive.models import Discrepancy, FacilityRow, Instance, Patient, Series, Study
 from imaging.errors import ConflictError, MissingError, NotAllowedError
-from imaging.text import search_key
+from imaging.search import search_key
 
 
 def assign_to_facility(

@@ -19,7 +19,7 @@ from imaging.errors import UnreadableError
 from imaging.nesting import Nesting, skip_sequence
 from imaging.scan import Entry, scan_elements
 from imaging.source import Source
-from imaging.text import parse_decimal, parse_integer
+from imaging.text import has_controls, parse_decimal, parse_integer
 
 # Text that Specific Character Set governs (PS3.5 6.1.2.3), and what has no several values.
 CHARSET_VRS = frozenset({b"SH", b"LO", b"ST", b"LT", b"UC", b"UT", b"PN"})
@@ -110,9 +110,12 @@ class ElementView:
         if vr in NUMBER_CODES and vr not in (b"OB", b"OW"):
             return [str(number) for number in self.floats(key)]
         if vr in CHARSET_VRS:
-            text, as_declared = decode_text(raw, self.charset, person_name=vr == b"PN")
-            if not as_declared:
-                self.flags.add("bad_charset")
+            text, flags = decode_text(
+                raw, self.charset, person_name=vr == b"PN", single_value=vr in SINGLE_VRS
+            )
+            self.flags |= flags
+            if has_controls(text):
+                self.flags.add("text_controls")
         else:
             text = raw.decode("latin-1")
         if vr in SINGLE_VRS:

@@ -9,7 +9,7 @@ from imaging.errors import IdentityError
 from imaging.frames import FrameIndex
 from imaging.header import Header
 from imaging.image_facts import image_facts
-from imaging.text import clean_line, parse_date, parse_integer, parse_time
+from imaging.text import clean_line, parse_age_years, parse_date, parse_integer, parse_time
 from imaging.uids import checked_uid
 
 # Longest text kept of a value, in characters: LO and everything shorter, then names
@@ -87,6 +87,8 @@ class InstanceFacts:
         facts |= {name: reader.line(keyword, PN_LENGTH) for name, keyword in NAMES.items()}
         facts |= {name: reader.date(keyword) for name, keyword in DATES.items()}
         facts |= {name: reader.integer(keyword) for name, keyword in INTEGERS.items()}
+        if not parse_age_years(facts["patient_age"])[1]:
+            reader.flags.add("bad_age")
         facts |= {
             "specific_character_set": "\\".join(header.texts("SpecificCharacterSet"))[:UC_LENGTH],
             "study_instance_uid": reader.uid("StudyInstanceUID"),

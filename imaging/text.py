@@ -1,18 +1,27 @@
-"""Text and dates of DICOM to what people read, and to search keys.
+"""Text and dates of DICOM to what people read.
 
 Nothing here raises on bad input: what parses says whether it had to be lenient.
 """
 
 import math
 import re
-import unicodedata
 from datetime import date, datetime, time, timedelta, timezone
 
-# C0 and C1 controls except line feed, carriage return and tab; also the marks that reorder text.
-_CONTROLS = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+# C0 and C1 controls except line feed, carriage return and tab; marks that reorder or hide text.
+# Joiners and the marks of direction belong to Persian, Arabic and Hebrew and are no harm.
+_HARMFUL = (
+    "\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff0-\ufffb\U000e0000-\U000e007f"
 )
+_CONTROLS = re.compile(f"[{_HARMFUL}\x0c\u200e\u200f]")
+_HARM = re.compile(f"[{_HARMFUL}]")
 _SPACES = re.compile(r"\s+")
+
+
+def has_controls(text: str) -> bool:
+    """Whether display leaves something out of `text` that is neither padding nor a page's end."""
+    found = _HARM.search(text)
+    return found is not None and _HARM.search(text.rstrip(" \0"), found.start()) is not None
 
 
 def clean(text: str) -> str:
@@ -59,30 +68,23 @@ def _is_ideographic(group: str) -> bool:
     return any("\u2e80" <= letter <= "\ud7ff" for letter in group)
 
 
-def search_key(text: str) -> str:
-    """Return the form under which `text` is searched: casefolded, no accents, single blanks.
-
-    For person names all three groups are kept, with `^` and `=` as blanks.
-    """
-    spaced = clean_line(text.replace("^", " ").replace("=", " "))
-    if spaced.isascii():
-        return spaced.lower()
-    folded = unicodedata.normalize("NFKD", spaced.casefold())
-    bare = "".join(letter for letter in folded if not unicodedata.combining(letter))
-    # Korean and kana come apart in NFKD; put together what belongs together.
-    return unicodedata.normalize("NFC", bare)
+_PARTED_DATE = re.compile(r"^(\d{4})([.\-/])(\d{1,2})\2(\d{1,2})(?![\d.])", re.ASCII)
 
 
 def parse_date(text: str) -> tuple[date | None, bool]:
-    """Parse DA; also the old `1993.08.22` (conforming, PS3.5 6.2) and, flagged, other forms."""
+    """Parse DA; also the old `1993.08.22` (conforming, PS3.5 6.2) and, flagged, other forms.
+
+    The year comes first in all of them: `03.04.1993` could be two days and is refused.
+    """
     text = text.strip(" \0")
     if not text:
         return None, True
     digits = text
     conforming = len(text) == 8
-    if len(text) == 10 and text[4] == text[7] and text[4] in ".-/":
-        digits = text[:4] + text[5:7] + text[8:]
-        conforming = text[4] == "."
+    parted = _PARTED_DATE.match(text)
+    if parted:
+        digits = parted[1] + parted[3].zfill(2) + parted[4].zfill(2)
+        conforming = parted[2] == "." and len(text) == 10
     elif len(text) > 8 and text[:8].isdigit():
         digits = text[:8]
     if len(digits) != 8 or not (digits.isascii() and digits.isdigit()):
@@ -94,6 +96,10 @@ def parse_date(text: str) -> tuple[date | None, bool]:
 
 
 _TIME = re.compile(r"^(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.(\d{1,6})\d*)?)?)?$", re.ASCII)
+# With one digit for the hour, a decimal comma, or half a day named.
+_LOOSE_TIME = re.compile(
+    r"^(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)? ?([AP]M)?$", re.ASCII | re.IGNORECASE
+)
 
 
 def parse_time(text: str) -> tuple[time | None, bool]:
@@ -101,14 +107,20 @@ def parse_time(text: str) -> tuple[time | None, bool]:
     text = text.strip(" \0")
     if not text:
         return None, True
-    match = _TIME.match(text)
+    exact = _TIME.match(text)
+    match = exact or _LOOSE_TIME.match(text)
     if not match:
         return None, False
     hour, minute, second = int(match[1]), int(match[2] or 0), int(match[3] or 0)
+    if not exact and match[5]:
+        if not 1 <= hour <= 12:
+            return None, False
+        hour = hour % 12 + (12 if match[5].upper() == "PM" else 0)
     micro = int((match[4] or "").ljust(6, "0"))
     leap = second == 60
     try:
-        return time(hour, minute, 59 if leap else second, micro), not leap
+        value = time(hour, minute, 59 if leap else second, micro)
+        return value, exact is not None and not leap
     except ValueError:
         return None, False
 
@@ -125,7 +137,7 @@ def parse_datetime(text: str) -> tuple[datetime | None, bool]:
         return None, True
     match = _DATETIME.match(text)
     if not match:
-        return None, False
+        return _parse_iso_datetime(text), False
     year, month, day = int(match[1]), int(match[2] or 1), int(match[3] or 1)
     hour, minute, second = (int(match[index] or 0) for index in (4, 5, 6))
     micro = int((match[7] or "").ljust(6, "0"))
@@ -141,19 +153,33 @@ def parse_datetime(text: str) -> tuple[datetime | None, bool]:
     return value, not leap
 
 
-_AGE = re.compile(r"^(\d{1,3})([DWMY])$", re.ASCII)
+def _parse_iso_datetime(text: str) -> datetime | None:
+    """Parse ISO 8601, which some writers put into DT; None for anything else."""
+    if not re.match(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+_AGE = re.compile(r"^(\d{1,4}) ?(?:([DWMY])|(?:(D)AY|(W)EEK|(M)ONTH|(Y)EAR)S?)$", re.ASCII)
 _AGE_YEARS = {"D": 1 / 365.2425, "W": 7 / 365.2425, "M": 1 / 12, "Y": 1.0}
 
 
 def parse_age_years(text: str) -> tuple[float | None, bool]:
-    """Parse AS to years; `45Y` for `045Y` is understood and flagged."""
+    """Parse AS to years; `45Y` and `45 years` are understood and flagged.
+
+    A number without its unit is refused: `045` could be days.
+    """
     text = text.strip(" \0").upper()
     if not text:
         return None, True
     match = _AGE.match(text)
     if not match:
         return None, False
-    return int(match[1]) * _AGE_YEARS[match[2]], len(text) == 4
+    unit = next(part for part in match.groups()[1:] if part)
+    return int(match[1]) * _AGE_YEARS[unit], len(text) == 4 and text[:3].isdigit()
 
 
 def parse_integer(text: str) -> tuple[int | None, bool]:
@@ -175,12 +201,20 @@ def parse_integer(text: str) -> tuple[int | None, bool]:
     return value, conforming
 
 
+_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2},\d{3}$", re.ASCII)
+
+
 def parse_decimal(text: str) -> tuple[float | None, bool]:
-    """Parse DS; a decimal comma is understood and flagged, NaN and infinity are refused."""
+    """Parse DS; a decimal comma is understood and flagged, NaN and infinity are refused.
+
+    `1,250` is refused as well: the comma could part thousands.
+    """
     text = text.strip(" \0")
     if not text:
         return None, True
-    conforming = "_" not in text and text.isascii()
+    conforming = text.isascii()
+    if "_" in text or _THOUSANDS.match(text):
+        return None, False
     if "," in text and "." not in text:
         text, conforming = text.replace(",", ".", 1), False
     try:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Facility, User
 from archive.access import VisibleQuerySet, may_see_quarantine
-from imaging.text import search_key
+from imaging.search import search_forms
 from worklist.models import WorklistEntry
 
 QUARANTINE = "none"
@@ -148,8 +148,8 @@ def narrow(
 
 def _by_text(asked: dict[str, Any]) -> Q:
     condition = Q()
-    for word in search_key(asked["name"]).split():
-        condition &= Q(patient_key__contains=word)
+    for word in asked["name"].replace("^", " ").replace("=", " ").split():
+        condition &= _by_name(word)
     if asked["id"]:
         condition &= Q(study__patient__patient_id__icontains=asked["id"])
     if asked["accession"]:
@@ -166,8 +166,15 @@ def _by_word(word: str) -> Q:
         | Q(study__accession_number__icontains=word)
         | Q(study__study_description__icontains=word)
     )
-    key = search_key(word)
-    return condition | Q(patient_key__contains=key) if key else condition
+    return condition | _by_name(word) if search_forms(word) else condition
+
+
+def _by_name(word: str) -> Q:
+    """Find the word in any group of the name, however it is written there."""
+    condition = Q()
+    for key in search_forms(word):
+        condition |= Q(patient_key__contains=key)
+    return condition
 
 
 def _by_days(asked: dict[str, Any]) -> Q:

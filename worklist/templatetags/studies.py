@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 
 from django import template
@@ -52,7 +53,8 @@ def age(study: Study) -> str:
     text = study.patient_age.strip().upper()
     said, _conforming = parse_age_years(text)
     if said is not None:
-        return _AGES[text[-1]] % {"count": int(text[:-1])}
+        count, unit = re.match(r"(\d+) ?([DWMY])", text).groups()  # type: ignore[union-attr]
+        return _AGES[unit] % {"count": int(count)}
     if not study.patient_birth_date or not study.study_date:
         return ""
     years = _years_between(study.patient_birth_date, study.study_date)

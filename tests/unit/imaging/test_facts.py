@@ -68,7 +68,7 @@ def test_text_is_decoded_cleaned_capped_and_flagged() -> None:
     assert facts.study_description == "x" * LO_LENGTH
     assert facts.patient_birth_date is None
     assert "\x1b" not in facts.patient_name
-    assert {"bad_charset", "bad_date", "text_cut"} <= set(facts.flags)
+    assert {"text_replaced", "bad_date", "text_cut"} <= set(facts.flags)
 
 
 def test_the_data_set_decides_when_the_meta_information_names_another_instance() -> None:

@@ -19,7 +19,8 @@ from imaging.facts import InstanceFacts
 from imaging.frames import index_frames
 from imaging.header import read_header
 from imaging.pixels import PixelDescription, decode_frame
-from imaging.text import clean_line, display_name, parse_datetime, search_key
+from imaging.search import search_key
+from imaging.text import clean_line, display_name, parse_datetime
 from tests.unit.imaging.real_files import bundled
 
 SEEDS = (

@@ -24,10 +24,10 @@ def ids_on(response):
 
 
 def patient_study(facility, patient_id, name="Doe^Jane", **also):
-    from imaging.text import search_key
+    from imaging.search import name_key
 
     patient = factories.make_patient(
-        facility, patient_id=patient_id, patient_name=name, search_key=search_key(name)
+        facility, patient_id=patient_id, patient_name=name, search_key=name_key(name)
     )
     return factories.make_study(facility, patient=patient, **also)
 
@@ -378,3 +378,12 @@ def test_a_name_without_a_letter_reads_no_name(north, rada, client_of, name):
     patient_study(north, "N1", name=name)
 
     assert "No name" in client_of(rada).get("/worklist/").content.decode()
+
+
+@pytest.mark.parametrize("asked", ["muller", "Mueller jorg", "JÖRG müller", "山", "やまだ"])
+def test_names_are_found_in_any_group_order_and_spelling(north, rada, client, asked):
+    patient_study(north, "M1", "Müller^Jörg=山田=ヤマダ")
+    patient_study(north, "D1")
+    client.force_login(rada)
+    assert ids_on(client.get("/worklist/", {"name": asked})) == {"M1"}
+    assert ids_on(client.get("/worklist/", {"q": asked})) == {"M1"}
