@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from imaging.elements import ElementView
+from imaging.geometry import slice_normal
 from imaging.real_world import real_world_mappings
 from imaging.shutters import shutter_facts
 from imaging.text import clean_line
 
 # Beyond this many frames only what all share is kept with the instance.
 MAX_FRAMES = 20_000
+# Axial by the cosine of its normal with z; one plane within rounding.
+AXIAL_COSINE = 0.9999
+SAME_PLANE_MM = 0.1
 
 _Reader = Callable[[ElementView], Any]
 
@@ -170,6 +174,37 @@ def frame_facts(header: ElementView, facts: dict[str, Any]) -> None:
     if "pixel_spacing" in shared and facts.get("pixel_spacing_source", "none") != "pixel_spacing":
         facts["pixel_spacing"] = shared["pixel_spacing"]
         facts["pixel_spacing_source"] = "pixel_spacing"
+
+
+def offset_facts(header: ElementView, facts: dict[str, Any]) -> None:
+    """Add the position of each plane of a dose grid, as `frame_facts` does (PS3.3 C.8.8.3.2).
+
+    Grid Frame Offset Vector counts from the first plane when it begins with 0; else its
+    values are z in the patient, which is believed of axial planes alone.
+    """
+    offsets = header.floats("GridFrameOffsetVector")
+    origin, orientation = (
+        facts.get("image_position_patient"), facts.get("image_orientation_patient"),
+    )  # fmt: skip
+    if not 1 < len(offsets) <= MAX_FRAMES or origin is None or orientation is None:
+        return
+    normal = slice_normal(orientation)
+    if len(offsets) != header.integer("NumberOfFrames") or normal is None:
+        return
+    if offsets[0] == 0:
+        planes = [
+            [at + offset * float(part) for at, part in zip(origin, normal, strict=True)]
+            for offset in offsets
+        ]
+    elif abs(normal[2]) > AXIAL_COSINE and abs(offsets[0] - origin[2]) < SAME_PLANE_MM:
+        planes = [[origin[0], origin[1], z] for z in offsets]
+    else:
+        header.flags.add("bad_frame_offsets")
+        return
+    facts["frames"] = {
+        "shared": {},
+        "per_frame": [{"image_position_patient": plane} for plane in planes],
+    }
 
 
 def _lift_common(shared: dict[str, Any], per_frame: list[dict[str, Any]]) -> None:

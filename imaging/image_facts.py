@@ -4,15 +4,15 @@ Keys are DICOM keywords in snake_case and left out when the file does not say. N
 ever NaN or infinite.
 """
 
-import math
 from typing import Any
 
 from imaging.elements import ElementView
-from imaging.frame_facts import frame_facts
+from imaging.frame_facts import frame_facts, offset_facts
 from imaging.header import Header
 from imaging.overlays import overlay_facts
 from imaging.real_world import dose_facts, real_world_mappings
 from imaging.shutters import shutter_facts
+from imaging.spacing import spacing_facts
 from imaging.text import clean_line, parse_time
 
 TEXT_LENGTH = 64
@@ -43,6 +43,7 @@ _FLOATS = {
     "frame_time_ms": "FrameTime",
     "echo_time": "EchoTime",
     "trigger_time": "TriggerTime",
+    "diffusion_b_value": "DiffusionBValue",
     "estimated_radiographic_magnification_factor": "EstimatedRadiographicMagnificationFactor",
 }
 _TEXTS = {
@@ -54,6 +55,7 @@ _TEXTS = {
     "burned_in_annotation": "BurnedInAnnotation",
     "image_laterality": "ImageLaterality",
     "view_position": "ViewPosition",
+    "convolution_kernel": "ConvolutionKernel",
     "units": "Units",
     "pixel_intensity_relationship": "PixelIntensityRelationship",
 }
@@ -93,6 +95,8 @@ def image_facts(header: Header) -> dict[str, Any]:
     _add_times(header, facts)
     if "SharedFunctionalGroupsSequence" in header or "PerFrameFunctionalGroupsSequence" in header:
         frame_facts(header, facts)
+    else:
+        offset_facts(header, facts)
     return facts
 
 
@@ -182,101 +186,6 @@ def _add_geometry(header: ElementView, facts: dict[str, Any]) -> None:
     ratio = header.ints("PixelAspectRatio")
     if len(ratio) == 2 and min(ratio) > 0:
         facts["pixel_aspect_ratio"] = ratio
-
-
-def spacing_facts(header: ElementView) -> dict[str, Any]:
-    """Return `pixel_spacing` and where it comes from (PS3.3 10.7.1.3, C.8.5.5).
-
-    `pixel_spacing_source` is `pixel_spacing` (in the patient, or calibrated as
-    `pixel_spacing_calibration_type` says), `imager` (at the detector, or divided by the
-    magnification factor and so `magnification_corrected`), `ultrasound_region` or `none`.
-    """
-    facts: dict[str, Any] = {}
-    imager = _pair(header.floats("ImagerPixelSpacing"))
-    if imager:
-        facts["imager_pixel_spacing"] = imager
-    spacing = _pair(header.floats("PixelSpacing"))
-    kind = _line(header.text("PixelSpacingCalibrationType"))
-    if kind:
-        facts["pixel_spacing_calibration_type"] = kind
-    if spacing:
-        return facts | {"pixel_spacing": spacing, "pixel_spacing_source": "pixel_spacing"}
-    nominal = _pair(header.floats("NominalScannedPixelSpacing"))
-    imager = imager or nominal
-    if imager:
-        factor = header.number("EstimatedRadiographicMagnificationFactor")
-        if factor is not None and 0.1 <= factor <= 100:
-            imager = [value / factor for value in imager]
-            facts["magnification_corrected"] = True
-        return facts | {"pixel_spacing": imager, "pixel_spacing_source": "imager"}
-    regions = ultrasound_regions(header)
-    if regions:
-        facts["ultrasound_regions"] = regions
-        spatial = [region for region in regions if "pixel_spacing" in region]
-        spacings = {tuple(region["pixel_spacing"]) for region in spatial}
-        # One calibration for the whole picture, or none: a measurement elsewhere uses its region.
-        if len(spacings) == 1:
-            return facts | {
-                "pixel_spacing": list(spacings.pop()),
-                "pixel_spacing_source": "ultrasound_region",
-            }
-    return facts | {"pixel_spacing_source": "none"}
-
-
-def ultrasound_regions(header: ElementView) -> list[dict[str, Any]]:
-    """Return the calibrated regions of an ultrasound image (PS3.3 C.8.5.5), bounds in pixels."""
-    regions: list[dict[str, Any]] = []
-    for item in header.items("SequenceOfUltrasoundRegions")[:MAX_VALUES]:
-        bounds = [
-            item.integer(keyword)
-            for keyword in (
-                "RegionLocationMinX0", "RegionLocationMinY0",
-                "RegionLocationMaxX1", "RegionLocationMaxY1",
-            )
-        ]  # fmt: skip
-        if None in bounds:
-            continue
-        region: dict[str, Any] = {"bounds_px": bounds}
-        for name, keyword in (
-            ("region_spatial_format", "RegionSpatialFormat"),
-            ("region_data_type", "RegionDataType"),
-            ("physical_units_x_direction", "PhysicalUnitsXDirection"),
-            ("physical_units_y_direction", "PhysicalUnitsYDirection"),
-        ):
-            if (value := item.integer(keyword)) is not None:
-                region[name] = value
-        for name, keyword in (
-            ("physical_delta_x", "PhysicalDeltaX"),
-            ("physical_delta_y", "PhysicalDeltaY"),
-        ):
-            if (number := item.number(keyword)) is not None:
-                region[name] = number
-        spacing = _region_spacing(region)
-        if spacing:
-            region["pixel_spacing"] = spacing
-        regions.append(region)
-    return regions
-
-
-def _region_spacing(region: dict[str, Any]) -> list[float] | None:
-    """Return [row, column] spacing in mm of a 2D region whose units are cm (code 3)."""
-    if (
-        region.get("physical_units_x_direction") != 3
-        or region.get("physical_units_y_direction") != 3
-    ):
-        return None
-    if region.get("region_spatial_format") not in (1, None):
-        return None
-    delta_x, delta_y = region.get("physical_delta_x"), region.get("physical_delta_y")
-    if not delta_x or not delta_y:
-        return None
-    return _pair([abs(delta_y) * 10, abs(delta_x) * 10])
-
-
-def _pair(values: list[float]) -> list[float] | None:
-    if len(values) < 2 or not all(math.isfinite(v) and 0 < v < 1e6 for v in values[:2]):
-        return None
-    return values[:2]
 
 
 def window_facts(view: ElementView) -> dict[str, Any]:

@@ -283,6 +283,9 @@ function readSpacingSource(wire: JsonObject): SpacingSource {
   if (source === "ultrasound_region") {
     return "ultrasound";
   }
+  if (source === "calibrated") {
+    return "calibrated";
+  }
   const kind = asText(wire["pixel_spacing_calibration_type"]);
   return kind === "FIDUCIAL" || kind === "GEOMETRY" ? "calibrated" : "patient";
 }
