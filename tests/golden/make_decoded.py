@@ -19,6 +19,7 @@ import warnings
 import zlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -66,7 +67,7 @@ def by_grok(data: bytes, ds: pydicom.Dataset) -> np.ndarray:
         kind = "jp2" if data[4:8] == b"jP  " else "j2k"
         source, out = Path(folder) / f"a.{kind}", Path(folder) / "a.rawl"
         source.write_bytes(data)
-        run = ["grk_decompress", "-i", source, "-o", out]
+        run = ["grk_decompress", "-i", str(source), "-o", str(out)]
         subprocess.run(run, check=True, capture_output=True, timeout=60)
         raw = out.read_bytes()
     shape = (ds.SamplesPerPixel, ds.Rows, ds.Columns)
@@ -123,7 +124,7 @@ def is_cut_short(ds: pydicom.Dataset) -> bool:
     if ds.file_meta.TransferSyntaxUID.is_encapsulated or "422" in ds.PhotometricInterpretation:
         return False
     count = ds.Rows * ds.Columns * ds.SamplesPerPixel * frame_count(ds)
-    return len(ds.PixelData) * 8 < count * ds.BitsAllocated
+    return bool(len(ds.PixelData) * 8 < count * ds.BitsAllocated)
 
 
 def mended(path: Path) -> pydicom.Dataset:
@@ -170,7 +171,7 @@ def oracle_frame(path: Path, ds: pydicom.Dataset, frame: int) -> tuple[np.ndarra
 def described(path: Path) -> pydicom.Dataset | str:
     """Return a data set whose pixels may be decoded, or why not."""
     try:
-        ds = pydicom.dcmread(path, force=True)
+        ds: pydicom.Dataset = pydicom.dcmread(path, force=True)
         if not any(name in ds for name in PIXELS) and b"\xe0\x7f\x10\0O" in path.read_bytes():
             ds = mended(path)
     except Exception as error:  # noqa: BLE001 - whatever the reader says is the reason
@@ -194,7 +195,7 @@ def canonical(pixels: np.ndarray, ds: pydicom.Dataset) -> np.ndarray:
     return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
 
 
-def row_of(path: Path) -> dict:
+def row_of(path: Path) -> dict[str, Any]:
     ds = described(path)
     if isinstance(ds, str):
         return {"reason": ds}
@@ -202,7 +203,7 @@ def row_of(path: Path) -> dict:
     size = ds.Rows * ds.Columns * ds.get("SamplesPerPixel", 1) * max(ds.BitsAllocated, 8) // 8
     frames, digest = chosen(count, size), hashlib.sha256()
     grids: dict[int, list[int]] = {}
-    row: dict = {}
+    row: dict[str, Any] = {}
     for frame in frames:
         try:
             pixels, program = any_oracle(path, ds, frame)
