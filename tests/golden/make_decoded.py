@@ -49,12 +49,14 @@ def stored_values(pixels: np.ndarray, ds: pydicom.Dataset) -> np.ndarray:
     if pixels.dtype.kind == "f" or ds.BitsAllocated == 1:
         return pixels
     bits = ds.BitsStored
+    signed = ds.get("PixelRepresentation", 0) == 1
+    kind = f"{'i' if signed else 'u'}{max(ds.BitsAllocated, 8) // 8}"
     low = ds.HighBit + 1 - bits if ds.HighBit + 1 >= bits else 0
     values = (pixels.astype(np.int64) >> low) & ((1 << bits) - 1)
-    if ds.get("PixelRepresentation", 0) == 1:
+    if signed:
         values = np.where(values >> (bits - 1), values - (1 << bits), values)
-        return values.astype(f"i{max(ds.BitsAllocated, 8) // 8}")
-    return values.astype(f"u{max(ds.BitsAllocated, 8) // 8}")
+    cast: np.ndarray = values.astype(kind)
+    return cast
 
 
 def frame_count(ds: pydicom.Dataset) -> int:
@@ -88,7 +90,7 @@ def by_gdcm(path: Path, ds: pydicom.Dataset, frame: int) -> np.ndarray:
     """Decode with gdcmconv to native pixels, read those."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.dcm"
-        run = ["gdcmconv", "--raw", path, out]
+        run = ["gdcmconv", "--raw", str(path), str(out)]
         subprocess.run(run, check=True, capture_output=True, timeout=60)
         return pixel_array(out, index=frame)
 
