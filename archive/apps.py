@@ -15,3 +15,4 @@ class ArchiveConfig(AppConfig):
         from archive import jobs  # noqa: PLC0415  (models are not ready before)
 
         jobs.register("thumbnail", "archive.thumbnails.run_thumbnail_job")
+        jobs.register("passport", "archive.passport.run_passport_job")

@@ -13,6 +13,7 @@ def tidy() -> None:
     """Remove what nobody can need any more; safe to run at any time, by anyone."""
     forgotten = events.forget_old()
     swept = storage.sweep_incoming()
+    passport.queue_missing()
     dropped = caches.tidy()
     if forgotten or swept or dropped:
         logger.info(

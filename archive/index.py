@@ -24,6 +24,7 @@ from imaging.errors import StorageUnavailableError
 
 # A series' pictures and papers are made when it has been quiet for a moment.
 AFTERMATH_DELAY = timedelta(seconds=1.5)
+PASSPORT_DELAY = timedelta(seconds=2.5)
 SYNC_TIMEOUT_SECONDS = 10.0
 _ATTEMPTS = 3
 
@@ -215,3 +216,4 @@ def _queue_aftermath(touched: Iterable[KnownStudy]) -> None:
     series_ids = [series_id for known in touched for series_id in known.take_unqueued()]
     if series_ids:
         jobs.queue("thumbnail", series_ids, delay=AFTERMATH_DELAY)
+        jobs.queue("passport", series_ids, delay=PASSPORT_DELAY)

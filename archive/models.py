@@ -125,6 +125,12 @@ class Study(FacilityRow):
     flags: models.JSONField[list[str], list[str]] = models.JSONField(
         _("flags"), default=list, blank=True
     )
+    passport_badges: models.JSONField[list[str], list[str]] = models.JSONField(
+        _("marks"),
+        default=list,
+        blank=True,
+        help_text=_("What the passports of its series want to be known: archive.badges."),
+    )
 
     objects: ClassVar[VisibleQuerySet[Study]] = VisibleQuerySet.as_manager()  # type: ignore[assignment]
 

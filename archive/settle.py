@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import F
 
-from archive import storage
+from archive import jobs, storage
 from archive.arrival import Arrival, Outcome
 from archive.models import Discrepancy, Instance, Series, Study
 from archive.verify import is_whole
@@ -63,6 +63,9 @@ def _heal(arrival: Arrival, present: Instance) -> Outcome:
                 Study.objects.filter(pk=present.study_id),
             ):
                 rows.update(size_bytes=F("size_bytes") + growth)
+            # What was found out about the damaged file holds no more.
+            Series.objects.filter(pk=present.series_id).update(passport=None)
+            jobs.queue("passport", [present.series_id])
     # Another receiver that healed it first leaves ours without a row.
     storage.remove(present.storage_key if changed else arrival.storage_key)
     return _outcome("healed", present, arrival)

@@ -135,7 +135,8 @@ def judge_pixels(slices: Sequence[np.ndarray], *, slope: float = 1.0) -> HuVerdi
 
     `slope` is the distance in HU between neighbouring stored values.
     """
-    values = np.concatenate([np.asarray(one, np.float64).ravel() for one in slices] or [[]])
+    flat = [np.asarray(one, np.float64).ravel() for one in slices]
+    values = np.concatenate(flat) if flat else np.empty(0)
     values = values[np.isfinite(values)]
     if values.size < LEAST_PIXELS:
         return HuVerdict("calibrated", ("too_few_pixels",))

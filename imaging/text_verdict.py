@@ -1,28 +1,29 @@
-"""What the flags of a series' instances say about its text."""
+"""What the flags of a series' instances say about its text, dates and numbers."""
 
 from collections.abc import Iterable
 from typing import Any
 
-WORDS = {
-    "bad_charset": "Some text does not fit the character set that the file declares.",
-    "unknown_charset": "The file declares a character set that is not known.",
-    "missing_charset": "Text beyond ASCII came without a character set.",
-    "text_cut": "Some text was longer than the standard allows and was cut.",
-    "bad_date": "A date could not be read as the standard writes it.",
-    "bad_time": "A time could not be read as the standard writes it.",
-    "bad_age": "An age could not be read as the standard writes it.",
-    "bad_number": "A number could not be read as the standard writes it.",
+from imaging.text_flags import TEXT_FLAGS, find_text_flags
+
+VALUES = {
+    "bad_date": "A date is not written as the standard wants it.",
+    "bad_time": "A time is not written as the standard wants it.",
+    "bad_age": "An age is not written as the standard wants it.",
+    "bad_number": "A number is not written as the standard wants it.",
 }
-# Other flags of text begin so.
-_BEGINNINGS = ("charset_", "text_", "name_", "date_", "time_", "age_")
 
 
 def examine_text(flags: Iterable[Iterable[str]]) -> dict[str, Any]:
-    """Return the passport's `text` from each instance's flags."""
-    found = {flag for own in flags for flag in own if flag in WORDS or flag.startswith(_BEGINNINGS)}
-    codes = sorted(found)
+    """Return the passport's `text` from each instance's flags, worst first.
+
+    What still reads rightly is a reason to know, not a reason to flag.
+    """
+    found = {flag for own in flags for flag in own}
+    texts, values = find_text_flags(found), sorted(found & VALUES.keys())
+    is_flagged = bool(values) or any(TEXT_FLAGS[code].level != "note" for code in texts)
+    words = [TEXT_FLAGS[code].reason for code in texts] + [VALUES[code] for code in values]
     return {
-        "verdict": "flagged" if codes else "ok",
-        "reasons": [WORDS.get(code, f"Text: {code.replace('_', ' ')}.") for code in codes],
-        "reason_codes": codes,
+        "verdict": "flagged" if is_flagged else "ok",
+        "reasons": words,
+        "reason_codes": [*texts, *values],
     }

@@ -1,42 +1,5 @@
-"""Who looked at which study: an audit row for every view, none twice for one sitting."""
+"""Who looked at which study, as this room tells it."""
 
-from __future__ import annotations
+from archive.viewing import ensure_view_recorded, record_view
 
-from django.core.cache import cache
-from django.http import HttpRequest
-
-from accounts.address import read_address
-from accounts.audit import record_for_user
-from accounts.models import User
-from archive.models import Study
-
-SITTING_SECONDS = 900
-
-
-def record_view(request: HttpRequest, study: Study, action: str = "view_study") -> None:
-    """Write the audit row for a person who opens a study."""
-    assert isinstance(request.user, User)
-    record_for_user(
-        request.user,
-        action,
-        address=read_address(request),
-        facility_id=study.facility_id,
-        patient_id=study.patient.patient_id,
-        study_instance_uid=study.study_instance_uid,
-    )
-    cache.set(_sitting(request.user, study, action), True, SITTING_SECONDS)
-
-
-def ensure_view_recorded(request: HttpRequest, study: Study, action: str = "view_study") -> None:
-    """Write the audit row unless this person's sitting with this study has one.
-
-    Pictures come by many small requests; opening the page has written the
-    row for all of them. Who asks for pictures without a page leaves one too.
-    """
-    assert isinstance(request.user, User)
-    if cache.get(_sitting(request.user, study, action)) is None:
-        record_view(request, study, action)
-
-
-def _sitting(user: User, study: Study, action: str) -> str:
-    return f"viewing:{action}:{user.pk}:{study.pk}"
+__all__ = ["ensure_view_recorded", "record_view"]

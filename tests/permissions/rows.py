@@ -73,6 +73,9 @@ ACCOUNTS = [
 # --- archive ----------------------------------------------------------------------
 ARCHIVE = [
     Row(route="api:events", anonymous=401, streams=True),
+    Row(route="api:series-list", anonymous=401),
+    Row(route="api:series-detail", path=key("series_id", "series"), anonymous=401),
+    Row(route="api:series-passport", path=key("series_id", "series"), anonymous=401),
 ]
 
 # --- viewer -----------------------------------------------------------------------
