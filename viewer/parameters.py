@@ -66,3 +66,10 @@ def parse_width(text: str | None) -> int | None:
     if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or not 1 <= int(text) <= WIDTH_LIMIT_PX:
         raise ParameterError(_("width: give 1 to %(limit)d pixels.") % {"limit": WIDTH_LIMIT_PX})
     return int(text)
+
+
+def parse_switch(text: str | None, *, name: str) -> bool:
+    """Return whether something is wanted that is on unless `0` says otherwise."""
+    if text not in (None, "0", "1"):
+        raise ParameterError(_("%(name)s: give 0 or 1.") % {"name": name})
+    return text != "0"

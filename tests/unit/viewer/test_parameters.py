@@ -8,6 +8,7 @@ from imaging.lut import Window
 from viewer.parameters import (
     ParameterError,
     parse_images,
+    parse_switch,
     parse_width,
     parse_window,
 )
@@ -64,3 +65,9 @@ def test_a_width_that_cannot_be_understood_is_refused(text: str) -> None:
 def test_a_width_is_a_number_of_pixels() -> None:
     assert parse_width("128") == 128
     assert parse_width(None) is None
+
+
+def test_a_layer_of_the_file_is_on_unless_it_is_switched_off() -> None:
+    assert [parse_switch(text, name="overlays") for text in (None, "1", "0")] == [True, True, False]
+    with pytest.raises(ParameterError):
+        parse_switch("yes", name="overlays")
