@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from archive import caches, events, storage
+from archive import caches, events, passport, storage
 
 logger = logging.getLogger("noctis.housekeeping")
 

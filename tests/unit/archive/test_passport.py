@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 from pydicom import dcmread
+from pydicom.uid import UID
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import AuditRow, Facility, User
@@ -39,6 +40,7 @@ def store_all(contents: Iterable[bytes], facility: Facility) -> Series:
     for content in contents:
         source = Source(door="test", sender="TEST", facility_id=facility.pk)
         series_id = ingest_file(source, io.BytesIO(content)).series_id
+    assert series_id is not None
     return Series.objects.get(pk=series_id)
 
 
@@ -134,8 +136,8 @@ def test_values_beyond_the_stored_bits_are_told(north: Facility) -> None:
     frame = make_passport(store(factories.as_part10(dataset), north).series_id)["frames"][0]
     assert (frame["decodes"], frame["reason"]) == (True, "")
     dataset.PixelData = np.zeros((128, 128), "<i2").tobytes()
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.5"
-    dataset.SeriesInstanceUID = "1.2.3.4.6"
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4.5")
+    dataset.SeriesInstanceUID = UID("1.2.3.4.6")
     frame = make_passport(store(factories.as_part10(dataset), north).series_id)["frames"][0]
     assert (frame["decodes"], frame["reason"]) == (True, "All pixels have the same value.")
 

@@ -33,12 +33,12 @@ def body(*, noise: float = 12.0, air: bool = True) -> np.ndarray:
     spine = np.hypot(x, y - 0.45) < 0.12
     generator = np.random.default_rng(7)
     hu[spine] = generator.uniform(200, 1400, int(spine.sum()))
-    return hu + generator.normal(0, noise, x.shape)
+    return np.asarray(hu + generator.normal(0, noise, x.shape))
 
 
 def stored(hu: np.ndarray) -> np.ndarray:
     """Return what a scanner writes with slope 1 and intercept -1024: unsigned 12 bits."""
-    return np.clip(np.rint(hu + 1024), 0, 4095).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(hu + 1024), 0, 4095), np.uint16)
 
 
 def judge(pixels: np.ndarray, slope: float, intercept: float, **also: Any) -> HuVerdict:
