@@ -118,7 +118,7 @@ class DiskCache:
             gone += 1
         return used, gone
 
-    def _files(self) -> Iterator[tuple[float, int, str | Path]]:
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
         """Yield when each file was used last, its bytes on the disk and its path."""
         oldest_draft = time.time() - _DRAFT_SECONDS
         for folder in self._directory.glob("[0-9a-f][0-9a-f]"):

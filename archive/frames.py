@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
-from typing import BinaryIO, cast
+from typing import cast
 
 import numpy as np
 
@@ -110,32 +110,33 @@ def read_frame(instance: Instance, frame: int) -> FrameData:
         raise UnreadableError("The file is damaged: it ends before this frame.")
     description = describe_pixels(instance)
     # A frame that is kept already is shown only while its file is there and has its size.
-    with storage.open_instance(instance.storage_key) as file:
-        _check_size(file, instance)
+    descriptor = storage.open_descriptor(instance.storage_key)
+    try:
+        _check_size(descriptor, instance)
         if index.kind in (NONE, VIDEO):
             decode_frame(b"", description)  # says in words why there is nothing to show
             raise UndecodableError("There is no usable picture in this file.")
         if index.kind == NATIVE and not description.needs_palette:
-            return _read_native(file, instance, index, frame)
+            data = _read_span(descriptor, instance, index, frame)
+            return _native(data, description, index.first_bit(frame))
         key = make_key(FRAMES, instance.dataset_sha256, frame, index.span(frame), description)
-        piece = caches().read(FRAMES, key, lambda: _make_piece(file, instance, index, frame))
+        piece = caches().read(FRAMES, key, lambda: _make_piece(descriptor, instance, index, frame))
+    finally:
+        os.close(descriptor)
     return FrameData(piece.word, piece.data)
 
 
-def _read_native(file: BinaryIO, instance: Instance, index: FrameIndex, frame: int) -> FrameData:
-    """Read an uncompressed frame: one read, and unused bits are cleared where they lie."""
-    description = describe_pixels(instance)
-    data = _read_span(file, instance, index, frame)
+def _native(data: memoryview, description: PixelDescription, first_bit: int) -> FrameData:
+    """Return an uncompressed frame; its unused bits are cleared where they lie."""
     if is_served_as_stored(description):
         return _as_stored(data, description)
-    array = decode_frame(data, description, first_bit=index.first_bit(frame))
-    return _to_wire(array, description)
+    return _to_wire(decode_frame(data, description, first_bit=first_bit), description)
 
 
-def _make_piece(file: BinaryIO, instance: Instance, index: FrameIndex, frame: int) -> Piece:
+def _make_piece(descriptor: int, instance: Instance, index: FrameIndex, frame: int) -> Piece:
     """Decode a frame for the cache, and say whether that took longer than a disk does."""
-    description = describe_pixels(instance, _read_palette(file, instance))
-    data = bytes(_read_span(file, instance, index, frame))
+    description = describe_pixels(instance, _read_palette(instance))
+    data = bytes(_read_span(descriptor, instance, index, frame))
     began = time.perf_counter()
     if index.kind == ENCAPSULATED:
         array = decode_in_pool(index.payload(data), description)
@@ -159,8 +160,8 @@ def read_words(instance: Instance, frame: int) -> np.ndarray:
     bits = description.bits_allocated
     whole = replace(description, bits_stored=bits, high_bit=bits - 1, pixel_representation=0)
     with storage.open_instance(instance.storage_key) as file:
-        _check_size(file, instance)
-        data = _read_span(file, instance, index, frame)
+        _check_size(file.fileno(), instance)
+        data = _read_span(file.fileno(), instance, index, frame)
     if index.kind == ENCAPSULATED:
         return decode_in_pool(index.payload(bytes(data)), whole)
     return decode_frame(data, whole, first_bit=index.first_bit(frame))
@@ -220,33 +221,37 @@ def _frame_index(instance: Instance) -> FrameIndex:
     return kept
 
 
-def _check_size(file: BinaryIO, instance: Instance) -> None:
-    if os.fstat(file.fileno()).st_size != instance.size_bytes:
+def _check_size(descriptor: int, instance: Instance) -> None:
+    if os.fstat(descriptor).st_size != instance.size_bytes:
         raise UnreadableError("The file is damaged: it has another size than was stored.")
 
 
-def _read_palette(file: BinaryIO, instance: Instance) -> Palette | None:
+def _read_palette(instance: Instance) -> Palette | None:
     if instance.image.get("photometric_interpretation") != "PALETTE COLOR":
         return None
-    file.seek(0)
-    return Palette.from_header(read_header(file, size=instance.size_bytes))
+    with storage.open_instance(instance.storage_key) as file:
+        return Palette.from_header(read_header(file, size=instance.size_bytes))
 
 
-def _read_span(file: BinaryIO, instance: Instance, index: FrameIndex, frame: int) -> memoryview:
+def _read_span(descriptor: int, instance: Instance, index: FrameIndex, frame: int) -> memoryview:
     """Read a frame's bytes into a buffer of its own, which the caller may change."""
     offset, length = index.span(frame)
     try:
         if index.kind == DEFLATED or instance.transfer_syntax_uid in DEFLATED_SYNTAXES:
-            content = inflate(file, instance.dataset_offset, DEFAULT_LIMITS.inflated_bytes)
-            data = memoryview(content)[offset : offset + length]
+            data = _inflated(instance)[offset : offset + length]
         else:
             if offset + length > instance.size_bytes:
                 raise UnreadableError("The file is damaged: it ends before this frame.")
             # Not a bytearray: that would be filled with zeros first.
             data = np.empty(length, np.uint8).data
-            data = data[: os.preadv(file.fileno(), [data], offset)]
+            data = data[: os.preadv(descriptor, [data], offset)]
     except OSError as error:
         raise StorageUnavailableError("The storage cannot be read.") from error
     if len(data) != length:
         raise UnreadableError("The file is damaged: it ends before this frame.")
     return data
+
+
+def _inflated(instance: Instance) -> memoryview:
+    with storage.open_instance(instance.storage_key) as file:
+        return memoryview(inflate(file, instance.dataset_offset, DEFAULT_LIMITS.inflated_bytes))

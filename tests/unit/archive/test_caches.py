@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from archive import disk_cache
 from archive.cache_counts import CacheCounts
 from archive.caches import FRAMES, Piece, caches, disk_limit_bytes, make_key
 from archive.disk_cache import DiskCache
@@ -177,7 +176,7 @@ def test_a_full_disk_keeps_nothing_and_breaks_nothing(
     def refuse(*_args: object, **_more: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(disk_cache.os, "fdopen", refuse)
+    monkeypatch.setattr(os, "fdopen", refuse)
     assert disk.put(key_of(1), "u8", b"x") == 0
     assert disk.get(key_of(1)) is None
     assert files_of(tmp_path) == []

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def store(name: str, facility: Facility) -> Instance:
     source = Source(door="test", sender="TEST", facility_id=facility.pk)
     outcome = ingest_file(source, io.BytesIO(factories.bundled(name).read_bytes()))
+    assert outcome.instance_id is not None
     return Instance.objects.get(pk=outcome.instance_id)
 
 
