@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from archive.frames import read_frame
@@ -9,44 +11,133 @@ from archive.lookup_tables import read_instance_header
 from archive.models import Instance
 from archive.overlays import overlays_or_none
 from archive.places import Places
+from imaging.colour_maps import BY_CODE
 from imaging.display import Grayscale, render_frame, thumbnail
+from imaging.enhance import (
+    FILTERS,
+    MARKS,
+    NOT_THE_ORIGINAL,
+    PIXELS_LIMIT,
+    Filter,
+    apply_filters,
+)
+from imaging.errors import UnsupportedError
 from imaging.lut import Window
+from imaging.marks import draw_mark
 from imaging.ordering import frame_view
 
 # Rendering takes processor and memory from the web process: a storm waits, then is refused.
 _places = Places(2, waiting_limit=32, wait_seconds=10)
 
 
+# Changes whenever the same parameters give another picture.
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How a frame is to be seen. Equal ones give the same picture, and so do equal keys.
+
+    `window` replaces the file's own; `percentiles` (0 to 100) finds one in the pixels
+    (`imaging.automatic_window`); with neither the file decides. Then come `filters`, `invert`
+    and `colour_map` (a code of `imaging.colour_maps`). `overlays` and `shutter` are what the
+    file lays over the image and hides of it. `width_px` and `longest_px` make the picture
+    smaller, never larger.
+    """
+
+    window: Window | None = None
+    percentiles: tuple[float, float] | None = None
+    filters: tuple[Filter, ...] = ()
+    invert: bool = False
+    colour_map: str = ""
+    width_px: int | None = None
+    longest_px: int | None = None
+    overlays: bool = True
+    shutter: bool = True
+
+    @property
+    def enhancement(self) -> str:
+        """Filters and colours in the words of a request; empty for the original look."""
+        ordered = sorted(self.filters, key=lambda one: FILTERS.index(one.name))
+        words = [f"{one.name}:{one.strength:g}" for one in ordered]
+        return ",".join([*words, *([f"colormap:{self.colour_map}"] if self.colour_map else [])])
+
+    @property
+    def key(self) -> str:
+        """Everything that changes a pixel, in letters that an ETag may hold."""
+        window, size = self.window, (self.width_px or "", self.longest_px or "")
+        level = f"{window.center!r},{window.width!r},{window.function}" if window else ""
+        shares = f"{self.percentiles[0]!r},{self.percentiles[1]!r}" if self.percentiles else ""
+        flags = f"{self.invert:d}{self.overlays:d}{self.shutter:d}"
+        parts = (_VERSION, level, shares, self.enhancement, flags, *size)
+        return ";".join(map(str, parts))
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The lines that the picture must carry; none for the original look."""
+        if not self.filters and not self.colour_map:
+            return ()
+        ordered = sorted(self.filters, key=lambda one: FILTERS.index(one.name))
+        words = [MARKS[one.name] for one in ordered]
+        if self.colour_map:
+            words.append(f"COLOUR MAP {BY_CODE[self.colour_map].label.upper()}")
+        return (*words, NOT_THE_ORIGINAL)
+
+
 def render_picture(
     instance: Instance,
     frame: int,
-    *,
-    window: Window | None = None,
-    width_px: int | None = None,
-    longest_px: int | None = None,
-    overlays: bool = True,
-    shutter: bool = True,
+    rendering: Rendering = Rendering(),
 ) -> np.ndarray:
     """Return what a screen shows of one frame, counted from 0.
 
     The result is uint8, (rows, columns) grey or (rows, columns, 3) RGB, in
-    the patient's proportions; `width_px` or `longest_px` make it smaller,
-    never larger. `overlays` and `shutter` are what the file lays over the
-    image and hides of it. Raises as `archive.frames.read_frame`, and `BusyError`
-    when too much is being rendered.
+    the patient's proportions. One that is filtered or painted says so in its
+    lower left corner. Raises as `archive.frames.read_frame`, `BusyError`
+    when too much is being rendered, and `UnsupportedError` for filters on a
+    picture of more than `imaging.enhance.PIXELS_LIMIT` pixels or a colour
+    map on one that has colours.
     """
     with _places.one():
         stored = read_frame(instance, frame).to_array(instance.rows or 0, instance.columns or 0)
+        _refuse_unfit(stored, rendering)
+        pipeline = _pipeline(instance, frame)
+        window = rendering.window
+        if rendering.percentiles is not None and stored.ndim == 2:
+            window = pipeline.percentile_window(stored, rendering.percentiles)
         picture = render_frame(
             stored,
-            _pipeline(instance, frame),
+            pipeline,
             window=window,
             bits_stored=int(instance.image.get("bits_stored", 8)),
-            shutter=frame_view(instance.image, frame).get("shutter") if shutter else None,
-            overlays=overlays_or_none(instance, frame) if overlays else (),
+            shutter=frame_view(instance.image, frame).get("shutter") if rendering.shutter else None,
+            overlays=overlays_or_none(instance, frame) if rendering.overlays else (),
             row_to_column=_row_to_column(instance, frame),
+            finish=lambda levels: _finish(levels, rendering, pipeline.padding_mask(stored)),
         )
-        return _fit(picture, _row_to_column(instance, frame), width_px, longest_px)
+        ratio = _row_to_column(instance, frame)
+        picture = _fit(picture, ratio, rendering.width_px, rendering.longest_px)
+    if not rendering.marks:
+        return picture
+    colours = BY_CODE[rendering.colour_map].table() if rendering.colour_map else None
+    return draw_mark(picture, rendering.marks, colours)
+
+
+def _refuse_unfit(stored: np.ndarray, rendering: Rendering) -> None:
+    if rendering.filters and stored.shape[0] * stored.shape[1] > PIXELS_LIMIT:
+        raise UnsupportedError("This picture is too large to be enhanced.")
+    if rendering.colour_map and stored.ndim == 3:
+        raise UnsupportedError("This picture has colours of its own: it takes no colour map.")
+
+
+def _finish(levels: np.ndarray, rendering: Rendering, padded: np.ndarray | None) -> np.ndarray:
+    """Filter, invert (padding stays black) and paint windowed levels."""
+    levels = apply_filters(levels, rendering.filters)
+    if rendering.invert:
+        levels = 255 - levels
+    if padded is not None and levels.ndim == 2:
+        levels = np.where(padded, np.uint8(0), levels)
+    return BY_CODE[rendering.colour_map].paint(levels) if rendering.colour_map else levels
 
 
 def _pipeline(instance: Instance, frame: int) -> Grayscale:

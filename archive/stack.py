@@ -20,8 +20,9 @@ from archive.frames import NO_FORMAT, describe_pixels, frame_bytes_of, pixel_for
 from archive.lookup_tables import read_lookup_tables
 from archive.memory_cache import MemoryCache
 from archive.models import Instance, Series, Study
+from archive.video import describe_video, is_video
 from imaging.errors import UndecodableError
-from imaging.frames import FrameIndex
+from imaging.frames import VIDEO_SYNTAXES, FrameIndex
 from imaging.ordering import Placement, order_images
 
 Facts = dict[str, Any]
@@ -30,6 +31,8 @@ Facts = dict[str, Any]
 IMAGES_LIMIT = 50_000
 # So many frames are believed of a header whose file holds fewer; each then says it is damaged.
 BELIEVED_FRAMES = 20_000
+# So many videos of one series are offered to the reader.
+VIDEOS_LIMIT = 100
 # For the orders of the last series: requests for frames come in rows.
 RECENT_BYTES = 16 << 20
 _FIELDS = (
@@ -64,7 +67,7 @@ def build_stack(series: Series) -> Facts:
     """Return the stack document of a series. Costs one query.
 
     `shared` holds what all images have in common, `images` the rest, in the
-    order of the screen. `version` changes when images come or facts change.
+    order of the screen; `videos` what a player shows instead of images. `version` changes when images come or facts change.
     A series that cannot be shown has `displayable` false and says why.
     """
     return _build(series)[1]
@@ -93,7 +96,7 @@ def find_reasons(study: Study) -> dict[uuid.UUID, str]:
     shown: set[uuid.UUID] = set()
     for series_id, sop_class_uid, transfer_syntax_uid, frames in rows:
         reason = why_not_displayable(sop_class_uid, transfer_syntax_uid, frames)
-        if reason:
+        if reason and transfer_syntax_uid not in VIDEO_SYNTAXES:
             reasons.setdefault(series_id, reason)
         else:
             shown.add(series_id)
@@ -104,11 +107,16 @@ def find_reasons(study: Study) -> dict[uuid.UUID, str]:
 def _build(series: Series) -> tuple[Stack, Facts]:
     instances = list(Instance.objects.filter(series=series).only(*_FIELDS))
     images = [one for one in instances if not _reason(one)]
+    videos = sorted(
+        (one for one in instances if is_video(one)),
+        key=lambda one: (one.instance_number or 0, one.sop_instance_uid),
+    )[:VIDEOS_LIMIT]
     order = _order(images) if sum(map(_frame_count, images)) <= IMAGES_LIMIT else None
     document: Facts = {
         "series_id": str(series.pk),
-        "displayable": bool(order),
-        "why_not": "" if order else _why_not(instances, images),
+        "displayable": bool(order or videos),
+        "why_not": "" if order or videos else _why_not(instances, images),
+        "videos": [describe_video(one) for one in videos],
         **_factor(images, order or []),
     }
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
@@ -210,6 +218,7 @@ def _base_facts(instance: Instance) -> Facts:
         **instance.image.get("frames", {}).get("shared", {}),
         **read_lookup_tables(instance),
         "instance_id": str(instance.pk),
+        "sop_class_uid": instance.sop_class_uid,
         "sop_instance_uid": instance.sop_instance_uid,
         "instance_number": instance.instance_number,
         "number_of_frames": instance.number_of_frames,

@@ -17,7 +17,7 @@ from django.utils import timezone
 from archive import storage
 from archive.caches import THUMBNAILS, Piece, caches, make_key
 from archive.models import Instance, Series
-from archive.rendering import render_picture
+from archive.rendering import Rendering, render_picture
 from archive.stack import read_stack
 from imaging.display import encode_jpeg
 from imaging.errors import MissingError, PermanentError, UnsupportedError
@@ -58,7 +58,7 @@ def make_thumbnail(series_id: uuid.UUID) -> bytes:
         return present
     instance_id, frame = stack.image(len(stack) // 2)
     instance = Instance.objects.get(pk=instance_id)
-    content = encode_jpeg(render_picture(instance, frame, longest_px=SIZE_PX))
+    content = encode_jpeg(render_picture(instance, frame, Rendering(longest_px=SIZE_PX)))
     _keep(series, content, len(stack))
     return content
 

@@ -1,6 +1,6 @@
 """A decoded frame to what a screen shows: 8-bit grey or RGB (PS3.3 C.11, PS3.4 N.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from imaging.automatic_window import AUTOMATIC, percentile_window
 from imaging.elements import ElementView
 from imaging.lut import (
     LINEAR,
     VOI_LUT_FUNCTIONS,
     LookupTable,
     Window,
-    automatic_window,
     rescale,
     usable_rescale,
 )
@@ -115,7 +115,7 @@ class Grayscale:
         """
         chosen = window if window is not None and window.is_usable else None
         if chosen is None and self.voi_lut is None:
-            chosen = self.window or self._automatic_window(stored)
+            chosen = self.window or self.percentile_window(stored)
         if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and stored.size > 65536:
             low, high = int(stored.min()), int(stored.max())
             table = self._grey(np.arange(low, high + 1), chosen)
@@ -140,12 +140,16 @@ class Grayscale:
         padded = self.padding_mask(stored)
         return np.asarray(grey if padded is None else np.where(padded, np.uint8(0), grey))
 
-    def _automatic_window(self, stored: np.ndarray) -> Window:
+    def percentile_window(
+        self, stored: np.ndarray, percentiles: tuple[float, float] = AUTOMATIC
+    ) -> Window:
+        """Return the window over percentiles (0 to 100) of what a frame shows."""
         padding = None
         if self.padding is not None:
             ends = self.modality_values(np.array(self.padding))
             padding = float(ends.min()), float(ends.max())
-        return automatic_window(self.modality_values(stored), padding=padding)
+        values = self.modality_values(stored)
+        return percentile_window(values, padding=padding, percentiles=percentiles)
 
 
 def render_frame(
@@ -157,6 +161,7 @@ def render_frame(
     shutter: dict[str, Any] | None = None,
     overlays: Sequence[Plane] = (),
     row_to_column: float = 1.0,
+    finish: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Return what a screen shows of a decoded frame.
 
@@ -176,6 +181,8 @@ def render_frame(
         Planes of this frame, drawn last.
     row_to_column
         Height of a pixel divided by its width, for a circular shutter.
+    finish
+        What filters and colours make of the levels, before shutter and overlays.
 
     Returns
     -------
@@ -183,6 +190,8 @@ def render_frame(
         uint8 of the same shape; RGB when an overlay has anything to draw.
     """
     shown = _levels(frame, grayscale, window, bits_stored)
+    if finish is not None:
+        shown = finish(shown)
     if shutter is not None:
         shown = apply_shutter(shown, shutter, row_to_column=row_to_column)
     over = compose(overlays, *shown.shape[:2])

@@ -5,7 +5,6 @@ tested from `tests/golden/display.json`.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,36 +114,3 @@ def usable_rescale(slope: float | None, intercept: float | None) -> tuple[float,
     if intercept is None or not math.isfinite(intercept):
         return slope, 0.0
     return slope, intercept
-
-
-def automatic_window(
-    values: np.ndarray,
-    *,
-    padding: tuple[float, float] | None = None,
-    percentiles: Sequence[float] = (0.5, 99.5),
-) -> Window:
-    """Return a LINEAR_EXACT window over the percentiles of modality values.
-
-    Parameters
-    ----------
-    values
-        Modality values, any shape.
-    padding
-        Lowest and highest value that stand for "no pixel" and do not count.
-    percentiles
-        Where the window begins and ends, from 0 to 100.
-    """
-    numbers = np.asarray(values, np.float64).ravel()
-    numbers = numbers[np.isfinite(numbers)]
-    if padding is not None:
-        kept = numbers[(numbers < padding[0]) | (numbers > padding[1])]
-        numbers = kept if kept.size else numbers
-    if not numbers.size:
-        return Window(0.5, 1.0, LINEAR_EXACT)
-    if numbers.size > 262_144:
-        numbers = numbers[:: numbers.size // 262_144]
-    low, high = (float(value) for value in np.percentile(numbers, percentiles))
-    if high <= low:
-        low, high = float(numbers.min()), float(numbers.max())
-    width = high - low if high > low else 1.0
-    return Window((low + high) / 2, width, LINEAR_EXACT)

@@ -27,6 +27,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from archive.frames import read_frame
+from archive.kept_pictures import read_kept_picture
 from archive.models import Instance, Series
 from archive.overlays import pack_overlays, read_overlays
 from archive.rendering import render_picture
@@ -36,9 +37,11 @@ from imaging.display import encode_jpeg, encode_png
 from imaging.errors import ConflictError, MissingError, NoctisError, TransientError
 from viewer.compression import choose_coding
 from viewer.frame_stream import AsyncFrameStream, FrameStream, WantedImage
-from viewer.parameters import ParameterError, parse_images, parse_width, parse_window
+from viewer.looks import parse_rendering
+from viewer.parameters import ParameterError, parse_images
 from viewer.statuses import RETRY_SECONDS, Refusal
 from viewer.viewing import ensure_view_recorded
+from viewer.windows import add_windows
 
 REQUEST_LIMIT_BYTES = 64 << 20
 
@@ -104,8 +107,8 @@ class StackView(PictureView):
         """Return the stack document: facts that all images share, and each one's own."""
         series = self.find_series(series_id)
         ensure_view_recorded(request._request, series.study)
-        document = build_stack(series)
-        etag = f'"{document["version"]}"'
+        document = add_windows(build_stack(series), series)
+        etag = f'"{document["version"]}-{document["windows"]["tag"]}"'
         return _unchanged(request, etag) or _kept_private(Response(document), etag)
 
 
@@ -239,8 +242,21 @@ class RenderedView(PictureView):
     @extend_schema(
         operation_id="instance_rendered_jpg",
         parameters=[
-            OpenApiParameter("window", str, description="`centre,width`; else the file's own."),
+            OpenApiParameter("window", str, description="`centre,width`, `auto`, else the file's."),
+            OpenApiParameter("preset", str, description="Of the stack document's `windows`."),
+            OpenApiParameter("invert", int, description="1 turns black to white."),
+            OpenApiParameter(
+                "enhance",
+                str,
+                description="`denoise`, `clahe`, `sharpen`, `edges`, each with `:strength` from "
+                "0.1 to 3 and commas between; the picture and `X-Enhanced` say so.",
+            ),
+            OpenApiParameter(
+                "colormap", str, description="`hot_iron`, `hot_metal_blue`, `pet`, `rainbow`."
+            ),
             OpenApiParameter("width", int, description="Pixels; the picture is never enlarged."),
+            OpenApiParameter("overlays", int, description="0: without the file's overlays (60xx)."),
+            OpenApiParameter("shutter", int, description="0: without the file's display shutter."),
         ],
         responses={
             (200, "image/jpeg"): OpenApiTypes.BINARY,
@@ -252,20 +268,25 @@ class RenderedView(PictureView):
     )
     def get(self, request: Request, instance_id: uuid.UUID, frame: int) -> HttpResponseBase:
         """Return a frame, counted from 0, through the standard's display pipeline."""
-        window_text = request.query_params.get("window")
-        width_text = request.query_params.get("width")
-        window, width_px = parse_window(window_text), parse_width(width_text)
         instance = self.find_instance(instance_id)
-        look = f"{window_text or ''}-{width_text or ''}-{self.kind}"
-        etag = f'"{instance.dataset_sha256[:32]}-{frame}-{look}"'
+        rendering = parse_rendering(request.query_params.dict(), instance, frame)
+        etag = f'"{instance.dataset_sha256[:32]}-{frame}-{rendering.key}-{self.kind}"'
         ensure_view_recorded(request._request, instance.study)
         if unchanged := _unchanged(request, etag):
             return unchanged
-        picture = render_picture(instance, frame, window=window, width_px=width_px)
         encode, content_type = (
             (encode_jpeg, "image/jpeg") if self.kind == "jpg" else (encode_png, "image/png")
         )
-        return _kept_private(HttpResponse(encode(picture), content_type=content_type), etag)
+        content = read_kept_picture(
+            instance,
+            frame,
+            f"{rendering.key}-{self.kind}",
+            lambda: encode(render_picture(instance, frame, rendering)),
+        )
+        response = HttpResponse(bytes(content), content_type=content_type)
+        if rendering.enhancement:
+            response["X-Enhanced"] = rendering.enhancement
+        return _kept_private(response, etag)
 
 
 @extend_schema_view(get=extend_schema(operation_id="instance_rendered_png"))

@@ -10,11 +10,13 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from archive.badges import describe_badges
 from archive.frames import NO_FORMAT
 from archive.models import Series, Study
 from archive.news import newest_id
 from archive.stack import build_stack, find_reasons
 from imaging.text import display_name
+from viewer.windows import add_windows, list_colour_maps
 from viewer.words import translate_words
 
 Document = dict[str, Any]
@@ -36,7 +38,7 @@ def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
     newest = newest_id()
     series, reasons = _find_series(study)
     active = _choose(series, reasons, wanted_series)
-    stack = build_stack(active) if active is not None else None
+    stack = add_windows(build_stack(active), active) if active is not None else None
     document: Document = {
         "study": _describe_study(study),
         "series": [_describe_series(one, reasons) for one in series],
@@ -48,6 +50,7 @@ def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
             "series": reverse("viewer:series", args=[study.pk]),
             "events": reverse("api:events"),
         },
+        "colour_maps": list_colour_maps(),
         "texts": translate_words(),
     }
     return {
@@ -115,6 +118,8 @@ def _describe_series(series: Series, reasons: dict[uuid.UUID, str]) -> Document:
         "instance_count": series.instance_count,
         "frame_count": series.frame_count,
         "thumbnail_url": "" if why_not else reverse("api:series-thumbnail", args=[series.pk]),
+        "badges": describe_badges((series.passport or {}).get("badges", [])),
+        "passport_url": reverse("viewer:passport", args=[series.pk]),
         "stack_url": reverse("api:series-stack", args=[series.pk]),
         "displayable": not why_not,
         "why_not": why_not,

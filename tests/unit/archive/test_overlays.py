@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from archive.overlays import HEAD, pack_overlays, read_overlays
-from archive.rendering import render_picture
+from archive.rendering import Rendering, render_picture
 from imaging.overlays import OVERLAY_COLOUR
 from tests.unit.archive.test_frames import store
 from tests.unit.imaging.build import BIG, EXPLICIT, image, written
@@ -40,5 +40,5 @@ def test_overlays_in_unused_bits_of_the_pixels_are_drawn(syntax: str) -> None:
         [list(OVERLAY_COLOUR), [0] * 3],
         [[6] * 3, list(OVERLAY_COLOUR)],
     ]
-    plain = render_picture(instance, 0, overlays=False, shutter=False)
+    plain = render_picture(instance, 0, Rendering(overlays=False, shutter=False))
     assert plain.tolist() == [[0, 255], [6, 0]]

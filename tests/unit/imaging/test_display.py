@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from imaging.display import Grayscale, encode_jpeg, encode_png, render_frame, thumbnail
-from imaging.lut import Window, automatic_window
+from imaging.lut import Window
 from tests.unit.imaging.build import image, read_image, written
 from tests.unit.imaging.real_files import GOLDEN
 
@@ -74,13 +74,6 @@ def test_monochrome1_is_inverted_once(shape: str) -> None:
         "window_center": [128], "window_width": [256],
     }  # fmt: skip
     assert Grayscale.from_image_facts(facts).apply(np.array([[0]], np.uint8)).item() == 255
-
-
-def test_an_automatic_window_does_not_count_padding() -> None:
-    values = np.concatenate([np.full(900, -2000.0), np.linspace(0, 100, 1001)])
-    window = automatic_window(values, padding=(-2000, -2000))
-    assert window.center == pytest.approx(50, abs=1)
-    assert window.width == pytest.approx(99, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""The presets of a series as pages and the stack document carry them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+from archive.models import Instance, Series
+from imaging.colour_maps import COLOUR_MAPS
+from imaging.ordering import frame_view
+from imaging.presets import Offer, offer_presets
+
+Document = dict[str, Any]
+
+# The names of `imaging.presets` and `imaging.colour_maps`, for the catalogues.
+LABELS = (
+    _("Abdomen"),
+    _("Angio"),
+    _("Bone"),
+    _("Brain"),
+    _("Contrast"),
+    _("Full range"),
+    _("Hot iron"),
+    _("Hot metal blue"),
+    _("Liver"),
+    _("Lung"),
+    _("Mediastinum"),
+    _("Neck"),
+    _("PET"),
+    _("Pelvis"),
+    _("Rainbow"),
+    _("SUV 0 to 10"),
+    _("SUV 0 to 5"),
+    _("SUV 0 to 7"),
+    _("Soft"),
+    _("Spine, soft tissue"),
+    _("Stroke"),
+    _("Subdural"),
+    _("Temporal bone"),
+    _("Wide"),
+)
+
+
+def offer_for_frame(instance: Instance, frame: int) -> Offer:
+    """Return the presets of one frame, counted from 0. Costs a query for the series."""
+    series = instance.series
+    facts = frame_view(instance.image, frame)
+    return offer_presets(
+        series.modality,
+        [(instance.sop_class_uid, facts)],
+        body_part=series.body_part_examined,
+        suv_factor=_suv_factor(series),
+    )
+
+
+def add_windows(stack: Document, series: Series) -> Document:
+    """Return a stack document with `windows` (what the series is offered) and `windows_tag`.
+
+    The tag changes with the offer, so that what a browser kept is not taken for the new.
+    """
+    images = [{**stack["shared"], **image} for image in stack["images"]]
+    offer = offer_presets(
+        series.modality,
+        ((str(facts.get("sop_class_uid", "")), facts) for facts in images),
+        body_part=series.body_part_examined,
+        suv_factor=_suv_factor(series),
+    ).to_json()
+    for preset in offer["presets"]:
+        preset["label"] = gettext(preset["label"])
+    offer["why_not"] = gettext(offer["why_not"]) if offer["why_not"] else ""
+    tag = hashlib.sha256(json.dumps(offer, sort_keys=True).encode()).hexdigest()[:8]
+    return {**stack, "windows": {**offer, "tag": tag}}
+
+
+def list_colour_maps() -> list[Document]:
+    """Return the colour maps in the language of this request."""
+    return [{**one.to_json(), "label": gettext(one.label)} for one in COLOUR_MAPS]
+
+
+def _suv_factor(series: Series) -> float | None:
+    """Return the passport's factor from rescaled values to SUV, None when it is not known."""
+    passport = getattr(series, "passport", None) or {}
+    suv = passport.get("suv") or {}
+    factor = suv.get("suvbw_factor") if suv.get("verdict") == "ready" else None
+    return float(factor) if factor else None
