@@ -118,6 +118,10 @@ class DecodePool:
                     return answer
         raise UndecodableError("The decoder gave up on this frame: it needs too much or is broken.")
 
+    def has_spare_place(self) -> bool:
+        """Whether a frame could be decoded ahead and a place would still be free."""
+        return self._places.has_spare()
+
     def process_ids(self) -> list[int]:
         """Return the process ids of the workers that are idle now."""
         with self._lock:

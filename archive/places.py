@@ -40,6 +40,11 @@ class Places:
                 self._wait()
             self._free -= 1
 
+    def has_spare(self) -> bool:
+        """Whether somebody in no hurry could take a place and leave one for the next."""
+        with self._turn:
+            return self._free > 1 and not self._waiting
+
     def give_back(self) -> None:
         """Give a place back that was taken."""
         with self._turn:

@@ -119,6 +119,12 @@ def _caches() -> Iterator[Metric]:
     for store in ("memory", "disk"):
         gone.add_metric([store], counts[f"{store} evictions"])
     yield gone
+    ahead = CounterMetricFamily(
+        "noctis_prefetched_frames", "Frames decoded before they were asked for", labels=["fate"]
+    )
+    for fate in ("made", "dropped"):
+        ahead.add_metric([fate], counts[f"prefetch {fate}"])
+    yield ahead
     yield _gauge("noctis_disk_cache_bytes", "Bytes in the disk's cache", here.disk.used_bytes())
     yield _gauge("noctis_disk_cache_limit_bytes", "What it may take now", disk_limit_bytes())
 

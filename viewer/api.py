@@ -35,6 +35,7 @@ from archive.stack import Stack, build_stack, read_stack
 from archive.thumbnails import make_thumbnail, read_thumbnail
 from imaging.display import encode_jpeg, encode_png
 from imaging.errors import ConflictError, MissingError, NoctisError, TransientError
+from viewer.ahead import decode_ahead_of_frame, plan_ahead_of_images
 from viewer.compression import choose_coding
 from viewer.frame_stream import AsyncFrameStream, FrameStream, WantedImage
 from viewer.looks import parse_rendering
@@ -152,7 +153,9 @@ class FramesView(PictureView):
         ensure_view_recorded(request._request, series.study)
         if unchanged := _unchanged(request, etag):
             return unchanged
-        stream = FrameStream(self._find_images(stack, indices), coding)
+        wanted = self._find_images(stack, indices)
+        ahead = plan_ahead_of_images(request.user, series.pk, stack, wanted)
+        stream = FrameStream(wanted, coding, ahead)
         is_asgi = isinstance(request._request, ASGIRequest)
         response = StreamingHttpResponse(
             AsyncFrameStream(stream) if is_asgi else stream,
@@ -195,6 +198,7 @@ class FrameView(PictureView):
         if unchanged := _unchanged(request, etag):
             return unchanged
         data = read_frame(instance, frame)
+        decode_ahead_of_frame(request.user, instance, frame)
         response = HttpResponse(bytes(data.data), content_type="application/octet-stream")
         response["X-Pixel-Format"] = data.pixel_format
         return _kept_private(response, etag)
@@ -283,6 +287,7 @@ class RenderedView(PictureView):
             f"{rendering.key}-{self.kind}",
             lambda: encode(render_picture(instance, frame, rendering)),
         )
+        decode_ahead_of_frame(request.user, instance, frame)
         response = HttpResponse(bytes(content), content_type=content_type)
         if rendering.enhancement:
             response["X-Enhanced"] = rendering.enhancement

@@ -17,7 +17,7 @@ import os
 import struct
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -119,15 +119,22 @@ class FrameStream:
     """The body of an answer under WSGI: iterate once, then close.
 
     Raises `BusyError` at once when too many streams run. Closing it, or
-    letting it go, stops the work.
+    letting it go, stops the work. `then` is called when all images were
+    read, unless it was closed before.
     """
 
-    def __init__(self, wanted: Iterable[WantedImage], coding: Coding) -> None:
+    def __init__(
+        self,
+        wanted: Iterable[WantedImage],
+        coding: Coding,
+        then: Callable[[], None] | None = None,
+    ) -> None:
         self._is_open = False
         _places.take()
         self._is_open = True
         self._wanted = list(wanted)
         self._coding = coding
+        self._then = then
         self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -163,6 +170,8 @@ class FrameStream:
                 record = ahead.popleft().result()
                 following = itertools.islice(images, 1)
                 ahead.extend(readers.submit(read_record, image) for image in following)
+                if not ahead and self._then is not None:
+                    self._then()
                 yield record
         finally:
             for future in ahead:
