@@ -9,4 +9,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.find_study, name="find"),
     path("<uuid:study_id>/", views.open_study, name="study"),
     path("<uuid:study_id>/series/", views.show_series, name="series"),
+    path("passport/<uuid:series_id>/", views.show_passport, name="passport"),
 ]

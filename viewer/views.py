@@ -14,8 +14,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from archive.models import Study
+from archive.models import Series, Study
+from archive.passport import read_passport
 from viewer.page import build_page, list_series
+from viewer.passport_sheet import describe_passport
 from viewer.viewing import ensure_view_recorded, record_view
 
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
@@ -64,6 +66,20 @@ def find_study(request: HttpRequest) -> HttpResponse:
     address = reverse("viewer:study", args=[study.pk])
     series = request.GET.get("series", "")
     return redirect(f"{address}?{urlencode({'series': series})}" if series else address)
+
+
+@require_safe
+@login_required
+@never_cache
+def show_passport(request: HttpRequest, series_id: uuid.UUID) -> HttpResponse:
+    """Answer the panel that tells what a series is good for, in words."""
+    visible = Series.objects.visible_to(request.user).select_related("study__patient")
+    series = visible.filter(pk=series_id).first()
+    if series is None:
+        raise Http404
+    sheet = describe_passport(read_passport(series))
+    ensure_view_recorded(request, series.study)
+    return JsonResponse(sheet)
 
 
 def _read_study(request: HttpRequest, study_id: uuid.UUID) -> Study:

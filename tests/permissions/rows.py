@@ -82,6 +82,7 @@ ARCHIVE = [
 VIEWER = [
     Row(route="viewer:study", path=key("study_id", "study")),
     Row(route="viewer:series", path=key("study_id", "study")),
+    Row(route="viewer:passport", path=key("series_id", "series")),
     Row(route="viewer:find", query=key("study", "study_uid"), names_object=True, own=302),
     Row(route="api:series-stack", path=key("series_id", "series"), anonymous=401),
     Row(

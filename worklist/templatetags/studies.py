@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from archive.badges import describe_badges
 from archive.models import Study
 from imaging.text import display_name, name_groups, parse_age_years
 from worklist.models import WorklistEntry
@@ -18,6 +19,7 @@ from worklist.paging import sort_token
 register = template.Library()
 
 register.filter("sort_token", sort_token)
+register.filter("described", describe_badges)
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # Paediatricians count months before the second birthday.

@@ -97,7 +97,16 @@ export interface ImageFacts {
   readonly laterality: string;
 }
 
+/** A stored video: the browser plays it, or `whyNot` says why none does. */
+export interface Video {
+  readonly instanceId: string;
+  readonly url: string;
+  readonly frameTimeMs: number | null;
+  readonly whyNot: string;
+}
+
 export interface Stack {
+  readonly videos: readonly Video[];
   readonly seriesId: string;
   readonly version: string;
   readonly images: readonly ImageFacts[];
@@ -121,7 +130,17 @@ export interface Study {
   readonly hasDiscrepancy: boolean;
 }
 
+/** A mark of the series' passport: a word, and what it means. */
+export interface Badge {
+  readonly code: string;
+  readonly mark: string;
+  readonly meaning: string;
+}
+
 export interface Series {
+  readonly badges: readonly Badge[];
+  /** The passport in words, for the panel. */
+  readonly passportUrl: string;
   readonly id: string;
   readonly seriesNumber: number | null;
   readonly modality: string;

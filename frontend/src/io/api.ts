@@ -1,6 +1,7 @@
 /** The wire formats, parsed here once and nowhere else. */
 
 import type {
+  Badge,
   ImageFacts,
   LookupTable,
   NamedWindow,
@@ -11,6 +12,7 @@ import type {
   Stack,
   Study,
   Triple,
+  Video,
   VoiFunction,
 } from "../core/facts";
 import {
@@ -98,9 +100,18 @@ function readSeries(wire: JsonObject): Series {
     frameCount: asNumber(wire["frame_count"]) ?? 0,
     thumbnailUrl: text("thumbnail_url"),
     stackUrl: text("stack_url"),
+    badges: readBadges(wire),
+    passportUrl: text("passport_url"),
     displayable: wire["displayable"] !== false,
     whyNot: text("why_not"),
   };
+}
+
+export function readBadges(wire: JsonObject): Badge[] {
+  return asList(wire["badges"]).map((one) => {
+    const badge = asObject(one);
+    return { code: asText(badge["code"]), mark: asText(badge["mark"]), meaning: asText(badge["meaning"]) };
+  });
 }
 
 /** A stack document: what all images share stands once, the rest with each image. */
@@ -110,7 +121,17 @@ export function readStack(wire: JsonObject): Stack {
     seriesId: asText(wire["series_id"]),
     version: asText(wire["version"]),
     images: asList(wire["images"]).map((one) => readImage({ ...shared, ...asObject(one) })),
+    videos: asList(wire["videos"]).map((one) => readVideo(asObject(one))),
     displayable: wire["displayable"] !== false,
+    whyNot: asText(wire["why_not"]),
+  };
+}
+
+function readVideo(wire: JsonObject): Video {
+  return {
+    instanceId: asText(wire["instance_id"]),
+    url: asText(wire["url"]),
+    frameTimeMs: asNumber(wire["frame_time_ms"]),
     whyNot: asText(wire["why_not"]),
   };
 }

@@ -14,7 +14,7 @@ export async function fetchSeries(url: string): Promise<Series[]> {
   return readSeriesList(await fetchDocument(url));
 }
 
-async function fetchDocument(url: string): Promise<JsonObject> {
+export async function fetchDocument(url: string): Promise<JsonObject> {
   let response: Response;
   try {
     response = await fetch(url, { credentials: "same-origin", headers: { Accept: "application/json" } });

@@ -201,3 +201,7 @@ export function setStripOpen(isStripOpen: boolean): Change {
 export function setHelpOpen(isHelpOpen: boolean): Change {
   return (state) => ({ ...state, isHelpOpen });
 }
+
+export function setPassportOpen(isPassportOpen: boolean): Change {
+  return (state) => ({ ...state, isPassportOpen });
+}

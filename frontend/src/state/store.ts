@@ -42,6 +42,7 @@ export interface ViewerState {
   readonly cine: Cine;
   readonly isStripOpen: boolean;
   readonly isHelpOpen: boolean;
+  readonly isPassportOpen: boolean;
 }
 
 export class Store {

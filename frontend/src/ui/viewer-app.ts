@@ -17,6 +17,7 @@ import { make } from "./dom";
 import { adoptFiledSpeed, makeCommands } from "./viewer-commands";
 import { exposeReport, type Report } from "./viewer-debug";
 import { Help } from "./viewer-help";
+import { PassportPanel } from "./viewer-passport";
 import { listenToKeys } from "./viewer-keys";
 import { sceneOf, type AutoWindows, type Scene } from "./viewer-scene";
 import { PATIENCE_MS, Stage } from "./viewer-stage";
@@ -41,6 +42,7 @@ class ViewerApp {
   private readonly strip: SeriesStrip;
   private readonly toolbar: Toolbar;
   private readonly help: Help;
+  private readonly passport: PassportPanel;
   private readonly news: StudyNews;
   private opened: Stack | null = null;
   private scene: Scene = { kind: "loading" };
@@ -67,6 +69,8 @@ class ViewerApp {
     this.toolbar = new Toolbar(this.store, this.viewport, commands);
     this.strip = new SeriesStrip(this.store);
     this.help = new Help(this.store, commands);
+    this.passport = new PassportPanel(this.store);
+    main.append(this.passport.root);
     root.prepend(this.toolbar.root);
     main.prepend(this.strip.root);
     main.append(this.help.root);
@@ -171,6 +175,7 @@ class ViewerApp {
     this.strip.show(loaded.filter(Boolean).length / Math.max(1, loaded.length));
     this.toolbar.show();
     this.help.show();
+    this.passport.show();
   }
 
   /**
@@ -231,5 +236,6 @@ function firstState(page: ViewerPage): Store["state"] {
     cine: { isPlaying: false, framesPerSecond: 15, loops: true },
     isStripOpen: true,
     isHelpOpen: false,
+    isPassportOpen: false,
   };
 }

@@ -14,6 +14,7 @@ import {
   resetLook,
   setCine,
   setHelpOpen,
+  setPassportOpen,
   setStripOpen,
   setTool,
   setWindow,
@@ -205,6 +206,14 @@ function pageCommands({ store }: Instrument, leave: () => void): Command[] {
       icon: "panel-left",
       run: () => store.change((state) => setStripOpen(!state.isStripOpen)(state)),
       isOn: (state) => state.isStripOpen,
+    },
+    {
+      name: t("Passport"),
+      keys: ["k"],
+      group: "page",
+      icon: "info",
+      run: () => store.change((state) => setPassportOpen(!state.isPassportOpen)(state)),
+      isOn: (state) => state.isPassportOpen,
     },
     {
       name: t("All keys"),

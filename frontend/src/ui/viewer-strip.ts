@@ -2,7 +2,7 @@
 
 import type { Series } from "../core/facts";
 import { t } from "../core/text";
-import { openSeries } from "../state/changes";
+import { openSeries, setPassportOpen } from "../state/changes";
 import type { Store } from "../state/store";
 import { icon, make, setAttribute, setText } from "./dom";
 
@@ -15,6 +15,7 @@ interface Item {
   readonly button: HTMLButtonElement;
   readonly loaded: HTMLElement;
   readonly count: HTMLElement;
+  readonly badges: HTMLElement;
 }
 
 export class SeriesStrip {
@@ -76,6 +77,7 @@ export class SeriesStrip {
       return item;
     }
     setText(before.count, countWords(series));
+    showBadges(before.badges, series);
     before.button.setAttribute("aria-label", describe(series));
     return before;
   }
@@ -97,12 +99,15 @@ export class SeriesStrip {
       this.loadThumbnail(picture, series.thumbnailUrl, THUMBNAIL_TRIES);
     }
     const button = make("button", { type: "button", class: "strip-item", "aria-label": describe(series), title: name });
-    button.append(picture, head, words);
+    const badges = make("span", { class: "strip-badges" });
+    showBadges(badges, series);
+    badges.addEventListener("click", () => this.store.change(setPassportOpen(true)));
+    button.append(picture, head, words, badges);
     if (!series.displayable) {
       button.append(make("span", { class: "strip-note" }, t("No pictures")));
     }
     button.addEventListener("click", () => this.store.change(openSeries(series.id)));
-    return { series, row: make("li", {}, button), button, loaded, count };
+    return { series, row: make("li", {}, button), button, loaded, count, badges };
   }
 
   /** A thumbnail is made after the images came in, so a missing one is asked for again. */
@@ -118,6 +123,13 @@ export class SeriesStrip {
   }
 }
 
+/** The marks of the passport; a click on one opens the whole. */
+function showBadges(place: HTMLElement, { badges }: Series): void {
+  if (badges.map(({ mark }) => mark).join() !== [...place.children].map((one) => one.textContent).join()) {
+    place.replaceChildren(...badges.map(({ mark, meaning }) => make("span", { class: "strip-badge", title: meaning }, mark)));
+  }
+}
+
 function numberOf(series: Series): string {
   return series.seriesNumber === null ? "–" : `${series.seriesNumber}`;
 }
@@ -127,7 +139,7 @@ function nameOf(series: Series): string {
 }
 
 function describe(series: Series): string {
-  return `${t("Series")} ${numberOf(series)}, ${series.modality}, ${nameOf(series)}, ${countWords(series)}`;
+  return `${t("Series")} ${numberOf(series)}, ${series.modality}, ${[nameOf(series), countWords(series), ...series.badges.map(({ mark }) => mark)].join(", ")}`;
 }
 
 function countWords(series: Series): string {
