@@ -9,6 +9,7 @@ import numpy as np
 
 from imaging.errors import LimitExceededError, UndecodableError, UnreadableError
 from imaging.fragments import Fragments, read_fragments
+from imaging.frame_starts import RLE_LOSSLESS, FrameStarts
 from imaging.header import Header
 
 NATIVE = "native"
@@ -21,12 +22,10 @@ _HEAD = struct.Struct("<BBBQQQ")
 _VERSION = 1
 MAX_FRAMES = 1_000_000
 
-RLE_LOSSLESS = "1.2.840.10008.1.2.5"
 # MPEG-2, MPEG-4 and HEVC, each whole or fragmentable (PS3.5 10.7 to 10.15).
 VIDEO_SYNTAXES = frozenset(
     f"1.2.840.10008.1.2.4.{number}{suffix}" for number in range(100, 109) for suffix in ("", ".1")
 )
-_START_MARKERS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
 
 
 class FrameIndex:
@@ -292,13 +291,9 @@ def _group_fragments(
 ) -> FrameIndex:
     flags = set(fragments.flags)
     total = len(fragments.offsets)
-    firsts = _firsts_by_any_table(header, fragments, declared, flags)
-    if firsts is None and (total == declared or not total):
-        firsts = np.arange(total)
-    elif firsts is None and declared == 1:
-        firsts = np.zeros(1, np.int64)
-    elif firsts is None:
-        firsts = _firsts_by_marker(file, header, fragments)
+    firsts = _first_fragments(
+        FrameStarts(file, header, fragments), header, fragments, declared, flags
+    )
     if len(firsts) != declared:
         flags.add("frames_disagree")
         if len(firsts) > declared:
@@ -310,6 +305,36 @@ def _group_fragments(
     lasts = np.append(firsts[1:], total) - 1
     ends = fragments.offsets[lasts] + fragments.lengths[lasts] + np.uint64(8)
     return FrameIndex.of_spans(ENCAPSULATED, starts, ends - starts, sorted(flags))
+
+
+def _first_fragments(
+    starts: FrameStarts,
+    header: Header,
+    fragments: Fragments,
+    declared: int,
+    flags: set[str],
+) -> np.ndarray:
+    """Return the first fragment of each frame: by table, by count, or by what they hold."""
+    total = len(fragments.offsets)
+    by_table = _firsts_by_any_table(header, fragments, declared, flags)
+    if not total:
+        return np.arange(0)
+    if declared == 1:
+        return np.zeros(1, np.int64)
+    guess = np.arange(total) if by_table is None and total == declared else by_table
+    if guess is not None and starts.are_right(guess):
+        return guess
+    if by_table is not None:
+        flags.add("bad_offset_table")
+    found = starts.find(declared)
+    if len(found) == declared:
+        return found
+    if header.transfer_syntax_uid == RLE_LOSSLESS:
+        # A frame of RLE is one fragment (A.4.2), and decoding checks its header again.
+        return np.arange(total) if guess is None else guess
+    if guess is not None and not len(found):
+        return guess
+    return found
 
 
 def _firsts_by_any_table(
@@ -341,17 +366,3 @@ def _firsts_by_table(table: list[int], fragments: Fragments) -> np.ndarray | Non
     if firsts[0] != 0 or (np.diff(firsts) <= 0).any():
         return None
     return firsts
-
-
-def _firsts_by_marker(file: BinaryIO, header: Header, fragments: Fragments) -> np.ndarray:
-    """Return the fragments that begin a codestream; for RLE a frame is one fragment (A.4.2)."""
-    if header.transfer_syntax_uid == RLE_LOSSLESS:
-        return np.arange(len(fragments.offsets))
-    firsts: list[int] = []
-    for number, offset in enumerate(fragments.offsets):
-        file.seek(int(offset) + 8)
-        if file.read(8).startswith(_START_MARKERS):
-            firsts.append(number)
-    if firsts and firsts[0] != 0:
-        raise UnreadableError("the first fragment does not begin a frame")
-    return np.array(firsts, np.int64)

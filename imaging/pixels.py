@@ -9,7 +9,8 @@ from imaging.codecs import decode_codestream, decode_rle
 from imaging.colour import YBR_FULL, YBR_PARTIAL, expand_422, rgb_from_ybr
 from imaging.description import MAX_FRAME_BYTES, PixelDescription
 from imaging.errors import UndecodableError, UnsupportedError
-from imaging.frames import RLE_LOSSLESS, VIDEO_SYNTAXES
+from imaging.frame_starts import CODESTREAM_SYNTAXES, RLE_LOSSLESS
+from imaging.frames import VIDEO_SYNTAXES
 from imaging.header import EXPLICIT_VR_BIG_ENDIAN, GE_PRIVATE_BIG_ENDIAN, NATIVE_SYNTAXES
 from imaging.palette import Palette
 
@@ -19,10 +20,6 @@ _BIG_ENDIAN_PIXELS = frozenset({EXPLICIT_VR_BIG_ENDIAN, GE_PRIVATE_BIG_ENDIAN})
 DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 # Encapsulated, but each frame is native when unwrapped (PS3.5 A.4.11, A.4.13).
 _NATIVE_FRAMES = frozenset({DEFLATED_FRAMES, "1.2.840.10008.1.2.1.98"})
-CODESTREAM_SYNTAXES = frozenset(
-    f"1.2.840.10008.1.2.4.{suffix}"
-    for suffix in (50, 51, 53, 55, 57, 70, 80, 81, 90, 91, 92, 93, 201, 202, 203)
-)
 SHOWN_SYNTAXES = frozenset({*NATIVE_SYNTAXES, *_NATIVE_FRAMES, *CODESTREAM_SYNTAXES, RLE_LOSSLESS})
 # What is stored and never decoded here, by transfer syntax, in words.
 CANNOT_SHOW = {

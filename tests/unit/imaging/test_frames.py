@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import time
 from io import BytesIO
 
@@ -8,7 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from imaging.errors import UndecodableError, UnreadableError
-from imaging.frames import FrameIndex, join_fragments
+from imaging.frames import FrameIndex, index_frames, join_fragments
 from tests.unit.imaging.build import BIG, DEFLATED, encapsulated, image, read_image, written
 
 JPEG = "1.2.840.10008.1.2.4.50"
@@ -119,17 +120,69 @@ def test_one_frame_takes_all_fragments() -> None:
     assert frame_of(content, index, 0) == jpeg(1) + b"morelast"
 
 
-def test_the_extended_table_groups_fragments() -> None:
-    import struct
-
+@pytest.mark.parametrize("second", [24, 12])
+def test_the_extended_table_groups_fragments_if_it_is_right(second: int) -> None:
     dataset = image(np.zeros((4, 4), np.uint8))
     dataset.NumberOfFrames = 2
-    dataset.ExtendedOffsetTable = struct.pack("<2Q", 0, 24)
-    dataset.PixelData = encapsulated([b"aaaa", b"bbbb", b"cccc", b"dddd"])
+    dataset.ExtendedOffsetTable = struct.pack("<2Q", 0, second)
+    frames = [b"\xff\x4f\xff\x51bbbb", b"\xff\x4f\xff\x51dddd"]
+    dataset.PixelData = encapsulated([frame[at : at + 4] for frame in frames for at in (0, 4)])
     dataset["PixelData"].is_undefined_length = True
     content = written(dataset, J2K)
     _header, index = read_image(content)
-    assert [frame_of(content, index, frame) for frame in range(2)] == [b"aaaabbbb", b"ccccdddd"]
+    assert [frame_of(content, index, frame) for frame in range(2)] == frames
+    assert ("bad_offset_table" in index.flags) == (second == 12)
+
+
+def test_a_table_that_points_into_frames_is_not_followed() -> None:
+    # Rising, and on starts of fragments, but not where frames begin.
+    frames = [jpeg(number, 30) for number in range(4)]
+    fragments = [frame[at : at + 10] for frame in frames for at in (0, 10, 20)]
+    content = made(fragments, 4, table=[0, 18, 3 * 18, 9 * 18])
+    _header, index = read_image(content)
+    assert [frame_of(content, index, frame) for frame in range(4)] == frames
+    assert index.flags == frozenset({"bad_offset_table"})
+
+
+def test_as_many_fragments_as_frames_need_not_be_frames() -> None:
+    content = made([jpeg(1)[:10], jpeg(1)[10:], jpeg(2)], 3)
+    _header, index = read_image(content)
+    assert [frame_of(content, index, frame) for frame in range(index.count)] == [jpeg(1), jpeg(2)]
+    assert "frames_disagree" in index.flags
+
+
+def test_a_frame_damaged_at_its_start_does_not_shift_the_others() -> None:
+    frames = [jpeg(number) + b"\xff\xd9" for number in range(3)]
+    frames[1] = b"gone" + frames[1][4:]
+    for pieces, table in ((1, None), (2, None), (2, [0, 38, 76])):
+        size = 22 // pieces
+        fragments = [frame[at : at + size] for frame in frames for at in range(0, 22, size)]
+        _header, index = read_image(content := made(fragments, 3, table=table))
+        assert [frame_of(content, index, frame) for frame in range(3)] == frames
+
+
+def test_rle_in_several_fragments_is_grouped_by_its_header() -> None:
+    frames = [struct.pack("<16L", 1, 64, *[0] * 14) + bytes([number]) * 16 for number in range(3)]
+    fragments = [piece for frame in frames for piece in (frame[:70], frame[70:])]
+    for table in (None, [0, 78, 96], [0, 96, 192]):
+        _header, index = read_image(content := made(fragments, 3, RLE, table))
+        assert [frame_of(content, index, frame) for frame in range(3)] == frames
+
+
+def test_a_table_is_believed_by_a_few_places_of_the_file() -> None:
+    content = made([jpeg(number, 20_000) for number in range(500)], 500)
+    header = read_image(content)[0]
+
+    class Counted(BytesIO):
+        reads = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.reads += 1
+            return super().read(size)
+
+    file = Counted(content)
+    assert index_frames(file, header).count == 500
+    assert file.reads <= 502 + 64
 
 
 def test_rle_has_one_fragment_a_frame_and_missing_ones_are_flagged() -> None:
