@@ -21,7 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from imaging.errors import NoctisError, UnsupportedError
+from imaging.icc import srgb_from_profile
 from imaging.pixels import PixelDescription, decode_frame
 
 Message = dict[str, Any]
@@ -29,7 +32,8 @@ Answer = Callable[[Message, bytearray], tuple[Message, memoryview]]
 
 HEAD = struct.Struct("<IQ")
 TEXT_LIMIT_BYTES = 8 << 20
-SOCKET_BUFFER_BYTES = 1 << 20
+# A whole frame of 1024 x 1024 fits, so that neither side waits for the other to read.
+SOCKET_BUFFER_BYTES = 2 << 20
 # On top of what the loaded libraries take: a frame of 100 megapixels and its copies.
 MEMORY_BYTES = 1 << 30
 CPU_SECONDS = 20
@@ -100,7 +104,15 @@ def _answer_safely(
 
 
 def answer_with_pixels(request: Message, payload: bytearray) -> tuple[Message, memoryview]:
-    """Decode one frame; the request is a `PixelDescription` without palette."""
+    """Decode one frame; the request is a `PixelDescription` without palette.
+
+    With `icc_bytes` it is a colour profile of that length, then rgb8 pixels, to be made sRGB.
+    """
+    if "icc_bytes" in request:
+        profile, pixels = bytes(payload[: request["icc_bytes"]]), payload[request["icc_bytes"] :]
+        rgb = np.frombuffer(pixels, np.uint8).reshape(1, -1, 3)
+        shown = np.ascontiguousarray(srgb_from_profile(rgb, profile))
+        return {"dtype": "|u1", "shape": shown.shape}, shown.data.cast("B")
     array = decode_frame(bytes(payload), PixelDescription(**request))
     message = {"dtype": array.dtype.str, "shape": array.shape}
     return message, array.data.cast("B")

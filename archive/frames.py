@@ -15,6 +15,7 @@ import numpy as np
 
 from archive import storage
 from archive.caches import FRAMES, Piece, caches, make_key
+from archive.colours import has_profile, srgb_of
 from archive.decode import decode_in_pool
 from archive.models import Instance
 from imaging.errors import MissingError, StorageUnavailableError, UndecodableError, UnreadableError
@@ -116,7 +117,7 @@ def read_frame(instance: Instance, frame: int) -> FrameData:
         if index.kind in (NONE, VIDEO):
             decode_frame(b"", description)  # says in words why there is nothing to show
             raise UndecodableError("There is no usable picture in this file.")
-        if index.kind == NATIVE and not description.needs_palette:
+        if index.kind == NATIVE and not description.needs_palette and not has_profile(instance):
             data = _read_span(descriptor, instance, index, frame)
             return _native(data, description, index.first_bit(frame))
         key = make_key(FRAMES, instance.dataset_sha256, frame, index.span(frame), description)
@@ -143,6 +144,8 @@ def _make_piece(descriptor: int, instance: Instance, index: FrameIndex, frame: i
     else:
         array = decode_frame(data, description, first_bit=index.first_bit(frame))
     made = _to_wire(array, description)
+    if has_profile(instance) and made.pixel_format == RGB8:
+        made = FrameData(RGB8, srgb_of(instance, memoryview(made.data)))
     seconds = time.perf_counter() - began
     is_costly = seconds > len(made.data) * COSTLY_SECONDS_A_BYTE
     return Piece(made.pixel_format, memoryview(made.data).toreadonly(), is_costly)

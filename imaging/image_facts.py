@@ -9,6 +9,7 @@ from typing import Any
 from imaging.elements import ElementView
 from imaging.frame_facts import frame_facts, offset_facts
 from imaging.header import Header
+from imaging.icc import find_profile
 from imaging.overlays import overlay_facts
 from imaging.real_world import dose_facts, real_world_mappings
 from imaging.shutters import shutter_facts
@@ -55,6 +56,7 @@ _TEXTS = {
     "burned_in_annotation": "BurnedInAnnotation",
     "image_laterality": "ImageLaterality",
     "view_position": "ViewPosition",
+    "color_space": "ColorSpace",
     "convolution_kernel": "ConvolutionKernel",
     "units": "Units",
     "pixel_intensity_relationship": "PixelIntensityRelationship",
@@ -88,6 +90,10 @@ def image_facts(header: Header) -> dict[str, Any]:
     facts.update(dose_facts(header))
     if mappings := real_world_mappings(header):
         facts["real_world_value_mappings"] = mappings
+    if facts.get("samples_per_pixel") == 3 or facts.get("photometric_interpretation") == (
+        "PALETTE COLOR"
+    ):
+        facts |= {"has_icc_profile": True} if find_profile(header) is not None else {}
     if overlays := overlay_facts(header, facts):
         facts["overlays"] = overlays
     if (shutter := shutter_facts(header)) is not None:
