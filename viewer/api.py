@@ -35,6 +35,7 @@ from archive.stack import Stack, build_stack, read_stack
 from archive.thumbnails import make_thumbnail, read_thumbnail
 from imaging.display import encode_jpeg, encode_png
 from imaging.errors import ConflictError, MissingError, NoctisError, TransientError
+from viewer import measurement_api
 from viewer.ahead import decode_ahead_of_frame, plan_ahead_of_images
 from viewer.compression import choose_coding
 from viewer.frame_stream import AsyncFrameStream, FrameStream, WantedImage
@@ -359,4 +360,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_FRAME}overlays/", OverlaysView.as_view(), name="instance-overlays"),
     path(f"{_FRAME}rendered.jpg", RenderedView.as_view(), name="instance-rendered-jpg"),
     path(f"{_FRAME}rendered.png", RenderedPngView.as_view(), name="instance-rendered-png"),
+    *measurement_api.urlpatterns,
 ]

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from archive.access import VisibleQuerySet
+from archive.access import ModelT, VisibleQuerySet
 from archive.models import FacilityRow, Instance, Study
+
+# The form of the JSON in a row, as docs/measurements.md tells it. Whoever changes the form
+# counts on here and goes on reading every form there was.
+FORMAT_VERSION = 1
+
+
+class MarkQuerySet(VisibleQuerySet[ModelT]):
+    """Marks. What is deleted stays in the table, for the trail."""
+
+    def present(self) -> Self:
+        """Return the marks that nobody has deleted."""
+        return self.filter(deleted_at=None)
 
 
 class Mark(FacilityRow):
@@ -30,11 +42,14 @@ class Mark(FacilityRow):
         default=dict, blank=True
     )
     is_visible = models.BooleanField(_("visible"), default=True)
+    format_version = models.PositiveSmallIntegerField(_("format"), default=FORMAT_VERSION)
     version = models.PositiveIntegerField(_("version"), default=1)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     changed_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
+    deleted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
 
     class Meta:
         abstract = True
@@ -52,10 +67,12 @@ class Measurement(Mark):
         ELLIPSE = "ellipse", _("Ellipse")
         POLYGON = "polygon", _("Polygon")
         PROBE = "probe", _("Probe")
+        POLYLINE = "polyline", _("Polyline")
+        CIRCLE = "circle", _("Circle")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
     value = models.FloatField(_("value"), null=True, blank=True)
-    unit = models.CharField(_("unit"), max_length=16, blank=True)
+    unit = models.CharField(_("unit"), max_length=64, blank=True)
     statistics: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
         default=dict, blank=True
     )
@@ -63,8 +80,11 @@ class Measurement(Mark):
         _("provenance"), max_length=32, help_text=_("Where the scale came from.")
     )
     uncertainty = models.FloatField(_("uncertainty"), null=True, blank=True)
+    notes: models.JSONField[list[str], list[str]] = models.JSONField(
+        default=list, blank=True, help_text=_("Codes of what one should know of the number.")
+    )
 
-    objects: ClassVar[VisibleQuerySet[Measurement]] = VisibleQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[MarkQuerySet[Measurement]] = MarkQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("measurement")
@@ -81,6 +101,8 @@ class Measurement(Mark):
                         "ellipse",
                         "polygon",
                         "probe",
+                        "polyline",
+                        "circle",
                     ]
                 ),
                 name="viewer_measurement_kind_is_known",
@@ -102,7 +124,7 @@ class Annotation(Mark):
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
     text = models.TextField(_("text"), blank=True)
 
-    objects: ClassVar[VisibleQuerySet[Annotation]] = VisibleQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[MarkQuerySet[Annotation]] = MarkQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("annotation")

@@ -96,6 +96,40 @@ VIEWER = [
     Row(route="api:instance-overlays", path=first_frame, anonymous=401),
     Row(route="api:instance-rendered-jpg", path=first_frame, anonymous=401),
     Row(route="api:instance-rendered-png", path=first_frame, anonymous=401),
+    Row(route="api:measurement-list", anonymous=401),
+    Row(
+        route="api:measurement-list",
+        method="POST",
+        data=lambda target: {
+            "sop_instance_uid": target["instance_uid"],
+            "kind": "length",
+            "points_px": [[0, 0], [3, 4]],
+        },
+        json=True,
+        names_object=True,
+        own=201,
+        by_role={"referrer": 403},
+        anonymous=401,
+    ),
+    Row(route="api:measurement-detail", path=key("measurement_id", "measurement"), anonymous=401),
+    Row(
+        route="api:measurement-detail",
+        method="PATCH",
+        path=key("measurement_id", "measurement"),
+        data=fixed(version=1, label="seen"),
+        json=True,
+        by_role={"referrer": 403},
+        anonymous=401,
+    ),
+    Row(
+        route="api:measurement-detail",
+        method="DELETE",
+        path=key("measurement_id", "measurement"),
+        json=True,
+        own=204,
+        by_role={"referrer": 403},
+        anonymous=401,
+    ),
 ]
 
 # --- worklist ---------------------------------------------------------------------
