@@ -11,6 +11,7 @@ from archive.displayable import why_not_displayable
 from archive.frames import RGB8, read_frame
 from archive.models import Instance, Series
 from archive.stack import read_stack
+from archive.video import is_video
 from imaging.errors import NoctisError, TransientError
 from imaging.hounsfield import (
     HuVerdict,
@@ -45,7 +46,9 @@ def examine_frames(
     by_key = {one.pk: one for one in images}
     stack = read_stack(series)
     if not len(stack):
-        return [_refused(index, one) for index, one in enumerate(images[:1])], []
+        # Videos are played by the browser, not decoded here.
+        refused = [one for one in images if not is_video(one)][:1]
+        return [_refused(index, one) for index, one in enumerate(refused)], []
     reports, decoded = [], []
     for index in sorted({0, len(stack) // 2, len(stack) - 1}):
         instance_id, frame = stack.image(index)

@@ -67,8 +67,9 @@ def build_stack(series: Series) -> Facts:
     """Return the stack document of a series. Costs one query.
 
     `shared` holds what all images have in common, `images` the rest, in the
-    order of the screen; `videos` what a player shows instead of images. `version` changes when images come or facts change.
-    A series that cannot be shown has `displayable` false and says why.
+    order of the screen; `videos` what a player shows instead of images.
+    `version` changes when images come or facts change. A series that cannot
+    be shown has `displayable` false and says why.
     """
     return _build(series)[1]
 

@@ -185,6 +185,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "worker-src": [SELF, "blob:"],
         "img-src": [SELF, "blob:", "data:"],
+        "media-src": [SELF],
         "connect-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],

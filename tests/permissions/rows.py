@@ -96,6 +96,13 @@ VIEWER = [
     Row(route="api:instance-overlays", path=first_frame, anonymous=401),
     Row(route="api:instance-rendered-jpg", path=first_frame, anonymous=401),
     Row(route="api:instance-rendered-png", path=first_frame, anonymous=401),
+    # The stage holds pictures: to those who may see them, they are no video.
+    Row(
+        route="api:instance-video",
+        path=key("instance_id", "instance"),
+        own=422,
+        anonymous=401,
+    ),
     Row(route="api:measurement-list", anonymous=401),
     Row(
         route="api:measurement-list",

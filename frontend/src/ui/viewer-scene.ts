@@ -1,6 +1,6 @@
 /** What the stage must show now: a picture, that one is coming, or words. No DOM here. */
 
-import type { ImageFacts, Pixels, Window } from "../core/facts";
+import type { ImageFacts, Pixels, Video, Window } from "../core/facts";
 import { t } from "../core/text";
 import { fitView, type Size } from "../core/view";
 import { resolveVoi, type ResolvedVoi } from "../core/voi";
@@ -13,6 +13,7 @@ import type { ViewerState } from "../state/store";
 export type Scene =
   | { readonly kind: "picture"; readonly shown: Shown; readonly voi: ResolvedVoi }
   | { readonly kind: "loading" }
+  | { readonly kind: "video"; readonly videos: readonly Video[] }
   | { readonly kind: "words"; readonly title: string; readonly detail: string; readonly canRetry: boolean };
 
 export interface FrameSource {
@@ -43,6 +44,9 @@ export function sceneOf(state: ViewerState, frames: FrameSource, size: Size, aut
     return { kind: "loading" };
   }
   const facts = activeImage(state);
+  if (facts === undefined && stack.stack.videos.length > 0) {
+    return { kind: "video", videos: stack.stack.videos };
+  }
   if (facts === undefined) {
     return words(t("This series has no images."), "");
   }

@@ -8,6 +8,7 @@ import { icon, make, setAttribute, setText } from "./dom";
 import { Corners, seriesLines } from "./viewer-corners";
 import type { Scene } from "./viewer-scene";
 import { StackSlider } from "./viewer-slider";
+import { VideoPane } from "./viewer-video";
 
 /** How long a picture may be awaited before the stage says so; quick ones do not flicker. */
 export const PATIENCE_MS = 150;
@@ -31,6 +32,7 @@ export class Stage {
     "aria-label": t("Picture"),
   });
   private readonly corners = new Corners();
+  private readonly video = new VideoPane();
   private readonly slider: StackSlider;
   private readonly busy = make("p", { class: "busy", hidden: true }, icon("loader-circle"), t("Loading"));
   private readonly title = make("strong");
@@ -55,7 +57,7 @@ export class Stage {
     this.root = make(
       "section",
       { class: "stage", "aria-label": t("Stage") },
-      make("div", { class: "pane" }, this.picture, this.corners.root, this.busy, this.words),
+      make("div", { class: "pane" }, this.picture, this.video.root, this.corners.root, this.busy, this.words),
       this.slider.root,
     );
   }
@@ -77,6 +79,7 @@ export class Stage {
     }
     this.slider.show(now.index, now.loaded);
     this.showBusy(scene.kind === "loading");
+    this.video.show(scene.kind === "video" ? scene.videos : []);
     this.words.hidden = scene.kind !== "words";
     if (scene.kind === "words") {
       setText(this.title, scene.title);
@@ -92,7 +95,8 @@ export class Stage {
     } else if (!now.isHeld) {
       const { facts, index } = now;
       const isPlaced = facts !== undefined && series !== undefined;
-      this.corners.showPlace(isPlaced ? seriesLines({ series, facts, index, count: now.loaded.length }) : []);
+      const described = scene.kind === "video" && series !== undefined ? [series.seriesDescription] : [];
+      this.corners.showPlace(isPlaced ? seriesLines({ series, facts, index, count: now.loaded.length }) : described);
     }
   }
 

@@ -100,7 +100,6 @@ def test_an_order_that_was_remembered_serves_only_its_own_version(north: Facilit
         ("1.2.840.10008.5.1.4.1.1.481.5", "1.2.840.10008.1.2.1", 0, "a radiotherapy plan"),
         ("1.2.840.10008.5.1.4.1.1.9.1.1", "1.2.840.10008.1.2.1", 0, "a waveform"),
         ("1.2.3.4", "1.2.840.10008.1.2.1", 0, "objects without pictures"),
-        ("1.2.840.10008.5.1.4.1.1.77.1.4.1", "1.2.840.10008.1.2.4.102", 90, "MPEG video"),
         ("1.2.840.10008.5.1.4.1.1.2", "1.2.3.999", 1, "transfer syntax 1.2.3.999"),
     ],
 )
