@@ -10,6 +10,7 @@ from imaging.elements import ElementView
 from imaging.frame_facts import frame_facts, offset_facts
 from imaging.header import Header
 from imaging.icc import find_profile
+from imaging.lut import LookupTable
 from imaging.overlays import overlay_facts
 from imaging.real_world import dose_facts, real_world_mappings
 from imaging.shutters import shutter_facts
@@ -94,6 +95,7 @@ def image_facts(header: Header) -> dict[str, Any]:
         "PALETTE COLOR"
     ):
         facts |= {"has_icc_profile": True} if find_profile(header) is not None else {}
+    _check_tables(header, facts)
     if overlays := overlay_facts(header, facts):
         facts["overlays"] = overlays
     if (shutter := shutter_facts(header)) is not None:
@@ -124,6 +126,16 @@ def _plain_facts(header: Header) -> dict[str, Any]:
     if ratios := header.floats("LossyImageCompressionRatio")[:MAX_VALUES]:
         facts["lossy_image_compression_ratio"] = ratios
     return facts
+
+
+def _check_tables(header: Header, facts: dict[str, Any]) -> None:
+    """Flag tables that will be left out, and colours that nothing here lays over grey."""
+    for keyword in _SEQUENCES.values():
+        for item in header.items(keyword)[:MAX_VALUES] if keyword in header else ():
+            LookupTable.from_item(item, signed_input=header.signed)
+    is_grey = str(facts.get("photometric_interpretation", "")).startswith("MONOCHROME")
+    if is_grey and "RedPaletteColorLookupTableDescriptor" in header:
+        header.flags.add("palette_not_applied")
 
 
 def _add_times(header: Header, facts: dict[str, Any]) -> None:

@@ -32,11 +32,18 @@ class LookupTable:
 
     @classmethod
     def from_item(cls, item: ElementView, *, signed_input: bool) -> "LookupTable | None":
-        """Read an item of ModalityLUTSequence or VOILUTSequence; None when unusable.
+        """Read an item of a LUT sequence; None, and flagged `bad_lut`, when unusable.
 
         The first mapped value is SS when the table's input is signed (C.11.1.1.1), whatever
         VR the file gave it.
         """
+        table = cls._read(item, signed_input=signed_input)
+        if table is None:
+            item.flags.add("bad_lut")
+        return table
+
+    @classmethod
+    def _read(cls, item: ElementView, *, signed_input: bool) -> "LookupTable | None":
         descriptor = item.ints("LUTDescriptor")
         raw = item.raw("LUTData")
         if len(descriptor) != 3 or not raw:

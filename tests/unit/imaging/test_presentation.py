@@ -208,3 +208,15 @@ def test_real_overlays_are_those_that_pydicom_reads() -> None:
             bits = bits_of_plane(ds[group, 0x3000].value, facts, 0)
             assert bits is not None
             assert (bits == ds.overlay_array(group)).all()
+
+
+def test_a_short_table_and_a_palette_over_grey_are_flagged() -> None:
+    table = Dataset()
+    table.add_new(0x00283002, "US", [4, 0, 16])
+    table.add_new(0x00283006, "OW", bytes(6))
+    made = image(np.zeros((1, 2), np.uint16), VOILUTSequence=Sequence([table]))
+    made.RedPaletteColorLookupTableDescriptor = [256, 0, 16]
+    header, _ = read_image(written(made))
+    facts = image_facts(header)
+    assert header.flags >= {"bad_lut", "palette_not_applied"}
+    assert Grayscale.from_image_facts(facts).with_tables(header).voi_lut is None
