@@ -121,8 +121,7 @@ def code_version() -> str:
     So no picture outlives the mistake that made it.
     """
     digest = hashlib.sha256()
-    sources = [*sorted((_CODE.parent / "imaging").glob("*.py"))]
-    for path in [*sources, _CODE / "frames.py", _CODE / "rendering.py", _CODE / "decode.py"]:
+    for path in [*sorted((_CODE.parent / "imaging").glob("*.py")), *sorted(_CODE.glob("*.py"))]:
         digest.update(path.read_bytes())
     for name in _ENGINES:
         digest.update(f"{name} {version(name)}".encode())
@@ -149,11 +148,19 @@ def disk_limit_bytes() -> int:
     except OSError:
         return 0
     total, free = state.f_blocks * state.f_frsize, state.f_bavail * state.f_frsize
-    wanted = int(settings.NOCTIS_DISK_CACHE_MB) << 20
-    if settings.NOCTIS_DISK_CACHE_MB < 0:
-        wanted = min(_DEFAULT_DISK_BYTES, int(total * _DEFAULT_DISK_SHARE))
     spare = free + caches().disk.used_bytes() - int(storage.reserve_bytes(total) * 1.5)
-    return max(0, min(wanted, spare))
+    return max(0, min(wanted_disk_bytes(), spare))
+
+
+def wanted_disk_bytes() -> int:
+    """Return what the disk's cache may take while the disk has room."""
+    if settings.NOCTIS_DISK_CACHE_MB >= 0:
+        return int(settings.NOCTIS_DISK_CACHE_MB) << 20
+    try:
+        state = os.statvfs(settings.NOCTIS_HOME)
+    except OSError:
+        return 0
+    return min(_DEFAULT_DISK_BYTES, int(state.f_blocks * state.f_frsize * _DEFAULT_DISK_SHARE))
 
 
 def tidy() -> int:

@@ -32,8 +32,7 @@ Answer = Callable[[Message, bytearray], tuple[Message, memoryview]]
 
 HEAD = struct.Struct("<IQ")
 TEXT_LIMIT_BYTES = 8 << 20
-# A whole frame of 1024 x 1024 fits, so that neither side waits for the other to read.
-SOCKET_BUFFER_BYTES = 2 << 20
+SOCKET_BUFFER_BYTES = 1 << 20
 # On top of what the loaded libraries take: a frame of 100 megapixels and its copies.
 MEMORY_BYTES = 1 << 30
 CPU_SECONDS = 20

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from django.db.models import QuerySet
 
-from archive import check, storage
+from archive import caches, check, storage
 from archive.models import Instance
 from imaging.errors import NoctisError
 from noctis import parts
@@ -59,6 +59,31 @@ def _check_space() -> Finding:
     if free < 2 * reserve + total * 0.05:
         return warn("disk space", words, "Plan more space now; storing stops at the reserve.")
     return ok("disk space", words)
+
+
+def check_cache() -> Iterator[Finding]:
+    """Yield findings on the directory that may be thrown away."""
+    wanted, allowed = caches.wanted_disk_bytes(), caches.disk_limit_bytes()
+    root = caches.cache_root()
+    words = f"{allowed / GIB:.1f} of {wanted / GIB:.1f} GiB may be used in {root}"
+    try:
+        parts.write_probe(root)
+    except OSError as error:
+        yield warn(
+            "cache",
+            f"{root} cannot be written: {error.strerror}",
+            "Pictures are decoded anew each time: let this user write there.",
+        )
+        return
+    if allowed < wanted:
+        yield warn(
+            "cache",
+            words,
+            "The disk of the home is nearly full, so fewer pictures are kept: grow it, or set "
+            "NOCTIS_DISK_CACHE_MB lower.",
+        )
+    else:
+        yield ok("cache", words)
 
 
 def check_files(*, is_full: bool) -> Iterator[Finding]:

@@ -58,6 +58,7 @@ def check_everything(*, is_full: bool) -> Iterator[Finding]:
     of_database = list(database.check_database(is_full=is_full))
     yield from of_database
     yield from files.check_storage()
+    yield from files.check_cache()
     yield from machine.check_permissions()
     yield from machine.check_settings()
     if any(finding.level is Level.FAIL for finding in of_database):

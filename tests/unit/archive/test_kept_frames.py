@@ -6,16 +6,20 @@ import io
 from collections.abc import Callable
 
 import pytest
+from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import Facility
 from archive import storage
-from archive.caches import caches
+from archive.caches import FRAMES, Piece, caches, make_key
 from archive.decode import close_pool
 from archive.frames import read_frame
 from archive.ingest import Source, ingest_file
 from archive.kept_pictures import read_kept_picture
 from archive.models import Instance
 from imaging.errors import MissingError, NoctisError, UnreadableError
+from noctis.checkup.files import check_cache
+from noctis.checkup.finding import Level
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,3 +69,17 @@ def test_a_file_that_is_gone_or_cut_is_said_although_its_picture_is_kept(
     path.write_bytes(content)
     assert read(instance) == whole
     close_pool()
+
+
+@pytest.mark.usefixtures("db")
+def test_metrics_and_the_check_up_tell_of_the_caches(client: Client, settings: Settings) -> None:
+    for _ in range(3):
+        caches().read(FRAMES, make_key("x"), lambda: Piece("u8", b"pixels"))
+    text = client.get("/metrics").content.decode()
+    assert 'noctis_cache_hits_total{cache="frames",store="memory"} 2.0' in text
+    assert 'noctis_cache_misses_total{cache="frames",store="disk"} 1.0' in text
+    (finding,) = check_cache()
+    assert finding.level is Level.OK
+    settings.NOCTIS_DISK_RESERVE_MB = 1 << 30
+    (finding,) = check_cache()
+    assert finding.level is Level.WARN
