@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { greyCurve, renderGrey, voiCurve } from "../src/core/display";
 import type { VoiFunction } from "../src/core/facts";
 import { resolveVoi, AS_FILED } from "../src/core/voi";
-import { autoWindow, dragWindow } from "../src/core/window";
+import { percentileWindow } from "../src/core/automatic-window";
+import { dragWindow } from "../src/core/window";
 import { imageFacts } from "./facts";
 
 interface Golden {
@@ -96,13 +97,13 @@ describe("the window of an image", () => {
 test("the automatic window leaves padding out", () => {
   const facts = imageFacts({ pixel_padding_value: -2000, pixel_format: "i16" });
   const pixels = Int16Array.from({ length: 2002 }, (_, i) => (i < 1000 ? -2000 : i - 1000));
-  const window = autoWindow(pixels, facts);
+  const window = percentileWindow(pixels, facts);
   expect(window.center - window.width / 2).toBeCloseTo(5.005, 6);
   expect(window.center + window.width / 2).toBeCloseTo(995.995, 6);
 });
 
 test("an even picture still has a window", () => {
-  expect(autoWindow(new Uint8Array(16).fill(7), imageFacts({}))).toEqual({ center: 7, width: 1 });
+  expect(percentileWindow(new Uint8Array(16).fill(7), imageFacts({}))).toEqual({ center: 7, width: 1 });
 });
 
 test("dragging never makes a window without width", () => {

@@ -147,7 +147,7 @@ function presentationCurve(facts: ImageFacts): Curve {
 }
 
 /** Stored values that stand for "no pixel": black whatever is inverted (PS3.3 C.7.5.1.1.2). */
-function paddingTest(facts: ImageFacts): (stored: number) => boolean {
+export function paddingTest(facts: ImageFacts): (stored: number) => boolean {
   const value = facts.pixelPaddingValue;
   if (value === null) {
     return Number.isNaN;

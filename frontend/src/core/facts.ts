@@ -1,5 +1,7 @@
 /** What the viewer knows of a study, as plain values; `io/api.ts` makes them from the wire. */
 
+import type { Preset } from "./presets";
+
 export type PixelFormat = "u8" | "i8" | "u16" | "i16" | "u32" | "i32" | "f32" | "f64" | "rgb8" | "none";
 
 export type Pixels =
@@ -107,6 +109,10 @@ export interface Video {
 
 export interface Stack {
   readonly videos: readonly Video[];
+  /** Windows by name that the server offers for this series, most fitting first. */
+  readonly presets: readonly Preset[];
+  /** Why those in HU or SUV are not among them. */
+  readonly presetsWhyNot: string;
   readonly seriesId: string;
   readonly version: string;
   readonly images: readonly ImageFacts[];

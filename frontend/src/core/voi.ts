@@ -1,5 +1,6 @@
 /** From the reader's choice and the file's own windows to the one window that draws an image. */
 
+import type { Percentiles } from "./automatic-window";
 import type { Voi } from "./display";
 import type { ImageFacts, Window } from "./facts";
 
@@ -8,7 +9,9 @@ export type WindowChoice =
   | { readonly kind: "filed" }
   | { readonly kind: "window"; readonly index: number }
   | { readonly kind: "table"; readonly index: number }
-  | { readonly kind: "auto" }
+  /** `of`: the image whose pixels decide; without it the first that was shown. */
+  | { readonly kind: "auto"; readonly of?: string }
+  | { readonly kind: "relative"; readonly name: string; readonly percentiles: Percentiles }
   | { readonly kind: "preset"; readonly name: string; readonly window: Window }
   | { readonly kind: "manual"; readonly window: Window };
 
@@ -27,6 +30,9 @@ export function resolveVoi(facts: ImageFacts, choice: WindowChoice, auto: () => 
   }
   if (choice.kind === "preset") {
     return { ...choice.window, function: "LINEAR", table: null, label: choice.name };
+  }
+  if (choice.kind === "relative") {
+    return { ...auto(), function: "LINEAR_EXACT", table: null, label: choice.name };
   }
   const table = choice.kind === "table" || choice.kind === "filed" ? pick(facts.voiLuts, choice) : undefined;
   if (table !== undefined) {

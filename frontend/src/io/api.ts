@@ -1,5 +1,6 @@
 /** The wire formats, parsed here once and nowhere else. */
 
+import type { ColourMap } from "../core/colour-map";
 import type {
   Badge,
   ImageFacts,
@@ -15,6 +16,7 @@ import type {
   Video,
   VoiFunction,
 } from "../core/facts";
+import { readColourMaps, readOffer } from "./windows";
 import {
   asFlag,
   asList,
@@ -39,6 +41,7 @@ export interface ViewerPage {
   readonly newestEvent: number;
   /** The first image, rendered by the server: on its way before this script was. */
   readonly firstPictureUrl: string;
+  readonly colourMaps: readonly ColourMap[];
   readonly texts: Readonly<Record<string, string>>;
 }
 
@@ -60,6 +63,7 @@ export function readPage(text: string): ViewerPage {
     eventsUrl: asText(urls["events"]),
     newestEvent: asNumber(page["newest_event"]) ?? 0,
     firstPictureUrl: asText(page["first_picture"]),
+    colourMaps: readColourMaps(page["colour_maps"]),
     texts: Object.fromEntries(texts),
   };
 }
@@ -122,6 +126,7 @@ export function readStack(wire: JsonObject): Stack {
     version: asText(wire["version"]),
     images: asList(wire["images"]).map((one) => readImage({ ...shared, ...asObject(one) })),
     videos: asList(wire["videos"]).map((one) => readVideo(asObject(one))),
+    ...readOffer(asObject(wire["windows"])),
     displayable: wire["displayable"] !== false,
     whyNot: asText(wire["why_not"]),
   };

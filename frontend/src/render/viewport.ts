@@ -4,8 +4,10 @@
  * graphics card.
  */
 
+import type { ColourMap } from "../core/colour-map";
 import { paintGrey } from "../core/colour-map";
-import { renderColour, renderGrey, type Voi } from "../core/display";
+import { paddingTest, renderColour, renderGrey, type Voi } from "../core/display";
+import type { Filter } from "../core/enhance";
 import type { ImageFacts, Pixels } from "../core/facts";
 import { drawOverlays } from "../core/overlays";
 import { applyShutter, visibleMask } from "../core/shutters";
@@ -22,6 +24,11 @@ export interface Shown {
   readonly view: View;
   /** What filters made of the windowed samples, not yet inverted; null: the samples themselves. */
   readonly enhanced: Uint8Array | null;
+  /** The filters that made `enhanced`. */
+  readonly filters: readonly Filter[];
+  /** Filters that are wanted and not in the picture: under way, or impossible here. */
+  readonly enhancing: "done" | "pending" | "failed";
+  readonly colourMap: ColourMap | null;
   /** 256 colours for the grey levels; null: grey. */
   readonly palette: Uint8Array | null;
   /** What lies over each pixel, from `core/overlays.ts`; null: nothing, or the reader hides it. */
@@ -190,10 +197,16 @@ function makePixels({ facts, pixels, voi, invert, enhanced, palette }: Shown): P
   if (facts.pixelFormat === "rgb8") {
     return { ...extent, components: 3, samples: renderColour(enhanced ?? (pixels as Uint8Array), invert) };
   }
-  const grey = enhanced === null ? renderGrey(pixels, facts, voi, invert) : renderColour(enhanced, invert);
+  const grey = enhanced === null ? renderGrey(pixels, facts, voi, invert) : finishFiltered(enhanced, facts, pixels, invert);
   return palette === null
     ? { ...extent, components: 1, samples: grey }
     : { ...extent, components: 3, samples: paintGrey(grey, palette) };
+}
+
+/** Turns filtered levels when the reader inverts; what is no pixel stays black. */
+function finishFiltered(enhanced: Uint8Array, facts: ImageFacts, pixels: Pixels, invert: boolean): Uint8Array {
+  const isPadding = paddingTest(facts);
+  return renderColour(enhanced, invert).map((value, i) => (isPadding(pixels[i] as number) ? 0 : value));
 }
 
 function measure(host: HTMLElement): Size {

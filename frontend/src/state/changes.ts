@@ -1,5 +1,6 @@
 /** Every way in which the state can change. */
 
+import { FILTERS, type Filter, type FilterName } from "../core/enhance";
 import type { ImageFacts, Series, Stack } from "../core/facts";
 import type { View } from "../core/view";
 import { AS_FILED, type WindowChoice } from "../core/voi";
@@ -13,6 +14,8 @@ const FIRST_LOOK: Look = {
   smooth: true,
   hasOverlays: true,
   hasShutter: true,
+  filters: [],
+  colourMap: "",
   view: null,
   isFitted: true,
 };
@@ -157,6 +160,34 @@ export function fit(): Change {
 
 export function toggleInvert(): Change {
   return look((now) => ({ invert: !now.invert }));
+}
+
+export function setFilters(filters: readonly Filter[]): Change {
+  return look(() => ({ filters }));
+}
+
+/** Switches one filter on with a strength, or off with null; they stand in the order of their work. */
+export function setFilter(name: FilterName, strength: number | null): Change {
+  return look(({ filters }) => {
+    const others = filters.filter((one) => one.name !== name);
+    const all = strength === null ? others : [...others, { name, strength }];
+    return { filters: all.sort((a, b) => FILTERS.indexOf(a.name) - FILTERS.indexOf(b.name)) };
+  });
+}
+
+export function toggleFilter(name: FilterName): Change {
+  return (state) => {
+    const isOn = activeLook(state).filters.some((one) => one.name === name);
+    return setFilter(name, isOn ? null : 1)(state);
+  };
+}
+
+export function setColourMap(colourMap: string): Change {
+  return look(() => ({ colourMap }));
+}
+
+export function setWindowPanelOpen(isWindowPanelOpen: boolean): Change {
+  return (state) => ({ ...state, isWindowPanelOpen });
 }
 
 export function toggleSmooth(): Change {

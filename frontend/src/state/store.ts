@@ -1,5 +1,7 @@
 /** The viewer's one small state. Functions in `changes.ts` change it; drawing reads it. */
 
+import type { ColourMap } from "../core/colour-map";
+import type { Filter } from "../core/enhance";
 import type { Series, Stack, Study } from "../core/facts";
 import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
@@ -15,6 +17,10 @@ export interface Look {
   readonly smooth: boolean;
   readonly hasOverlays: boolean;
   readonly hasShutter: boolean;
+  /** For the eye only; of this series alone. */
+  readonly filters: readonly Filter[];
+  /** Code of a colour map, empty for grey. */
+  readonly colourMap: string;
   /** null: as the image comes, neither turned nor moved. */
   readonly view: View | null;
   /** Fitted to the window, and again whenever the window changes its size; rotation and mirror stay. */
@@ -42,6 +48,8 @@ export interface ViewerState {
   readonly cine: Cine;
   readonly isStripOpen: boolean;
   readonly isHelpOpen: boolean;
+  readonly isWindowPanelOpen: boolean;
+  readonly colourMaps: readonly ColourMap[];
   readonly isPassportOpen: boolean;
 }
 

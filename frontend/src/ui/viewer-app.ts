@@ -7,6 +7,7 @@ import { FrameLoader } from "../io/frames";
 import { OverlayLoader } from "../io/overlays";
 import { fetchStack, StackError } from "../io/stack";
 import { chooseEngine } from "../render/choose-engine";
+import { Enhancer } from "../render/enhancer";
 import { Viewport } from "../render/viewport";
 import { activeImage, activeLook, activeSeries, activeStack, setHelpOpen, setStack } from "../state/changes";
 import { FrameCache } from "../state/frame-cache";
@@ -24,6 +25,8 @@ import { PATIENCE_MS, Stage } from "./viewer-stage";
 import { StudyNews } from "./viewer-news";
 import { SeriesStrip } from "./viewer-strip";
 import { Toolbar } from "./viewer-toolbar";
+import { ColourBar } from "./viewer-colour-bar";
+import { WindowPanel } from "./viewer-window-panel";
 
 const CACHE_BYTES = 512 << 20;
 
@@ -42,6 +45,9 @@ class ViewerApp {
   private readonly strip: SeriesStrip;
   private readonly toolbar: Toolbar;
   private readonly help: Help;
+  private readonly enhancer = new Enhancer(() => this.drawSoon());
+  private readonly colourBar = new ColourBar();
+  private readonly windowPanel: WindowPanel;
   private readonly passport: PassportPanel;
   private readonly news: StudyNews;
   private opened: Stack | null = null;
@@ -71,6 +77,9 @@ class ViewerApp {
     this.help = new Help(this.store, commands);
     this.passport = new PassportPanel(this.store);
     main.append(this.passport.root);
+    this.windowPanel = new WindowPanel(this.store, this.viewport);
+    main.append(this.windowPanel.root);
+    this.stage.picture.after(this.colourBar.root);
     root.prepend(this.toolbar.root);
     main.prepend(this.strip.root);
     main.append(this.help.root);
@@ -158,7 +167,7 @@ class ViewerApp {
       hasNoOverlays: (key: string) => this.overlays.hasFailed(key),
       overlaysOf: (facts: ImageFacts) => this.overlays.of(facts, activeSeries(state)?.stackUrl ?? ""),
     };
-    this.scene = sceneOf(state, frames, this.viewport.size, this.autos);
+    this.scene = this.enhanced(sceneOf(state, frames, this.viewport.size, this.autos));
     const isHeld = this.scene.kind === "loading" && this.holdsPicture();
     if (this.scene.kind === "picture") {
       this.viewport.show(this.scene.shown);
@@ -175,7 +184,29 @@ class ViewerApp {
     this.strip.show(loaded.filter(Boolean).length / Math.max(1, loaded.length));
     this.toolbar.show();
     this.help.show();
+    this.windowPanel.show();
+    this.colourBar.show(this.viewport.shown);
     this.passport.show();
+  }
+
+  /**
+   * Puts the filtered samples in. Until they are made the picture before stays, with its own marks;
+   * then the unfiltered one is drawn, and says that it is.
+   */
+  private enhanced(scene: Scene): Scene {
+    const { filters } = activeLook(this.store.state);
+    if (scene.kind !== "picture" || filters.length === 0) {
+      return scene;
+    }
+    const samples = this.enhancer.samplesOf(scene.shown, filters);
+    if (samples !== null) {
+      return { ...scene, shown: { ...scene.shown, enhanced: samples, filters } };
+    }
+    if (!this.enhancer.hasFailed && this.holdsPicture()) {
+      return { kind: "loading" };
+    }
+    const enhancing = this.enhancer.hasFailed ? "failed" : "pending";
+    return { ...scene, shown: { ...scene.shown, enhancing } };
   }
 
   /**
@@ -236,6 +267,8 @@ function firstState(page: ViewerPage): Store["state"] {
     cine: { isPlaying: false, framesPerSecond: 15, loops: true },
     isStripOpen: true,
     isHelpOpen: false,
+    isWindowPanelOpen: false,
+    colourMaps: page.colourMaps,
     isPassportOpen: false,
   };
 }

@@ -2,11 +2,11 @@
 
 import { t } from "../core/text";
 import { AS_FILED, type WindowChoice } from "../core/voi";
-import { presetsFor } from "../core/window";
+import { FILTERS } from "../core/enhance";
+import { choiceOf } from "../core/presets";
 import {
   activeImage,
   activeLook,
-  activeSeries,
   activeStack,
   filedSpeed,
   fit,
@@ -18,8 +18,10 @@ import {
   setStripOpen,
   setTool,
   setWindow,
+  setWindowPanelOpen,
   step,
   stepSeries,
+  toggleFilter,
   toggleInvert,
   toggleOverlays,
   toggleShutter,
@@ -29,6 +31,7 @@ import type { ToolName, ViewerState } from "../state/store";
 import type { Instrument } from "../tools/tool";
 import { flip, oneToOne, rotate } from "../tools/turn";
 import { zoomBy } from "../tools/zoom";
+import { filterName } from "./viewer-marks";
 
 export interface Command {
   readonly name: string;
@@ -36,7 +39,9 @@ export interface Command {
   readonly keys: readonly string[];
   readonly group: "tools" | "picture" | "stack" | "window" | "page";
   readonly icon?: string;
-  readonly run: () => void;
+  /** How the help writes the keys, when not as the first two. */
+  readonly shownKeys?: readonly string[];
+  readonly run: (key?: string) => void;
   /** For buttons that stay pressed. */
   readonly isOn?: (state: ViewerState) => boolean;
 }
@@ -168,32 +173,45 @@ export function windowChoices(state: ViewerState): readonly (readonly [string, W
       return [name, { kind: "window", index }] as const;
     })
     .slice(luts.length > 0 ? 0 : 1);
-  const presets = presetsFor(activeSeries(state)?.modality ?? "").map(
-    ({ name, center, width }) => [t(name), { kind: "preset", name, window: { center, width } }] as const,
-  );
+  const presets = (activeStack(state)?.presets ?? []).map((preset) => [preset.label, choiceOf(preset)] as const);
   return [[t("As filed"), AS_FILED] as const, ...tables, ...filed, [t("Automatic"), { kind: "auto" }] as const, ...presets];
 }
 
-function windowCommands({ store }: Instrument): Command[] {
-  const byKey = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((key): Command => {
-    const preset = presetsFor("CT")[key - 1];
-    return {
-      name: t("CT: {name}", { name: t(preset?.name ?? "") }),
-      keys: [`${key}`],
-      group: "window",
-      run: () => {
-        const offered = presetsFor(activeSeries(store.state)?.modality ?? "")[key - 1];
-        if (offered !== undefined) {
-          const { name, center, width } = offered;
-          store.change(setWindow({ kind: "preset", name, window: { center, width } }));
-        }
-      },
-    };
-  });
+const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+function windowCommands({ store, viewport }: Instrument): Command[] {
+  const automatic = (): void => store.change(setWindow({ kind: "auto", of: viewport.shown?.facts.key ?? "" }));
   return [
     { name: t("As filed"), keys: ["0"], group: "window", run: () => store.change(setWindow(AS_FILED)) },
-    { name: t("Automatic"), keys: ["a"], group: "window", run: () => store.change(setWindow({ kind: "auto" })) },
-    ...byKey,
+    { name: t("Automatic"), keys: ["a"], group: "window", run: automatic },
+    {
+      name: t("Window preset of this number"),
+      keys: DIGITS,
+      shownKeys: ["1", "…", "9"],
+      group: "window",
+      run: (key) => {
+        const preset = activeStack(store.state)?.presets.find((one) => `${one.key}` === key);
+        if (preset !== undefined) {
+          store.change(setWindow(choiceOf(preset)));
+        }
+      },
+    },
+    {
+      name: t("Window and enhancement"),
+      keys: ["e"],
+      group: "page",
+      icon: "sliders-horizontal",
+      run: () => store.change((state) => setWindowPanelOpen(!state.isWindowPanelOpen)(state)),
+      isOn: (state) => state.isWindowPanelOpen,
+    },
+    ...FILTERS.map((name, i): Command => ({
+      name: filterName(name),
+      keys: [["D", "C", "S", "E"][i] as string],
+      shownKeys: [t("Shift"), ["D", "C", "S", "E"][i] as string],
+      group: "window",
+      run: () => store.change(toggleFilter(name)),
+      isOn: (state) => activeLook(state).filters.some((one) => one.name === name),
+    })),
   ];
 }
 

@@ -16,6 +16,8 @@ export interface CornerFacts {
   readonly view: View;
   readonly invert: boolean;
   readonly isOverlayMissing: boolean;
+  /** What is not as the file has it: filters and colours. */
+  readonly enhancement: readonly string[];
   readonly size: Size;
   readonly index: number;
   readonly count: number;
@@ -39,7 +41,7 @@ export class Corners {
 
   show(now: CornerFacts): void {
     this.fill("top-left", seriesLines(now));
-    this.fill("top-right", [...markLines(now.facts), ...overlayLines(now)]);
+    this.fill("top-right", [...now.enhancement, ...markLines(now.facts), ...overlayLines(now)]);
     this.fill("bottom-left", levelLines(now));
     this.fill("bottom-right", placeLines(now.facts));
     const letters = edgeLetters(now.facts, now.view);
@@ -74,7 +76,7 @@ export class Corners {
   }
 }
 
-export function seriesLines({ series, facts, index, count }: Omit<CornerFacts, "voi" | "view" | "invert" | "isOverlayMissing" | "size">): string[] {
+export function seriesLines({ series, facts, index, count }: Omit<CornerFacts, "enhancement" | "voi" | "view" | "invert" | "isOverlayMissing" | "size">): string[] {
   const number = series.seriesNumber === null ? "" : `${t("Se")} ${series.seriesNumber}`;
   const image = `${t("Im")} ${index + 1}/${count}`;
   const filed = facts.instanceNumber === null ? "" : `#${facts.instanceNumber}`;

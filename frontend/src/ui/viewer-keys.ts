@@ -16,7 +16,7 @@ export function listenToKeys(commands: readonly Command[], close: () => boolean)
     const command = byKey.get(event.key) ?? byKey.get(event.key.toLowerCase());
     if (command !== undefined && !isForControl(event)) {
       event.preventDefault();
-      command.run();
+      command.run(event.key);
     }
   });
 }

@@ -3,8 +3,9 @@
 import type { ImageFacts, Pixels, Video, Window } from "../core/facts";
 import { t } from "../core/text";
 import { fitView, type Size } from "../core/view";
-import { resolveVoi, type ResolvedVoi } from "../core/voi";
-import { autoWindow } from "../core/window";
+import { resolveVoi, type ResolvedVoi, type WindowChoice } from "../core/voi";
+import { AUTOMATIC, percentileWindow, type Percentiles } from "../core/automatic-window";
+import { paletteOf, type ColourMap } from "../core/colour-map";
 import type { FrameFailure } from "../io/frames";
 import { extentOf, type Shown } from "../render/viewport";
 import { activeImage, activeLook, activeSeries } from "../state/changes";
@@ -24,7 +25,7 @@ export interface FrameSource {
   hasNoOverlays(key: string): boolean;
 }
 
-/** Automatic windows, one a series, so that the grey does not jump from image to image. */
+/** Windows from the pixels, one a series and choice, so that the grey does not jump from image to image. */
 export type AutoWindows = Map<string, Window>;
 
 export function sceneOf(state: ViewerState, frames: FrameSource, size: Size, autos: AutoWindows): Scene {
@@ -73,21 +74,36 @@ function imageScene(
   }
   const look = activeLook(state);
   const over = facts.hasOverlays && look.hasOverlays ? (frames.overlaysOf(facts) ?? null) : null;
-  const auto = (): Window => rememberAuto(autos, state.activeSeriesId, pixels, facts);
+  const auto = (): Window => rememberAuto(autos, state.activeSeriesId, look.window, pixels, facts);
   const voi = resolveVoi(facts, look.window, auto);
   const view =
     look.view === null || look.isFitted ? fitView(extentOf(facts), size, look.view ?? undefined) : look.view;
-  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth, enhanced: null, palette: null, over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key) } };
+  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth, enhanced: null, filters: [], enhancing: "done", ...coloursOf(state, facts), over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key) } };
 }
 
-function rememberAuto(autos: AutoWindows, seriesId: string, pixels: Pixels, facts: ImageFacts): Window {
-  const known = autos.get(seriesId);
+function rememberAuto(autos: AutoWindows, seriesId: string, choice: WindowChoice, pixels: Pixels, facts: ImageFacts): Window {
+  const percentiles: Percentiles = choice.kind === "relative" ? choice.percentiles : AUTOMATIC;
+  const key = [seriesId, ...percentiles, choice.kind === "auto" ? (choice.of ?? "") : ""].join("|");
+  const known = autos.get(key);
   if (known !== undefined) {
     return known;
   }
-  const window = autoWindow(pixels, facts);
-  autos.set(seriesId, window);
+  const window = percentileWindow(pixels, facts, percentiles);
+  autos.set(key, window);
   return window;
+}
+
+const palettes = new WeakMap<ColourMap, Uint8Array>();
+
+function coloursOf(state: ViewerState, facts: ImageFacts): Pick<Shown, "colourMap" | "palette"> {
+  const { colourMap: code } = activeLook(state);
+  const colourMap = state.colourMaps.find((one) => one.code === code);
+  if (colourMap === undefined || facts.pixelFormat === "rgb8") {
+    return { colourMap: null, palette: null };
+  }
+  const palette = palettes.get(colourMap) ?? paletteOf(colourMap);
+  palettes.set(colourMap, palette);
+  return { colourMap, palette };
 }
 
 function failureWords({ status, words: detail }: FrameFailure): Scene {

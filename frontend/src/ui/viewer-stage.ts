@@ -6,6 +6,7 @@ import type { Store } from "../state/store";
 import type { Size } from "../core/view";
 import { icon, make, setAttribute, setText } from "./dom";
 import { Corners, seriesLines } from "./viewer-corners";
+import { enhancementLines } from "./viewer-marks";
 import type { Scene } from "./viewer-scene";
 import { StackSlider } from "./viewer-slider";
 import { VideoPane } from "./viewer-video";
@@ -89,9 +90,10 @@ export class Stage {
     if (scene.kind === "picture" && series !== undefined) {
       const { facts, view, invert, isOverlayMissing } = scene.shown;
       const count = now.loaded.length;
-      this.corners.show({ series, facts, isOverlayMissing, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
+      const enhancement = enhancementLines(scene.shown);
+      this.corners.show({ series, facts, isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
       const label = t("Image {index} of {count}", { index: now.index + 1, count });
-      setAttribute(this.picture, "aria-label", `${series.modality} ${series.seriesDescription}, ${label}`);
+      setAttribute(this.picture, "aria-label", [`${series.modality} ${series.seriesDescription}`, label, ...enhancement].join(", "));
     } else if (!now.isHeld) {
       const { facts, index } = now;
       const isPlaced = facts !== undefined && series !== undefined;

@@ -186,6 +186,9 @@ function isSameChoice(one: WindowChoice, other: WindowChoice): boolean {
   if (one.kind === "preset" && other.kind === "preset") {
     return one.name === other.name;
   }
+  if (one.kind === "relative" && other.kind === "relative") {
+    return one.name === other.name;
+  }
   if (one.kind === "window" || one.kind === "table") {
     return other.kind === one.kind && other.index === one.index;
   }

@@ -13,7 +13,6 @@ SOURCES = Path(__file__).resolve().parents[3] / "frontend" / "src"
 SPOKEN = re.compile(r'\bt\(\s*"([^"]+)"')
 # Words that are kept in tables and spoken where they are shown.
 KEPT = (
-    ("core/window.ts", re.compile(r'name: "([^"]+)", center')),
     ("core/voi.ts", re.compile(r'label: "([^"]+)"')),
     ("ui/viewer-corners.ts", re.compile(r'^  \w+: "([^"]+)",$', re.MULTILINE)),
 )
