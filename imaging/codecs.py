@@ -17,9 +17,10 @@ from imaging.codestream import (
     Codestream,
     read_codestream,
 )
-from imaging.colour import YBR_CODESTREAM, YBR_FULL, YBR_PARTIAL
+from imaging.colour import YBR_CODESTREAM, YBR_FULL, YBR_PARTIAL, rgb_from_ybr
+from imaging.completeness import ends_with_marker, is_whole_j2k, is_whole_jpeg
 from imaging.description import PixelDescription
-from imaging.errors import UndecodableError
+from imaging.errors import UndecodableError, UnsupportedError
 
 # The codecs are third-party C code whose own error classes have no common parent.
 _CODEC_ERRORS = (RuntimeError, ValueError, TypeError, OSError, IndexError, NotImplementedError)
@@ -31,8 +32,10 @@ def decode_rle(data: bytes, description: PixelDescription) -> np.ndarray:
     """Decode an RLE frame (PS3.5 annex G) to unsigned values, (rows, columns[, samples])."""
     bits = description.bits_allocated
     samples = description.samples_per_pixel
-    if bits not in (8, 16, 32) or samples not in (1, 3):
-        raise UndecodableError(f"RLE of {samples} samples of {bits} bits")
+    if samples not in (1, 3):
+        raise UnsupportedError(f"cannot show {samples} samples a pixel")
+    if bits not in (8, 16, 32):
+        raise UnsupportedError(f"cannot show RLE of {bits} bits allocated")
     segments = int.from_bytes(data[:4], "little")
     if len(data) < 64 or segments != samples * bits // 8:
         raise UndecodableError("the RLE header does not fit the image")
@@ -87,13 +90,18 @@ def decode_codestream(data: bytes, description: PixelDescription) -> tuple[np.nd
     """
     stream = read_codestream(data)
     _check_claims(stream, description)
+    _check_end(data, stream)
     photometric = _photometric_of(stream, description)
     if stream.family == JPEG and photometric == "YBR_FULL":
         converted = _jpeg_rgb(data, description)
         if converted is not None:
             return _stored_samples(converted, stream, description), "RGB"
-    samples = _decoded(data, stream, description)
-    return _stored_samples(samples, stream, description), photometric
+    samples = _stored_samples(_decoded(data, stream, description), stream, description)
+    if photometric in YBR_FULL | YBR_PARTIAL and stream.components == 3:
+        # The middle of chrominance is that of the codestream's depth, whatever BitsStored says.
+        partial = photometric in YBR_PARTIAL
+        return rgb_from_ybr(samples, bits=stream.bits, partial=partial), "RGB"
+    return samples, photometric
 
 
 def _check_claims(stream: Codestream, description: PixelDescription) -> None:
@@ -106,11 +114,26 @@ def _check_claims(stream: Codestream, description: PixelDescription) -> None:
             " the data set says {} x {} of {}".format(*claimed, *wanted)
         )
     if stream.components not in (1, 3):
-        raise UndecodableError(f"cannot show {stream.components} samples a pixel")
+        raise UnsupportedError(f"cannot show {stream.components} samples a pixel")
     if stream.bits > max(description.bits_allocated, 8) or stream.bits > 32:
         raise UndecodableError(
             f"the codestream holds {stream.bits} bits, allocated are {description.bits_allocated}"
         )
+
+
+def _check_end(data: bytes, stream: Codestream) -> None:
+    """Refuse what is cut short where the codec would invent the rest (CharLS refuses itself)."""
+    if stream.family == JPEG_LS or ends_with_marker(data):
+        return
+    if stream.family in (JPEG_2000, HTJ2K):
+        whole = is_whole_j2k(data)
+    else:
+        try:
+            whole = is_whole_jpeg(data, _ENGINES[stream.family][0])
+        except _CODEC_ERRORS:
+            return  # the codec says so itself
+    if not whole:
+        raise UndecodableError(f"the {stream.family} codestream is cut short")
 
 
 def _photometric_of(stream: Codestream, description: PixelDescription) -> str:
@@ -155,10 +178,17 @@ def _stored_samples(
     width = max(description.bits_allocated, 8) // 8
     width = 1 if width <= 1 else 2 if width <= 2 else 4
     signed = description.pixel_representation == 1
+    if stream.is_signed and not signed and int(samples.min(initial=0)) < 0:
+        raise UndecodableError("the codestream holds negative values, the data set says unsigned")
     if not signed or stream.is_signed:
         return samples.astype(f"{'i' if signed else 'u'}{width}", copy=False)
-    # An unsigned codestream of signed pixels: two's complement in as many bits as it holds.
-    bits = stream.bits if stream.family in (JPEG_2000, HTJ2K) else description.bits_stored
+    # An unsigned codestream of signed pixels: two's complement in as many bits as it holds,
+    # or as the data set says where no value needs more.
+    bits = description.bits_stored
+    if stream.family in (JPEG_2000, HTJ2K) and (
+        stream.bits <= bits or int(samples.max(initial=0)) >> bits
+    ):
+        bits = stream.bits
     raised = samples.astype(f"u{width}") << np.array(width * 8 - bits, f"u{width}")
     extended: np.ndarray = raised.view(f"i{width}")
     extended >>= np.array(width * 8 - bits, f"i{width}")
