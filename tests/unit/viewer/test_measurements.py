@@ -19,7 +19,7 @@ from tests import factories
 from tests.unit.viewer.conftest import store
 from viewer.models import Measurement
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 Log = Callable[[User], Client]
 URL = "/api/v1/measurements/"
@@ -329,6 +329,7 @@ def test_each_write_leaves_a_trail_and_news(image: Instance, rada: User, client_
     assert {event.study_id for event in news} == {image.study_id}
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_two_writers_at_once_one_is_told(image: Instance, rada: User, client_of: Log) -> None:
     own = send(client_of(rada), "post", URL, wish()).json()
     url = f"{URL}{own['id']}/"
