@@ -8,6 +8,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from django.test import Client
 from PIL import Image
 
 from accounts.models import Facility, User
@@ -34,7 +35,7 @@ def ramp(north: Facility) -> Instance:
 
 
 @pytest.fixture
-def ask(ramp: Instance, rada: User, client_of: Callable) -> Ask:
+def ask(ramp: Instance, rada: User, client_of: Callable[[User], Client]) -> Ask:
     """Ask for the ramp's picture."""
 
     def get(query: str) -> tuple[int, np.ndarray, dict[str, str]]:
