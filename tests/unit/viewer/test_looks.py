@@ -105,7 +105,7 @@ def test_what_cannot_be_understood_is_refused_with_its_name(
 
 
 def test_a_ct_without_rescale_has_no_lung_window(
-    north: Facility, rada: User, client_of: Callable
+    north: Facility, rada: User, client_of: Callable[[User], Client]
 ) -> None:
     dataset = factories.read_bundled("CT_small.dcm")
     del dataset.RescaleSlope, dataset.RescaleIntercept
