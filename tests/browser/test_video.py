@@ -1,0 +1,115 @@
+"""Stored videos in a real browser: the frame on the screen is the frame of that moment."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, generate_uid
+
+from tests.browser.conftest import House
+
+pytestmark = pytest.mark.browser
+
+CLIP = Path(__file__).parents[1] / "golden" / "colours.mp4"
+FRAMES_A_SECOND = 10
+MPEG2 = "1.2.840.10008.1.2.4.100"
+H264 = "1.2.840.10008.1.2.4.102"
+
+
+def make_video(folder: Path, stream: bytes, syntax: str) -> str:
+    """Write a study of one endoscopic video; returns its UID."""
+    path = get_testdata_file("CT_small.dcm")
+    assert isinstance(path, str)
+    dataset = dcmread(path)
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        setattr(dataset, keyword, generate_uid())
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
+    dataset.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.77.1.1.1")
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.Modality, dataset.NumberOfFrames, dataset.FrameTime = "ES", 20, "100"
+    dataset.PatientID, dataset.PatientName = "VIDEO", "Video^Vida"
+    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = 48, 64, 3
+    dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "YBR_PARTIAL_420", 0
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelRepresentation = 7, 0
+    dataset.PixelData = encapsulate([stream])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.save_as(folder / f"{dataset.SOPInstanceUID}.dcm")
+    return str(dataset.StudyInstanceUID)
+
+
+@pytest.fixture(scope="module")
+def studies(live_house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A study with an MP4 and one with MPEG-2, by transfer syntax."""
+    folder = tmp_path_factory.mktemp("videos")
+    made = {
+        H264: make_video(folder, CLIP.read_bytes(), H264),
+        MPEG2: make_video(folder, b"\0\0\1\xb3" + bytes(400), MPEG2),
+    }
+    live_house.manage("import_dicom", folder, "--facility", "north")
+    return made
+
+
+def colour_on_screen(page: Page) -> np.ndarray:
+    """Return the colour in the middle of the player, as a person sees it."""
+    picture = Image.open(io.BytesIO(page.locator(".video-player").screenshot())).convert("RGB")
+    return np.asarray(picture)[picture.height // 2, picture.width // 2].astype(int)
+
+
+def expect_frame(page: Page, number: int) -> None:
+    """Wait until the screen has the colour of a frame, counted from 0."""
+    wanted = np.array([12 * number, 255 - 12 * number, 128])
+    for _ in range(20):
+        found = colour_on_screen(page)
+        # Neighbours differ by 12.
+        if np.abs(found - wanted).max() <= 6:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"frame {number} is {wanted}, on the screen is {found}")
+
+
+def test_h264_plays_and_every_step_shows_its_frame(
+    live_house: House, open_page: Callable[..., Page], studies: dict[str, str]
+) -> None:
+    page = open_page()
+    page.goto(f"{live_house.url}/viewer/?study={studies[H264]}")
+    place = page.get_by_label("Place in the video")
+    expect(place).to_have_attribute("max", "2")
+    expect_frame(page, 0)
+    # The middle of frame 13.
+    place.evaluate(
+        "(input, at) => { input.value = at; input.dispatchEvent(new Event('input')); }",
+        13.5 / FRAMES_A_SECOND,
+    )
+    expect_frame(page, 13)
+    page.get_by_label("Next frame").click()
+    expect_frame(page, 14)
+    page.get_by_label("Previous frame").click()
+    page.get_by_label("Previous frame").click()
+    expect_frame(page, 12)
+    page.get_by_label("Play", exact=True).click()
+    expect_frame(page, 19)
+    expect(page.locator(".banner-name")).to_contain_text("Video, Vida")
+
+
+def test_mpeg_2_is_told_in_words_and_can_be_saved(
+    live_house: House, open_page: Callable[..., Page], studies: dict[str, str]
+) -> None:
+    page = open_page()
+    page.goto(f"{live_house.url}/viewer/?study={studies[MPEG2]}")
+    words = page.locator(".video-pane .words")
+    expect(words).to_contain_text("Browsers do not play MPEG-2 video.")
+    with page.expect_download() as saved:
+        words.get_by_role("link").click()
+    assert Path(saved.value.path()).read_bytes().startswith(b"\0\0\1\xb3")
