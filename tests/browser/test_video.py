@@ -64,7 +64,7 @@ def studies(live_house: House, tmp_path_factory: pytest.TempPathFactory) -> dict
 def colour_on_screen(page: Page) -> np.ndarray:
     """Return the colour in the middle of the player, as a person sees it."""
     picture = Image.open(io.BytesIO(page.locator(".video-player").screenshot())).convert("RGB")
-    return np.asarray(picture)[picture.height // 2, picture.width // 2].astype(int)
+    return np.array(picture.getpixel((picture.width // 2, picture.height // 2)), int)
 
 
 def expect_frame(page: Page, number: int) -> None:
