@@ -238,7 +238,10 @@ def test_foreign_is_missing_and_referrers_only_read(
     own = send(client_of(rada), "post", URL, wish()).json()
     url = f"{URL}{own['id']}/"
     foreign = client_of(fiona)
-    assert send(foreign, "post", URL, wish()).status_code == 404
+    for slip in ({}, {"frame": 1}, {"points_px": [[0, 0]]}):
+        answer = send(foreign, "post", URL, wish(**slip))
+        missing = send(foreign, "post", URL, wish(**slip, sop_instance_uid="2.25.1"))
+        assert (answer.status_code, answer.json()) == (404, missing.json())
     assert send(foreign, "patch", url, {"version": 1, "label": "x"}).status_code == 404
     assert foreign.delete(url).status_code == 404
     assert foreign.get(URL).json()["results"] == []
@@ -249,6 +252,19 @@ def test_foreign_is_missing_and_referrers_only_read(
     assert send(reader, "patch", url, {"version": 1, "label": "x"}).status_code == 403
     assert reader.delete(url).status_code == 403
     assert Measurement.objects.get().version == 1
+
+
+def test_who_sees_an_image_twice_says_which(
+    image: Instance, south: Facility, admin: User, client_of: Log
+) -> None:
+    other = make_image(south)
+    client = client_of(admin)
+
+    refused = send(client, "post", URL, wish())
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["instance_id"])
+    answer = send(client, "post", URL, wish(instance_id=str(other.pk)))
+    assert answer.json()["instance"] == str(other.pk)
+    assert Measurement.objects.get().facility == south
 
 
 def test_the_list_is_narrowed_by_study_series_and_image(
