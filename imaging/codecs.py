@@ -122,10 +122,13 @@ def _check_claims(stream: Codestream, description: PixelDescription) -> None:
 
 
 def _check_end(data: bytes, stream: Codestream) -> None:
-    """Refuse what is cut short where the codec would invent the rest (CharLS refuses itself)."""
-    if stream.family == JPEG_LS or ends_with_marker(data):
+    """Refuse what is cut short where the codec would invent the rest, or search it for long."""
+    if ends_with_marker(data):
         return
-    if stream.family in (JPEG_2000, HTJ2K):
+    if stream.family == JPEG_LS:
+        # CharLS refuses what has no end, some of it only after ten seconds.
+        whole = b"\xff\xd9" in data
+    elif stream.family in (JPEG_2000, HTJ2K):
         whole = is_whole_j2k(data)
     else:
         try:
