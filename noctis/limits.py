@@ -11,7 +11,7 @@ from archive import storage, unpack
 from dicom_receiver import limits as port
 from imaging import frame_facts, source
 from noctis import handler, parts
-from viewer import parameters
+from viewer import measurements, measurements_form, parameters
 
 
 def list_limits() -> dict[str, dict[str, Any]]:
@@ -41,6 +41,13 @@ def list_limits() -> dict[str, dict[str, Any]]:
         "pictures": {
             "images_a_request": parameters.IMAGES_LIMIT,
             "rendered_width_px": parameters.WIDTH_LIMIT_PX,
+        },
+        "measurements": {
+            "points": measurements_form.POINTS_LIMIT,
+            "coordinate": measurements_form.COORDINATE_LIMIT,
+            "label_characters": measurements_form.LABEL_LENGTH,
+            "layer_characters": measurements_form.LAYER_LENGTH,
+            "pixels_with_statistics": measurements.PIXELS_LIMIT,
         },
         "storage": {"reserve_bytes": _reserve_bytes()},
         "session": {"hours": settings.SESSION_COOKIE_AGE // 3600},
