@@ -261,7 +261,7 @@ def test_subsampled_components_of_jpeg_2000_are_refused_in_words() -> None:
 )
 @pytest.mark.parametrize("codec", ["jpeg8", "jpegls", "jpeg2k", "htj2k"])
 def test_another_size_than_the_header_says_is_named(
-    codec: str, changes: dict[str, int], words: str
+    codec: str, changes: dict[str, Any], words: str
 ) -> None:
     description = replace(describe_as(SMOOTH, JPEG), **changes)
     with pytest.raises(UndecodableError, match=words):
