@@ -85,7 +85,7 @@ def test_h264_plays_and_every_step_shows_its_frame(
     page = open_page()
     page.goto(f"{live_house.url}/viewer/?study={studies[H264]}")
     place = page.get_by_label("Place in the video")
-    expect(place).to_have_attribute("max", "2")
+    expect(place).to_have_attribute("max", "2", timeout=15_000)
     expect_frame(page, 0)
     # The middle of frame 13.
     place.evaluate(
@@ -109,7 +109,7 @@ def test_mpeg_2_is_told_in_words_and_can_be_saved(
     page = open_page()
     page.goto(f"{live_house.url}/viewer/?study={studies[MPEG2]}")
     words = page.locator(".video-pane .words")
-    expect(words).to_contain_text("Browsers do not play MPEG-2 video.")
+    expect(words).to_contain_text("Browsers do not play MPEG-2 video.", timeout=15_000)
     with page.expect_download() as saved:
         words.get_by_role("link").click()
     assert Path(saved.value.path()).read_bytes().startswith(b"\0\0\1\xb3")
