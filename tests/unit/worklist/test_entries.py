@@ -30,7 +30,7 @@ def test_a_stored_study_has_its_entry_with_true_copies(north):
     entry = WorklistEntry.objects.get(study=outcome.study_id)
     assert entry.facility == north
     assert entry.study_at == datetime(2024, 3, 5, 8, 15, 30, tzinfo=UTC)
-    assert entry.patient_key == "muller asa"
+    assert entry.patient_key == "muller asa mueller aasa"
     assert entry.modalities == "CT"
     assert entry.arrived_at == entry.study.last_received_at
 
