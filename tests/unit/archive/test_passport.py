@@ -234,7 +234,7 @@ def test_the_list_costs_the_same_however_long(
         factories.make_series(study)
     client = client_of(rada)
     client.get("/api/v1/series/")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         assert len(client.get("/api/v1/series/?modality=CT").json()["results"]) == 30
 
 

@@ -103,7 +103,7 @@ def test_planes_of_a_dose_grid_lie_where_their_offsets_say(
     assert shape.slice_count == 3
 
 
-# Read by hand with dcmdump.
+# Read by hand with pydicom.
 REAL = {
     "data/rt/pydicom+pydicom/test_files/rtdose.dcm": ([10.0, 10.0], "pixel_spacing"),
     "pydicom/test_files/CT_small.dcm": ([0.661468, 0.661468], "pixel_spacing"),
