@@ -215,8 +215,8 @@ def test_a_missing_file_shows_words_and_never_the_picture_before(
     wait_until(page, lambda now: now["scene"] == "picture")
     page.keyboard.press("ArrowDown")
     wait_until(page, lambda now: now["scene"] == "words")
-    expect(page.locator(".words")).to_contain_text("This image's file is missing.")
-    expect(page.locator(".words").get_by_role("button", name="Try again")).to_be_visible()
+    expect(page.locator(".words:visible")).to_contain_text("This image's file is missing.")
+    expect(page.locator(".words:visible").get_by_role("button", name="Try again")).to_be_visible()
     assert report(page)["imageKey"] is None
     box = page.locator(".picture").bounding_box()
     assert box is not None
@@ -236,7 +236,7 @@ def test_a_broken_connection_shows_words_and_can_be_tried_again(
     page.route(frames, lambda route: route.abort())
     page.goto(phantom.address(live_house))
     wait_until(page, lambda now: now["scene"] == "words")
-    expect(page.locator(".words")).to_contain_text("This image could not be loaded.")
+    expect(page.locator(".words:visible")).to_contain_text("This image could not be loaded.")
     page.unroute(frames)
     page.get_by_role("button", name="Try again").click()
     wait_until(page, lambda now: now["scene"] == "picture")
