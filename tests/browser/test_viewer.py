@@ -107,7 +107,7 @@ def test_pixels_on_the_screen_are_those_of_the_file(
     page.goto(phantom.address(live_house))
     page.goto(f"{page.url}?engine={engine}")
     expect(page.locator("#patient-banner")).to_contain_text("Viewer, Vera")
-    wait_until(page, lambda now: now["loaded"] == SLICES)
+    wait_until(page, lambda now: now["loaded"] == SLICES and now["imageKey"] is not None)
     for _ in range(60):
         if page.evaluate("window.noctis.engine") == engine:
             break
