@@ -100,12 +100,6 @@ def queue_missing(limit: int = 200) -> int:
     return len(series_ids)
 
 
-def forget_passport(series_id: uuid.UUID) -> None:
-    """Have the passport made anew: a file of the series was healed, moved or lost."""
-    Series.objects.filter(pk=series_id).update(passport=None)
-    jobs.queue(KIND, [series_id])
-
-
 def make_passport(series_id: uuid.UUID) -> Document:
     """Examine a series and keep the result; returns it. Safe to repeat and to run at once.
 

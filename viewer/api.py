@@ -33,6 +33,7 @@ from archive.overlays import pack_overlays, read_overlays
 from archive.rendering import render_picture
 from archive.stack import Stack, build_stack, read_stack
 from archive.thumbnails import make_thumbnail, read_thumbnail
+from archive.viewing import ensure_view_recorded
 from imaging.display import encode_jpeg, encode_png
 from imaging.errors import ConflictError, MissingError, NoctisError, TransientError
 from viewer import measurement_api
@@ -42,7 +43,6 @@ from viewer.frame_stream import AsyncFrameStream, FrameStream, WantedImage
 from viewer.looks import parse_rendering
 from viewer.parameters import ParameterError, parse_images
 from viewer.statuses import RETRY_SECONDS, Refusal
-from viewer.viewing import ensure_view_recorded
 from viewer.windows import add_windows
 
 REQUEST_LIMIT_BYTES = 64 << 20

@@ -16,9 +16,9 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from archive.video import MP4, VideoStream, open_video
+from archive.viewing import ensure_view_recorded
 from viewer.api import PictureView
 from viewer.byte_range import NotSatisfiableError, parse_range
-from viewer.viewing import ensure_view_recorded
 
 _SUFFIXES = {MP4: "mp4", "video/mp2t": "ts", "video/mpeg": "mpg", "video/h264": "h264"}
 

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_safe
 from accounts.models import User
 from archive.models import Series, Study
 from archive.passport import read_passport
+from archive.viewing import ensure_view_recorded, record_view
 from viewer.page import build_page, list_series
 from viewer.passport_sheet import describe_passport
-from viewer.viewing import ensure_view_recorded, record_view
 
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 
