@@ -1,4 +1,4 @@
-"""What readers draw on pictures: measurements and annotations in patient space."""
+"""What readers draw on pictures: measurements, annotations, layers and key images."""
 
 from __future__ import annotations
 
@@ -17,31 +17,17 @@ FORMAT_VERSION = 1
 
 
 class MarkQuerySet(VisibleQuerySet[ModelT]):
-    """Marks. What is deleted stays in the table, for the trail."""
+    """Marks. What is deleted stays in the table, for the trail and for undo."""
 
     def present(self) -> Self:
         """Return the marks that nobody has deleted."""
         return self.filter(deleted_at=None)
 
 
-class Mark(FacilityRow):
-    """What measurement and annotation share: where, who, when, which version."""
+class Kept(FacilityRow):
+    """What a person keeps of a study: who, when, in which version; deleted, it stays as a row."""
 
     study = models.ForeignKey(Study, models.PROTECT, related_name="%(class)ss")
-    instance = models.ForeignKey(Instance, models.PROTECT, related_name="%(class)ss")
-    frame = models.PositiveIntegerField(_("frame"), default=0, help_text=_("Counted from 0."))
-    points_lps_mm: models.JSONField[list[list[float]] | None, list[list[float]] | None] = (
-        models.JSONField(null=True, blank=True, help_text=_("[[x, y, z], …] in patient space, mm."))
-    )
-    points_px: models.JSONField[list[list[float]], list[list[float]]] = models.JSONField(
-        help_text=_("[[column, row], …]; the centre of the first pixel is (0, 0).")
-    )
-    layer = models.CharField(_("layer"), max_length=64, blank=True)
-    label = models.CharField(_("label"), max_length=255, blank=True)
-    style: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
-        default=dict, blank=True
-    )
-    is_visible = models.BooleanField(_("visible"), default=True)
     format_version = models.PositiveSmallIntegerField(_("format"), default=FORMAT_VERSION)
     version = models.PositiveIntegerField(_("version"), default=1)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
@@ -55,7 +41,37 @@ class Mark(FacilityRow):
         abstract = True
 
 
-class Measurement(Mark):
+class Mark(Kept):
+    """Something on one frame."""
+
+    instance = models.ForeignKey(Instance, models.PROTECT, related_name="%(class)ss")
+    frame = models.PositiveIntegerField(_("frame"), default=0, help_text=_("Counted from 0."))
+
+    class Meta:
+        abstract = True
+
+
+class Drawing(Mark):
+    """What measurement and annotation share: points, and how they look."""
+
+    points_lps_mm: models.JSONField[list[list[float]] | None, list[list[float]] | None] = (
+        models.JSONField(null=True, blank=True, help_text=_("[[x, y, z], …] in patient space, mm."))
+    )
+    points_px: models.JSONField[list[list[float]], list[list[float]]] = models.JSONField(
+        help_text=_("[[column, row], …]; the centre of the first pixel is (0, 0).")
+    )
+    layer = models.CharField(_("layer"), max_length=64, blank=True)
+    label = models.CharField(_("label"), max_length=255, blank=True)
+    style: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
+        default=dict, blank=True
+    )
+    is_visible = models.BooleanField(_("visible"), default=True)
+
+    class Meta:
+        abstract = True
+
+
+class Measurement(Drawing):
     """A number taken from a picture, with its unit and where both came from."""
 
     class Kind(models.TextChoices):
@@ -63,6 +79,7 @@ class Measurement(Mark):
         ANGLE = "angle", _("Angle")
         COBB = "cobb", _("Cobb angle")
         BIDIRECTIONAL = "bidirectional", _("Bidirectional")
+        CARDIOTHORACIC = "cardiothoracic", _("Cardiothoracic ratio")
         RECTANGLE = "rectangle", _("Rectangle")
         ELLIPSE = "ellipse", _("Ellipse")
         POLYGON = "polygon", _("Polygon")
@@ -83,6 +100,9 @@ class Measurement(Mark):
     notes: models.JSONField[list[str], list[str]] = models.JSONField(
         default=list, blank=True, help_text=_("Codes of what one should know of the number.")
     )
+    finding: models.JSONField[dict[str, str], dict[str, str]] = models.JSONField(
+        default=dict, blank=True, help_text=_("Coded: {value, scheme, meaning}, or empty.")
+    )
 
     objects: ClassVar[MarkQuerySet[Measurement]] = MarkQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -97,6 +117,7 @@ class Measurement(Mark):
                         "angle",
                         "cobb",
                         "bidirectional",
+                        "cardiothoracic",
                         "rectangle",
                         "ellipse",
                         "polygon",
@@ -113,16 +134,30 @@ class Measurement(Mark):
         return f"{self.get_kind_display()} {self.value} {self.unit}"
 
 
-class Annotation(Mark):
+class Annotation(Drawing):
     """An arrow, a text, a drawing: says something, measures nothing."""
 
     class Kind(models.TextChoices):
         ARROW = "arrow", _("Arrow")
         TEXT = "text", _("Text")
+        SPINE_LABEL = "spine_label", _("Spine label")
+        POINT = "point", _("Point")
         POLYLINE = "polyline", _("Polyline")
+        FREEHAND = "freehand", _("Freehand")
+        POLYGON = "polygon", _("Polygon")
+        RECTANGLE = "rectangle", _("Rectangle")
+        ELLIPSE = "ellipse", _("Ellipse")
+        CIRCLE = "circle", _("Circle")
+        CALIBRATION = "calibration", _("Calibration line")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
     text = models.TextField(_("text"), blank=True)
+    known_mm = models.FloatField(
+        _("known length"),
+        null=True,
+        blank=True,
+        help_text=_("Of a calibration line: how long it is, in mm."),
+    )
 
     objects: ClassVar[MarkQuerySet[Annotation]] = MarkQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -131,10 +166,73 @@ class Annotation(Mark):
         verbose_name_plural = _("annotations")
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(kind__in=["arrow", "text", "polyline"]),
+                condition=models.Q(
+                    kind__in=[
+                        "arrow",
+                        "text",
+                        "spine_label",
+                        "point",
+                        "polyline",
+                        "freehand",
+                        "polygon",
+                        "rectangle",
+                        "ellipse",
+                        "circle",
+                        "calibration",
+                    ]
+                ),
                 name="viewer_annotation_kind_is_known",
             )
         ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.text}"
+
+
+class MarkLayer(Kept):
+    """How the marks of one layer of a study look; marks name their layer."""
+
+    name = models.CharField(_("name"), max_length=64)
+    colour = models.CharField(_("colour"), max_length=7, help_text=_("As #rrggbb."))
+    is_visible = models.BooleanField(_("visible"), default=True)
+    position = models.PositiveSmallIntegerField(
+        _("position"), default=0, help_text=_("The lowest is drawn first.")
+    )
+
+    objects: ClassVar[MarkQuerySet[MarkLayer]] = MarkQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("layer of marks")
+        verbose_name_plural = _("layers of marks")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "name"],
+                condition=models.Q(deleted_at=None),
+                name="viewer_marklayer_once_a_study",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class KeyImage(Mark):
+    """A frame that a reader wants to be found again, and why."""
+
+    note = models.CharField(_("note"), max_length=1000, blank=True)
+
+    objects: ClassVar[MarkQuerySet[KeyImage]] = MarkQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("key image")
+        verbose_name_plural = _("key images")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instance", "frame"],
+                condition=models.Q(deleted_at=None),
+                name="viewer_keyimage_once_a_frame",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance_id}/{self.frame}"
