@@ -21,6 +21,7 @@ from archive.known import KnownStudies, KnownStudy, StaleError
 from archive.models import Instance, Series, Study
 from archive.rows import in_facility
 from imaging.errors import StorageUnavailableError
+from imaging.facts import FACTS_VERSION
 
 # A series' pictures and papers are made when it has been quiet for a moment.
 AFTERMATH_DELAY = timedelta(seconds=1.5)
@@ -199,6 +200,7 @@ def _instance(arrival: Arrival, study: Study, series: Series) -> Instance:
         columns=facts.columns,
         image=facts.image,
         flags=list(facts.flags),
+        facts_version=FACTS_VERSION,
         storage_key=arrival.storage_key,
         size_bytes=arrival.size_bytes,
         dataset_offset=arrival.dataset_offset,

@@ -173,6 +173,14 @@ class Series(FacilityRow):
     passport: models.JSONField[dict[str, Any] | None, dict[str, Any] | None] = models.JSONField(
         _("passport"), null=True, blank=True
     )
+    passport_rules = models.SmallIntegerField(
+        null=True,
+        editable=False,
+        help_text=_(
+            "Rules by which the passport was made: archive.passport.RULES. Empty: to be made; "
+            "negative: these rules failed."
+        ),
+    )
     thumbnail_key = models.CharField(max_length=200, blank=True, editable=False)
     thumbnail_made_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -186,7 +194,10 @@ class Series(FacilityRow):
                 fields=["study", "series_instance_uid"], name="archive_series_unique_in_study"
             )
         ]
-        indexes = [models.Index(fields=["series_instance_uid"], name="archive_series_by_uid")]
+        indexes = [
+            models.Index(fields=["series_instance_uid"], name="archive_series_by_uid"),
+            models.Index(fields=["passport_rules", "id"], name="archive_series_by_rules"),
+        ]
 
     def __str__(self) -> str:
         return self.series_instance_uid
@@ -210,6 +221,14 @@ class Instance(FacilityRow):
         help_text=_("Geometry, window and pixel facts: imaging.facts.InstanceFacts.image."),
     )
     flags: models.JSONField[list[str], list[str]] = models.JSONField(default=list, blank=True)
+    facts_version = models.SmallIntegerField(
+        null=True,
+        editable=False,
+        help_text=_(
+            "Which imaging.facts.FACTS_VERSION read the header. Empty: an older one; "
+            "negative: this one tried and failed."
+        ),
+    )
 
     storage_key = models.CharField(max_length=200, unique=True)
     size_bytes = models.BigIntegerField(_("bytes"))
@@ -234,7 +253,8 @@ class Instance(FacilityRow):
         verbose_name_plural = _("instances")
         constraints = _unique_in_facility(["sop_instance_uid"], "archive_instance")
         indexes = [
-            models.Index(fields=["series", "instance_number"], name="archive_instance_in_series")
+            models.Index(fields=["series", "instance_number"], name="archive_instance_in_series"),
+            models.Index(fields=["facts_version"], name="archive_instance_by_facts"),
         ]
 
     def __str__(self) -> str:
