@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -17,6 +19,7 @@ from accounts.models import User
 from archive.models import Series, Study
 from archive.passport import read_passport
 from archive.viewing import ensure_view_recorded, record_view
+from viewer.measurements import may_measure
 from viewer.page import build_page, list_series
 from viewer.passport_sheet import describe_passport
 
@@ -30,6 +33,7 @@ def open_study(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
     """Show one study; a foreign one is as missing as one that never was."""
     study = _read_study(request, study_id)
     page = build_page(study, wanted_series=request.GET.get("series", ""))
+    page["document"]["person"] = _describe_person(request)
     # The trail's transaction is short: a write lock held while a stack is built would
     # keep the receiver waiting. The page leaves after the row is there.
     record_view(request, study)
@@ -80,6 +84,15 @@ def show_passport(request: HttpRequest, series_id: uuid.UUID) -> HttpResponse:
     sheet = describe_passport(read_passport(series))
     ensure_view_recorded(request, series.study)
     return JsonResponse(sheet)
+
+
+def _describe_person(request: HttpRequest) -> dict[str, Any]:
+    """Return who looks, what they may do here, and the token that their changes carry."""
+    return {
+        "username": request.user.get_username(),
+        "may_measure": may_measure(request.user),
+        "csrf_token": get_token(request),
+    }
 
 
 def _read_study(request: HttpRequest, study_id: uuid.UUID) -> Study:

@@ -28,6 +28,14 @@ import {
   type JsonObject,
 } from "./read";
 
+/** Who looks at the page. */
+export interface Person {
+  readonly username: string;
+  readonly mayMeasure: boolean;
+  /** For the header X-CSRFToken of every change. */
+  readonly csrfToken: string;
+}
+
 export interface ViewerPage {
   readonly study: Study;
   readonly series: readonly Series[];
@@ -42,6 +50,7 @@ export interface ViewerPage {
   /** The first image, rendered by the server: on its way before this script was. */
   readonly firstPictureUrl: string;
   readonly colourMaps: readonly ColourMap[];
+  readonly person: Person;
   readonly texts: Readonly<Record<string, string>>;
 }
 
@@ -64,7 +73,16 @@ export function readPage(text: string): ViewerPage {
     newestEvent: asNumber(page["newest_event"]) ?? 0,
     firstPictureUrl: asText(page["first_picture"]),
     colourMaps: readColourMaps(page["colour_maps"]),
+    person: readPerson(asObject(page["person"])),
     texts: Object.fromEntries(texts),
+  };
+}
+
+function readPerson(wire: JsonObject): Person {
+  return {
+    username: asText(wire["username"]),
+    mayMeasure: asFlag(wire["may_measure"]),
+    csrfToken: asText(wire["csrf_token"]),
   };
 }
 
