@@ -94,6 +94,7 @@ VIEWER = [
     Row(route="api:series-thumbnail", path=key("series_id", "series"), anonymous=401),
     Row(route="api:instance-frame", path=first_frame, anonymous=401),
     Row(route="api:instance-overlays", path=first_frame, anonymous=401),
+    Row(route="api:instance-tags", path=key("instance_id", "instance"), anonymous=401),
     Row(route="api:instance-rendered-jpg", path=first_frame, anonymous=401),
     Row(route="api:instance-rendered-png", path=first_frame, anonymous=401),
     # The stage holds pictures: to those who may see them, they are no video.
