@@ -32,6 +32,7 @@ _FORMAT_BYTES = {
 }  # fmt: skip
 # What decodes faster than this is not written to the disk: fast codecs beat the disk.
 COSTLY_SECONDS_A_BYTE = 8e-3 / (1 << 20)
+EXACT_IN_DOUBLES = 1 << 53
 _LITTLE_ENDIAN_SYNTAXES = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
 
 
@@ -40,7 +41,8 @@ class FrameData:
     """One frame as the viewer gets it.
 
     `pixel_format` is u8 i8 u16 i16 u32 i32 f32 f64 (stored values, little
-    endian, masked to BitsStored, sign extended) or rgb8 (interleaved).
+    endian, masked to BitsStored, sign extended; integers of 64 bits as
+    f64) or rgb8 (interleaved).
     `data` are rows * columns of these.
     """
 
@@ -72,10 +74,10 @@ def pixel_format_of(description: PixelDescription) -> str:
         return RGB8
     if description.samples_per_pixel != 1:
         return NO_FORMAT
-    bits = max(description.bits_allocated, 8)
-    if description.is_float:
+    bits = description.value_bits
+    if description.is_float or bits == 64:
         return f"f{bits}"
-    sign = "i" if description.pixel_representation == 1 and description.bits_allocated > 1 else "u"
+    sign = "i" if description.is_signed and description.bits_allocated > 1 else "u"
     name = f"{sign}{bits}"
     return name if name in _FORMAT_BYTES else NO_FORMAT
 
@@ -207,11 +209,20 @@ def _to_wire(array: np.ndarray, description: PixelDescription) -> FrameData:
     """Return the array as announced; one that is anything else is an error, not a picture."""
     if array.ndim == 3 and array.dtype.itemsize > 1:
         array = (array >> max(description.bits_stored - 8, 0)).astype(np.uint8)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        array = _as_doubles(array)
     name = RGB8 if array.ndim == 3 else f"{array.dtype.kind}{array.dtype.itemsize * 8}"
     if name != pixel_format_of(description) or name not in _FORMAT_BYTES:
         raise UndecodableError("the decoded pixels are not of the announced kind")
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return FrameData(name, np.ascontiguousarray(little).data.cast("B"))
+
+
+def _as_doubles(array: np.ndarray) -> np.ndarray:
+    """Return 64-bit integers as floats, which browsers can compute with; never rounded."""
+    if int(array.max()) > EXACT_IN_DOUBLES or int(array.min()) < -EXACT_IN_DOUBLES:
+        raise UndecodableError("the pixels hold integers beyond 2 to the power of 53")
+    return array.astype(np.float64)
 
 
 def _frame_index(instance: Instance) -> FrameIndex:

@@ -178,9 +178,8 @@ def _stored_samples(
     samples: np.ndarray, stream: Codestream, description: PixelDescription
 ) -> np.ndarray:
     """Bring samples to the type of BitsAllocated and the sign of PixelRepresentation."""
-    width = max(description.bits_allocated, 8) // 8
-    width = 1 if width <= 1 else 2 if width <= 2 else 4
-    signed = description.pixel_representation == 1
+    width = min(description.value_bits, 32) // 8
+    signed = description.is_signed
     if stream.is_signed and not signed and int(samples.min(initial=0)) < 0:
         raise UndecodableError("the codestream holds negative values, the data set says unsigned")
     if not signed or stream.is_signed:

@@ -17,6 +17,8 @@ _PARTIAL = np.array(
 
 YBR_FULL = frozenset({"YBR_FULL", "YBR_FULL_422"})
 YBR_PARTIAL = frozenset({"YBR_PARTIAL_422", "YBR_PARTIAL_420"})
+# Native pixels of these share each pair of chrominances between two pixels.
+SUBSAMPLED = frozenset({"YBR_FULL_422", "YBR_PARTIAL_422"})
 # The codestream's own transform: a JPEG 2000 decoder has undone it already.
 YBR_CODESTREAM = frozenset({"YBR_ICT", "YBR_RCT"})
 
@@ -37,7 +39,7 @@ def rgb_from_ybr(ybr: np.ndarray, *, bits: int = 8, partial: bool = False) -> np
     shifted = ybr.astype(np.float32)
     shifted[..., 1:] -= 1 << (bits - 1)
     if partial:
-        shifted[..., 0] -= 16 << (bits - 8)
+        shifted[..., 0] -= 16 * 2.0 ** (bits - 8)
     rgb = shifted @ (_PARTIAL if partial else _FULL).T
     np.rint(rgb, out=rgb)
     np.clip(rgb, 0, top, out=rgb)
@@ -45,7 +47,7 @@ def rgb_from_ybr(ybr: np.ndarray, *, bits: int = 8, partial: bool = False) -> np
 
 
 def expand_422(samples: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Give each pixel of native YBR_FULL_422 its own chrominances.
+    """Give each pixel of native 4:2:2 pixels its own chrominances.
 
     `samples` is Y1 Y2 CB CR and so on, flat, `rows * columns * 2` long; the result has the
     shape (rows, columns, 3). `rows * columns` is even.

@@ -125,6 +125,16 @@ class PixelDescription:
         return description
 
     @property
+    def value_bits(self) -> int:
+        """Bits of the smallest integer type that holds what is allocated: 8, 16, 32 or 64."""
+        return next((size for size in (8, 16, 32) if self.bits_allocated <= size), 64)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether stored values may be negative; colours never are."""
+        return self.pixel_representation == 1 and self.samples_per_pixel == 1
+
+    @property
     def needs_palette(self) -> bool:
         """Whether the pixels are indices of a palette."""
         return self.photometric_interpretation == "PALETTE COLOR"

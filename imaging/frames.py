@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from imaging.colour import SUBSAMPLED
 from imaging.errors import LimitExceededError, UndecodableError, UnreadableError
 from imaging.fragments import Fragments, read_fragments
 from imaging.frame_starts import RLE_LOSSLESS, FrameStarts
@@ -199,7 +200,7 @@ def frame_bits_of(header: Header) -> int:
     samples = 1 if samples is None else samples
     if min(rows, columns, samples, bits) <= 0:
         return 0
-    if header.text("PhotometricInterpretation") == "YBR_FULL_422" and samples == 3:
+    if header.text("PhotometricInterpretation") in SUBSAMPLED and samples == 3:
         # Two luminances share one pair of chrominances (PS3.3 C.7.6.3.1.2).
         return rows * columns * 2 * bits
     return rows * columns * samples * bits
@@ -258,9 +259,9 @@ def _index_native(header: Header, declared: int) -> FrameIndex:
             flags.append("not_subsampled")
         else:
             flags.append("frames_disagree")
-    # 8-bit samples in words of the other byte order: a frame is cut out in whole words.
+    # Samples that are no words in words of the other byte order: cut out in whole words.
     swapped = pixel.vr == "OW" and not header.is_little_endian
-    unit_bits = 16 if swapped and header.integer("BitsAllocated") == 8 else 8
+    unit_bits = 16 if swapped and header.integer("BitsAllocated") in (8, 12) else 8
     return FrameIndex.native(
         DEFLATED if header.is_deflated else NATIVE,
         offset=pixel.offset,
@@ -272,7 +273,7 @@ def _index_native(header: Header, declared: int) -> FrameIndex:
 
 
 def _is_unsubsampled(header: Header, available: int, declared: int) -> bool:
-    if header.text("PhotometricInterpretation") != "YBR_FULL_422":
+    if header.text("PhotometricInterpretation") not in SUBSAMPLED:
         return False
     full = frame_bits_of(header) // 2 * 3 * declared
     return full <= available <= full + 8

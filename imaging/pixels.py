@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from imaging.codecs import decode_codestream, decode_rle
-from imaging.colour import YBR_FULL, YBR_PARTIAL, expand_422, rgb_from_ybr
+from imaging.colour import SUBSAMPLED, YBR_FULL, YBR_PARTIAL, expand_422, rgb_from_ybr
 from imaging.description import MAX_FRAME_BYTES, PixelDescription
 from imaging.errors import UndecodableError, UnsupportedError
 from imaging.frame_starts import CODESTREAM_SYNTAXES, RLE_LOSSLESS
@@ -17,6 +17,8 @@ from imaging.palette import Palette
 __all__ = ["MAX_FRAME_BYTES", "Palette", "PixelDescription", "decode_frame"]
 
 _BIG_ENDIAN_PIXELS = frozenset({EXPLICIT_VR_BIG_ENDIAN, GE_PRIVATE_BIG_ENDIAN})
+# Bits allocated of the one layout that crosses bytes and is found in old archives.
+PACKED_BITS = 12
 DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 # Encapsulated, but each frame is native when unwrapped (PS3.5 A.4.11, A.4.13).
 _NATIVE_FRAMES = frozenset({DEFLATED_FRAMES, "1.2.840.10008.1.2.1.98"})
@@ -95,6 +97,8 @@ def _decode_native(
     bits = description.bits_allocated
     if bits == 1:
         return _decode_bits(data, description, first_bit)
+    if bits == PACKED_BITS:
+        return _decode_packed(data, description, first_bit)
     if bits not in (8, 16, 32, 64):
         raise UnsupportedError(f"cannot show pixels of {bits} bits allocated")
     count = description.sample_count
@@ -115,6 +119,29 @@ def _decode_native(
     values = values.astype(f"u{bits // 8}", copy=not values.flags.writeable)
     if subsampled:
         return expand_422(values, description.rows, description.columns)
+    return _stored_values(_interleaved(values, description), description)
+
+
+def _decode_packed(
+    data: bytes | memoryview, description: PixelDescription, first_bit: int
+) -> np.ndarray:
+    """Unpack pixels of 12 bits that follow each other without a gap (retired; PS3.5-1998 8.1.1).
+
+    Two lie in three bytes, from the lowest bit up; of big endian files in 16-bit words.
+    """
+    count = description.sample_count
+    if len(data) * 8 < first_bit + count * PACKED_BITS:
+        raise UndecodableError("the frame is cut short")
+    if description.transfer_syntax_uid in _BIG_ENDIAN_PIXELS:
+        data = _swap_words(data)
+    raw = np.frombuffer(data, np.uint8)
+    values = np.empty(count, np.uint16)
+    for second in (0, 1):
+        byte, shift = divmod(first_bit + second * PACKED_BITS, 8)
+        places = values[second::2]
+        low = raw[byte::3][: len(places)].astype(np.uint16)
+        high = raw[byte + 1 :: 3][: len(places)].astype(np.uint16)
+        places[...] = (high << 8 | low) >> shift & 0xFFF
     return _stored_values(_interleaved(values, description), description)
 
 
@@ -140,8 +167,7 @@ def _decode_rle(data: bytes, description: PixelDescription) -> np.ndarray:
 
 def _is_subsampled(length: int, description: PixelDescription) -> bool:
     """Whether native chrominance is shared by two pixels, by the length of the frame."""
-    photometric = description.photometric_interpretation
-    if photometric not in ("YBR_FULL_422", "YBR_PARTIAL_422"):
+    if description.photometric_interpretation not in SUBSAMPLED:
         return False
     return (
         description.samples_per_pixel == 3
@@ -153,7 +179,7 @@ def _is_subsampled(length: int, description: PixelDescription) -> bool:
 def _swap_words(data: bytes | memoryview) -> bytes:
     """Undo the swapping of 8-bit samples that were written as 16-bit words in big endian."""
     if len(data) % 2:
-        raise UnsupportedError("cannot show odd frames of 8-bit pixels written as words")
+        raise UnsupportedError("cannot show frames of an odd length written as words")
     return np.frombuffer(data, "<u2").byteswap().tobytes()
 
 
@@ -187,12 +213,12 @@ def _interleaved(values: np.ndarray, description: PixelDescription) -> np.ndarra
 def _stored_values(values: np.ndarray, description: PixelDescription) -> np.ndarray:
     """Keep the stored bits of allocated ones, and their sign (PS3.5 8.1.1).
 
-    `values` is unsigned with as many bits as allocated; the result is signed if
+    `values` is unsigned with at least as many bits as allocated; the result is signed if
     PixelRepresentation says so.
     """
     allocated = values.dtype.itemsize * 8
     stored = min(description.bits_stored, allocated)
-    signed = description.pixel_representation == 1
+    signed = description.is_signed
     if stored == allocated:
         return values.view(f"i{values.dtype.itemsize}") if signed else values
     above = allocated - 1 - description.high_bit

@@ -28,6 +28,7 @@ from imaging.errors import (
 )
 from imaging.frames import FrameIndex
 from tests import factories
+from tests.unit.imaging.build import image, written
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -257,3 +258,24 @@ def test_first_and_last_of_twenty_thousand_frames_come_within_a_second() -> None
     assert time.monotonic() - started < 1
     assert (first == 0).all()
     assert (last == 19_999).all()
+
+
+def test_integers_of_64_bits_arrive_as_doubles_and_are_never_rounded() -> None:
+    for top, fits in ((1 << 53, True), ((1 << 53) + 1, False)):
+        values = np.array([[-top, 7], [0, top]], np.int64)
+        instance = store(written(image(values)))
+        if not fits:
+            with pytest.raises(UndecodableError, match="beyond 2 to the power of 53"):
+                read_frame(instance, 0)
+            continue
+        data = read_frame(instance, 0)
+        assert data.pixel_format == pixel_format_of(describe_pixels(instance)) == "f64"
+        assert data.to_array(2, 2).tolist() == values.tolist()
+
+
+def test_twelve_bits_packed_arrive_as_sixteen() -> None:
+    made = image(np.zeros((1, 2), np.uint16), BitsAllocated=12, BitsStored=12, HighBit=11)
+    made.PixelData = b"\x23\x61\x45\0"
+    instance = store(written(made))
+    assert read_frame(instance, 0).to_array(1, 2).tolist() == [[0x123, 0x456]]
+    assert pixel_format_of(describe_pixels(instance)) == "u16"

@@ -86,11 +86,6 @@ def j2k(pixels: np.ndarray, **options: Any) -> bytes:
     return coded("jpeg2k", pixels, level=0, reversible=True, codecformat="j2k", **options)
 
 
-def test_twelve_bits_packed_are_refused_in_words() -> None:
-    with pytest.raises(UnsupportedError, match="12 bits allocated"):
-        decode_frame(b"\0" * 9, describe(bits_allocated=12, bits_stored=12, high_bit=11))
-
-
 def test_one_bit_frames_are_cut_out_of_shared_bytes() -> None:
     bits = noise((5, 3, 5), 0, 2, "u1")
     made = image(bits, BitsAllocated=1, BitsStored=1, HighBit=0)
