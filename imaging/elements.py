@@ -163,6 +163,13 @@ class ElementView:
         values = self.floats(key)
         return values[0] if values else None
 
+    def is_conforming(self, key: str | int) -> bool:
+        """Whether a number in text is written as the standard wants it; true when absent."""
+        raw = self.raw(key)
+        if not raw or self.vr(key) not in STRING_VRS | {b"UN"}:
+            return True
+        return all(parse_decimal(part)[1] for part in raw.decode("latin-1").split("\\"))
+
     def items(self, key: str | int) -> "list[ElementView]":
         """Return the items of a sequence; empty when absent or no sequence.
 

@@ -15,6 +15,9 @@ MAX_FRAMES = 20_000
 AXIAL_COSINE = 0.9999
 SAME_PLANE_MM = 0.1
 
+# The fact that names numbers which decide millimetres and are not written as they should be.
+UNCLEAR = "unclear_numbers"
+
 _Reader = Callable[[ElementView], Any]
 
 
@@ -118,6 +121,12 @@ GROUPS: dict[str, dict[str, _Reader]] = {
         "temporal_position_time_offset": _number("TemporalPositionTimeOffset")
     },
 }
+# Groups whose numbers decide millimetres.
+_MILLIMETRES = {
+    "PlanePositionSequence": {"image_position_patient": "ImagePositionPatient"},
+    "PlaneOrientationSequence": {"image_orientation_patient": "ImageOrientationPatient"},
+    "PixelMeasuresSequence": {"pixel_spacing": "PixelSpacing"},
+}
 # Facts that describe the whole object when every frame shares them.
 _LIFTED = frozenset(
     {
@@ -127,6 +136,11 @@ _LIFTED = frozenset(
         "window_center_width_explanation", "real_world_value_mappings",
     }
 )  # fmt: skip
+
+
+def find_unclear(view: ElementView, keywords: dict[str, str]) -> list[str]:
+    """Return the names whose numbers are not written as the standard wants them (PS3.5 6.2)."""
+    return [name for name, keyword in keywords.items() if not view.is_conforming(keyword)]
 
 
 def group_facts(item: ElementView) -> dict[str, Any]:
@@ -142,6 +156,8 @@ def group_facts(item: ElementView) -> dict[str, Any]:
             value = read(inner)
             if value is not None:
                 facts[name] = value
+        if unclear := find_unclear(inner, _MILLIMETRES.get(group, {})):
+            facts[UNCLEAR] = [*facts.get(UNCLEAR, ()), *unclear]
     if "RealWorldValueMappingSequence" in item and (mappings := real_world_mappings(item)):
         facts["real_world_value_mappings"] = mappings
     return facts

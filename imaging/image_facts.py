@@ -7,7 +7,8 @@ ever NaN or infinite.
 from typing import Any
 
 from imaging.elements import ElementView
-from imaging.frame_facts import frame_facts, offset_facts
+from imaging.errors import IdentityError
+from imaging.frame_facts import UNCLEAR, find_unclear, frame_facts, offset_facts
 from imaging.header import Header
 from imaging.icc import find_profile
 from imaging.lut import LookupTable
@@ -16,6 +17,7 @@ from imaging.real_world import dose_facts, real_world_mappings
 from imaging.shutters import shutter_facts
 from imaging.spacing import spacing_facts
 from imaging.text import clean_line, parse_time
+from imaging.uids import checked_uid
 
 TEXT_LENGTH = 64
 MAX_VALUES = 32
@@ -67,6 +69,17 @@ _TEXT_LISTS = {
     "patient_orientation": "PatientOrientation",
     "lossy_image_compression_method": "LossyImageCompressionMethod",
 }
+_TIMES = {"acquisition_time": "AcquisitionTime", "content_time": "ContentTime"}
+# What decides millimetres, and must not rest on a number that was read leniently in silence.
+_MILLIMETRES = {
+    "image_position_patient": "ImagePositionPatient",
+    "image_orientation_patient": "ImageOrientationPatient",
+    "pixel_spacing": "PixelSpacing",
+    "imager_pixel_spacing": "ImagerPixelSpacing",
+    "nominal_scanned_pixel_spacing": "NominalScannedPixelSpacing",
+    "estimated_radiographic_magnification_factor": "EstimatedRadiographicMagnificationFactor",
+    "grid_frame_offset_vector": "GridFrameOffsetVector",
+}
 _SEQUENCES = {
     "has_modality_lut": "ModalityLUTSequence",
     "has_voi_lut": "VOILUTSequence",
@@ -101,6 +114,9 @@ def image_facts(header: Header) -> dict[str, Any]:
     if (shutter := shutter_facts(header)) is not None:
         facts["shutter"] = shutter
     _add_times(header, facts)
+    _add_frame_of_reference(header, facts)
+    if unclear := find_unclear(header, _MILLIMETRES):
+        facts[UNCLEAR] = unclear
     if "SharedFunctionalGroupsSequence" in header or "PerFrameFunctionalGroupsSequence" in header:
         frame_facts(header, facts)
     else:
@@ -138,10 +154,21 @@ def _check_tables(header: Header, facts: dict[str, Any]) -> None:
         header.flags.add("palette_not_applied")
 
 
+def _add_frame_of_reference(header: Header, facts: dict[str, Any]) -> None:
+    """Add the frame of reference of this very image; what is no UID counts as none."""
+    try:
+        facts["frame_of_reference_uid"] = checked_uid(
+            header.text("FrameOfReferenceUID"), "FrameOfReferenceUID"
+        )[0]
+    except IdentityError:
+        return
+
+
 def _add_times(header: Header, facts: dict[str, Any]) -> None:
-    acquired, _ = parse_time(header.text("AcquisitionTime"))
-    if acquired is not None:
-        facts["acquisition_time"] = acquired.isoformat()
+    for name, keyword in _TIMES.items():
+        moment, _ = parse_time(header.text(keyword))
+        if moment is not None:
+            facts[name] = moment.isoformat()
     if "frame_time_ms" not in facts and (times := header.floats("FrameTimeVector")):
         facts["frame_time_vector_ms"] = times[:1024]
 

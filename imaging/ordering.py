@@ -1,8 +1,8 @@
 """The order in which the images of a series are shown.
 
-Images of one orientation stay together and run along their normal; where several lie at one
-position (phases, echoes, repetitions) each pass through the positions is a stack of its own.
-Images without geometry run by instance number.
+Images of one orientation and frame of reference stay together and run along their normal; where
+several lie at one position (phases, echoes, repetitions) each pass through the positions is a
+stack of its own. Images without geometry run by instance number.
 """
 
 from collections import Counter
@@ -28,7 +28,9 @@ class Placement:
 
     `key` comes back in the result. `time_point` tells passes apart, coarse first: temporal
     position, acquisition number, trigger time, echo time, b-value, segment, kind of image,
-    dimension indices; the same place holds the same type in all images.
+    dimension indices; the same place holds the same type in all images. `clock` are times that
+    differ from slice to slice, too: content and acquisition time, empty when not known.
+    `is_unclear` says that a number that decides millimetres was not written by the standard.
     """
 
     key: Any
@@ -44,19 +46,22 @@ class Placement:
     is_localizer: bool = False
     frame_of_reference_uid: str = ""
     laterality: str = ""
+    clock: tuple[str, ...] = ()
+    is_unclear: bool = False
 
     @classmethod
     def from_image_facts(
         cls, key: Any, image: dict[str, Any], instance_number: int | None, *, frame: int = 0,
-        uid: str = "", frame_of_reference_uid: str = "",
+        uid: str = "",
     ) -> "Placement":  # fmt: skip
         """Read the placement of a frame, counted from 0, from `InstanceFacts.image`."""
         facts = frame_view(image, frame)
         image_type = [str(part).upper() for part in facts.get("image_type", ())]
         passes = (
             facts.get("temporal_position_index", facts.get("temporal_position_identifier", 0)),
-            facts.get("acquisition_number", 0),
-            facts.get("trigger_time", 0),
+            facts.get("temporal_position_time_offset", 0),
+            facts.get("frame_acquisition_number", facts.get("acquisition_number", 0)),
+            facts.get("nominal_cardiac_trigger_delay_time", facts.get("trigger_time", 0)),
             facts.get("effective_echo_time", facts.get("echo_time", 0)),
             facts.get("diffusion_b_value", 0),
             facts.get("referenced_segment_number", 0),
@@ -75,8 +80,10 @@ class Placement:
             columns=facts.get("columns"),
             pixel_spacing=tuple(facts["pixel_spacing"]) if facts.get("pixel_spacing") else None,
             is_localizer="LOCALIZER" in image_type,
-            frame_of_reference_uid=frame_of_reference_uid,
+            frame_of_reference_uid=facts.get("frame_of_reference_uid", ""),
             laterality=facts.get("frame_laterality", facts.get("image_laterality", "")),
+            clock=(facts.get("content_time", ""), facts.get("acquisition_time", "")),
+            is_unclear=bool(facts.get("unclear_numbers")),
         )
 
 
@@ -91,12 +98,15 @@ def frame_view(image: dict[str, Any], frame: int) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class OrientationGroup:
-    """Images of one orientation, each with its distance in mm along the group's normal."""
+    """Images of one orientation in one frame of reference, each with its distance in mm along
+    the group's normal.
+    """
 
     row: np.ndarray
     column: np.ndarray
     normal: np.ndarray
     members: list[tuple[float, Placement]]
+    frame_of_reference_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +139,22 @@ def order_images(images: Sequence[Placement]) -> list[Placement]:
 
 
 def group_images(images: Sequence[Placement]) -> tuple[list[OrientationGroup], list[Placement]]:
-    """Return the images by orientation, and those that have no usable geometry."""
+    """Return the images by orientation and frame of reference, and those without geometry.
+
+    Positions in different frames of reference have nothing to do with each other (PS3.3
+    C.7.4.1.1.1); images that name none share one of their own.
+    """
     groups: list[OrientationGroup] = []
     flat = [image for image in sorted(images, key=_by_number) if not _place(image, groups)]
     return groups, flat
 
 
-def _by_number(image: Placement) -> tuple[bool, int, int, tuple[Any, ...], str]:
+def _by_number(image: Placement) -> tuple[Any, ...]:
     return (
         image.instance_number is None,
         image.instance_number or 0,
         image.frame,
+        image.clock,
         image.time_point,
         image.uid,
     )
@@ -156,14 +171,24 @@ def _place(image: Placement, groups: list[OrientationGroup]) -> bool:
     normal = slice_normal(image.orientation)
     if cosines is None or normal is None:
         return False
-    least = np.cos(np.radians(ORIENTATION_TOLERANCE_DEG))
+    reference = image.frame_of_reference_uid
     for group in groups:
-        if group.row @ cosines[0] >= least and group.column @ cosines[1] >= least:
+        is_shared = group.frame_of_reference_uid == reference
+        if is_shared and is_same_orientation((group.row, group.column), cosines):
             # All are measured along the group's own normal, or rounding would reorder them.
             group.members.append((position_along(group.normal, position), image))
             return True
-    groups.append(OrientationGroup(*cosines, normal, [(position_along(normal, position), image)]))
+    members = [(position_along(normal, position), image)]
+    groups.append(OrientationGroup(*cosines, normal, members, reference))
     return True
+
+
+def is_same_orientation(
+    one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]
+) -> bool:
+    """Whether two pairs of row and column directions are one orientation."""
+    least = np.cos(np.radians(ORIENTATION_TOLERANCE_DEG))
+    return all(bool(a @ b >= least) for a, b in zip(one, other, strict=True))
 
 
 def arrange_group(group: OrientationGroup) -> list[PlacedImage]:

@@ -5,13 +5,21 @@ reason. Conventions and tolerances are explained in docs/geometry.md.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from imaging.geometry import plane_name
-from imaging.ordering import OrientationGroup, PlacedImage, Placement, arrange_group, group_images
+from imaging.ordering import (
+    OrientationGroup,
+    PlacedImage,
+    Placement,
+    arrange_group,
+    group_images,
+    is_same_orientation,
+)
+from imaging.repeats import DigestOf, Repeats, examine_repeats
 from imaging.slice_gaps import SpacingRun, examine_gaps
 
 # Fewer slices are no volume.
@@ -20,8 +28,6 @@ LEAST_SLICES = 3
 WANDER_TOLERANCE_MM = 0.1
 # A line of slices nearer to the normal than this is not called tilted.
 TILT_TOLERANCE_DEG = 0.1
-# So full must the table of positions and passes be, or its passes are chance duplicates.
-FULL_ENOUGH = 0.75
 # Groups that the passport describes; a radial localizer has dozens.
 MOST_GROUPS_SAID = 32
 # Images beside the stack that do not spoil it, at most; and slices that it needs for each.
@@ -41,15 +47,21 @@ WORDS = {
     "spacings_differ": "The images have different pixel spacings.",
     "no_pixel_spacing": "The images have no pixel spacing.",
     "frames_of_reference_differ": "The images have different frames of reference.",
+    "other_frames_of_reference": "A few images of another frame of reference are not part of the "
+    "volume.",
     "lateralities_differ": "The images show different sides.",
     "missing_slices": "Slices are missing between the others.",
     "mostly_missing": "More slices are missing than are there.",
     "incomplete_time_points": "Some time points lack slices.",
     "duplicates": "Several images lie at one position and nothing tells them apart.",
+    "identical_images": "Some images are there twice: at the same place, with the same pixels.",
     "spacing_changes": "The distance between the slices changes.",
     "uneven": "The slices are unevenly spaced.",
     "tilted": "The gantry was tilted: the slices are shifted against each other.",
     "time_points": "The series has several images at each position (time points or kinds).",
+    "time_points_by_number": "Only numbers or times of the images tell the time points apart.",
+    "numbers_unclear": "Numbers that decide millimetres are not written as the standard wants "
+    "them, with a decimal comma for instance.",
 }
 _PREVENTING = frozenset(
     {
@@ -122,6 +134,7 @@ class GroupShape:
     missing: tuple[float, ...]
     missing_count: int
     duplicate_count: int
+    identical_count: int
     time_points: int
     is_uniform: bool
     slice_spacing_mm: float | None
@@ -148,6 +161,7 @@ class GroupShape:
             "missing_mm": list(self.missing),
             "missing_count": self.missing_count,
             "duplicate_count": self.duplicate_count,
+            "identical_count": self.identical_count,
             "time_points": self.time_points,
             "tilt_deg": self.tilt_deg,
             "shear": list(self.shear),
@@ -156,6 +170,7 @@ class GroupShape:
             "rows": self.rows,
             "columns": self.columns,
             "laterality": self.laterality,
+            "frame_of_reference_uid": self.frame_of_reference_uid,
             "is_localizer": self.is_localizer,
             "reason_codes": [reason.code for reason in self.reasons],
         }
@@ -172,6 +187,7 @@ class SeriesShape:
     slice_count: int
     missing_count: int
     duplicate_count: int
+    identical_count: int
     is_uniform: bool
     slice_spacing_mm: float | None
     tilt_deg: float
@@ -200,6 +216,7 @@ class SeriesShape:
             "slice_count": self.slice_count,
             "missing_count": self.missing_count,
             "duplicate_count": self.duplicate_count,
+            "identical_count": self.identical_count,
             "is_uniform": self.is_uniform,
             "slice_spacing_mm": self.slice_spacing_mm,
             "tilt_deg": self.tilt_deg,
@@ -215,10 +232,14 @@ class SeriesShape:
         }
 
 
-def examine_shape(images: Sequence[Placement]) -> SeriesShape:
-    """Return the shape of a series; the result does not depend on the order given."""
+def examine_shape(images: Sequence[Placement], digest_of: DigestOf | None = None) -> SeriesShape:
+    """Return the shape of a series; the result does not depend on the order given.
+
+    `digest_of` gives a digest of an image's pixels by its key; it is asked only for images
+    that nothing else tells apart, and tells copies from different pictures.
+    """
     groups, flat = group_images(images)
-    found = (_examine_group(group) for group in groups)
+    found = (_examine_group(group, digest_of) for group in groups)
     shapes = tuple(sorted(found, key=_weight, reverse=True))
     main = shapes[0] if shapes else None
     localizers = sum(image.is_localizer for image in images)
@@ -228,11 +249,12 @@ def examine_shape(images: Sequence[Placement]) -> SeriesShape:
     return SeriesShape(
         is_volume=main is not None and not any(reason.prevents_volume for reason in reasons),
         reasons=reasons,
-        orientation_groups=len(shapes),
+        orientation_groups=_count_orientations(shapes),
         groups=shapes,
         slice_count=main.slice_count if main else 0,
         missing_count=main.missing_count if main else 0,
         duplicate_count=main.duplicate_count if main else 0,
+        identical_count=main.identical_count if main else 0,
         is_uniform=main.is_uniform if main else False,
         slice_spacing_mm=main.slice_spacing_mm if main else None,
         tilt_deg=main.tilt_deg if main else 0.0,
@@ -257,9 +279,14 @@ def _series_codes(
     if localizers:
         codes.append("only_localizers" if localizers == len(images) else "localizers")
     others = [shape for shape in shapes if shape is not main and not shape.is_localizer]
-    stray = sum(shape.image_count for shape in others)
-    if stray:
-        codes.append("other_orientations" if _is_stray(stray, main) else "several_orientations")
+    elsewhere = [one for one in others if not _is_frame_shared(one, main)]
+    if count := sum(one.image_count for one in elsewhere):
+        few = _is_stray(count, main)
+        codes.append("other_frames_of_reference" if few else "frames_of_reference_differ")
+    if count := sum(one.image_count for one in others if _is_frame_shared(one, main)):
+        codes.append("other_orientations" if _is_stray(count, main) else "several_orientations")
+    if any(image.is_unclear for image in images):
+        codes.append("numbers_unclear")
     if flat:
         codes.append("images_without_geometry")
         if len(flat) > main.image_count:
@@ -267,31 +294,44 @@ def _series_codes(
     return codes
 
 
+def _is_frame_shared(one: GroupShape, other: GroupShape) -> bool:
+    return one.frame_of_reference_uid == other.frame_of_reference_uid
+
+
+def _count_orientations(shapes: tuple[GroupShape, ...]) -> int:
+    """Return how many orientations there are, whatever the frames of reference."""
+    known: list[tuple[np.ndarray, np.ndarray]] = []
+    for shape in shapes:
+        cosines = np.array(shape.orientation[:3]), np.array(shape.orientation[3:])
+        if not any(is_same_orientation(cosines, other) for other in known):
+            known.append(cosines)
+    return len(known)
+
+
 def _is_stray(count: int, main: GroupShape) -> bool:
     return count <= MOST_STRAY and main.slice_count >= SLICES_FOR_STRAY * count
 
 
 # --- one orientation --------------------------------------------------------------
-def _examine_group(group: OrientationGroup) -> GroupShape:
+def _examine_group(group: OrientationGroup, digest_of: DigestOf | None) -> GroupShape:
     arranged = arrange_group(group)
     all_keys = tuple(placed.image.key for placed in arranged)
     is_localizer = all(placed.image.is_localizer for placed in arranged)
     if not is_localizer and any(placed.image.is_localizer for placed in arranged):
         kept = [pair for pair in group.members if not pair[1].is_localizer]
-        arranged = arrange_group(OrientationGroup(group.row, group.column, group.normal, kept))
+        arranged = arrange_group(replace(group, members=kept))
     firsts: dict[int, PlacedImage] = {}
     for placed in arranged:
         firsts.setdefault(placed.step, placed)
     slices = [firsts[step] for step in sorted(firsts)]
-    passes, time_points, absent = _time_points(arranged, len(slices))
-    duplicates = 0 if time_points > 1 else len(arranged) - len(slices)
+    repeats = examine_repeats(arranged, len(slices), digest_of)
     gaps = examine_gaps([placed.distance_mm for placed in slices])
     origins = np.array([placed.image.position for placed in slices], np.float64)
     shear, wander = _shear(group, origins)
     tilt = _tilt_deg(shear)
     measures = _measures([placed.image for placed in arranged])
     codes = list(measures.codes)
-    codes += _codes(slices, duplicates, time_points, absent, tilt, wander)
+    codes += _codes(slices, repeats, tilt, wander)
     codes += ["missing_slices"] * bool(gaps.missing) + ["spacing_changes"] * bool(gaps.runs)
     codes += ["uneven"] * gaps.is_uneven
     codes += ["mostly_missing"] * (len(gaps.missing) > len(slices))
@@ -300,22 +340,23 @@ def _examine_group(group: OrientationGroup) -> GroupShape:
     orientation = (*map(float, group.row), *map(float, group.column))
     return GroupShape(
         members=all_keys,
-        passes=passes,
+        passes=repeats.passes,
         orientation=orientation,
         plane=plane_name(orientation),
         rows=measures.rows,
         columns=measures.columns,
         pixel_spacing_mm=spacing,
         laterality=measures.laterality,
-        frame_of_reference_uid=measures.frame_of_reference_uid,
+        frame_of_reference_uid=group.frame_of_reference_uid,
         is_localizer=is_localizer,
         slice_count=len(slices),
         slice_positions_mm=tuple(placed.distance_mm for placed in slices),
         slice_origins_mm=tuple(tuple(map(float, origin)) for origin in origins),
         missing=gaps.missing,
-        missing_count=len(gaps.missing) + absent,
-        duplicate_count=duplicates,
-        time_points=time_points,
+        missing_count=len(gaps.missing) + repeats.absent,
+        duplicate_count=repeats.duplicates,
+        identical_count=repeats.identical,
+        time_points=len(repeats.passes),
         is_uniform=is_uniform,
         slice_spacing_mm=gaps.spacing_mm,
         spacing_runs=gaps.runs,
@@ -326,36 +367,17 @@ def _examine_group(group: OrientationGroup) -> GroupShape:
     )
 
 
-def _time_points(
-    arranged: list[PlacedImage], positions: int
-) -> tuple[tuple[tuple[Any, ...], ...], int, int]:
-    """Return the keys of each pass, the number of time points, and absent images."""
-    tables: dict[tuple[Any, int], list[Any]] = {}
-    for placed in arranged:
-        row = tables.setdefault(placed.pass_key, [None] * positions)
-        row[placed.step] = placed.image.key
-    places = len(tables) * positions
-    told_apart = len({(one.step, one.parts) for one in arranged}) == len(arranged)
-    if len(tables) > 1 and told_apart and len(arranged) >= FULL_ENOUGH * places:
-        return tuple(map(tuple, tables.values())), len(tables), places - len(arranged)
-    first: list[Any] = [None] * positions
-    for placed in reversed(arranged):
-        first[placed.step] = placed.image.key
-    return (tuple(first),), 1, 0
-
-
-def _codes(
-    slices: list[PlacedImage], duplicates: int, time_points: int, absent: int, tilt: float,
-    wander: float,
-) -> list[str]:  # fmt: skip
+def _codes(slices: list[PlacedImage], repeats: Repeats, tilt: float, wander: float) -> list[str]:
     return [
         code
         for code, holds in (
             ("too_few_slices", len(slices) < LEAST_SLICES),
             ("positions_wander", wander > WANDER_TOLERANCE_MM),
-            ("duplicates", duplicates > 0),
-            ("time_points", time_points > 1),
-            ("incomplete_time_points", absent > 0),
+            ("duplicates", repeats.duplicates > repeats.identical),
+            ("identical_images", repeats.identical > 0),
+            ("time_points", len(repeats.passes) > 1),
+            ("time_points_by_number", repeats.by_number),
+            ("incomplete_time_points", repeats.absent > 0),
             ("tilted", abs(tilt) > TILT_TOLERANCE_DEG and wander <= WANDER_TOLERANCE_MM),
         )
         if holds
@@ -370,7 +392,6 @@ class _Measures:
     columns: int | None
     pixel_spacing: tuple[float, float] | None
     laterality: str
-    frame_of_reference_uid: str
     codes: tuple[str, ...]
 
 
@@ -378,7 +399,6 @@ def _measures(images: list[Placement]) -> _Measures:
     sizes = {(image.rows, image.columns) for image in images}
     spacings = {_rounded(image.pixel_spacing) for image in images}
     sides = {image.laterality for image in images if image.laterality}
-    references = {image.frame_of_reference_uid for image in images}
     spacing = spacings.pop() if len(spacings) == 1 else None
     codes = []
     if len(sizes) > 1:
@@ -387,15 +407,12 @@ def _measures(images: list[Placement]) -> _Measures:
         codes.append("spacings_differ")
     elif spacing is None:
         codes.append("no_pixel_spacing")
-    if len(references) > 1:
-        codes.append("frames_of_reference_differ")
     if len(sides) > 1:
         codes.append("lateralities_differ")
     rows, columns = sizes.pop() if len(sizes) == 1 else (None, None)
     return _Measures(
         rows, columns, spacing,
         sides.pop() if len(sides) == 1 else "",
-        references.pop() if len(references) == 1 else "",
         tuple(codes),
     )  # fmt: skip
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import cos, radians, sin, tan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -13,6 +15,7 @@ import pytest
 from imaging.image_facts import image_facts
 from imaging.ordering import Placement, order_images
 from imaging.shape import SeriesShape, examine_shape
+from tests.unit.imaging.build import image, read_bytes, written
 from tests.unit.imaging.real_files import all_files, read
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -234,3 +237,149 @@ def test_real_slices_lie_where_their_own_headers_say() -> None:
                 )
                 found = np.array(main.lps_from_ijk) @ [i, j, k, 1]
                 assert np.abs(found[:3] - there).max() < 1e-3
+
+
+# --- frames of reference ------------------------------------------------------------
+def test_images_of_two_frames_of_reference_are_two_groups_and_no_volume() -> None:
+    # Interleaved by instance number: 6 slices of one scan, 6 of another between them.
+    one = stack(evenly(6), frame_of_reference_uid="1.2.1")
+    other = stack(evenly(6, first=-38.75), start=6, frame_of_reference_uid="1.2.2")
+    shape = shape_of([image for pair in zip(one, other, strict=True) for image in pair])
+    assert (shape.is_volume, shape.orientation_groups, len(shape.groups)) == (False, 1, 2)
+    assert "frames_of_reference_differ" in shape.codes
+    assert [group.members for group in shape.groups] == [tuple(range(6)), tuple(range(6, 12))]
+    # Two images of another examination beside a stack are left aside, and told.
+    few = shape_of(one + stack([99.0], start=20, frame_of_reference_uid="1.2.2"))
+    assert (few.is_volume, few.slice_count) == (True, 6)
+    assert "other_frames_of_reference" in few.codes
+
+
+def test_the_frame_of_reference_of_each_file_reaches_its_place() -> None:
+    for uid in ("1.2.840.77", ""):
+        made = image(np.zeros((4, 4), np.int16), **({"FrameOfReferenceUID": uid} if uid else {}))
+        place = Placement.from_image_facts(1, image_facts(read_bytes(written(made))), 1)
+        assert place.frame_of_reference_uid == uid
+
+
+# --- the same place, again ------------------------------------------------------------
+def again(times: int, *, by_slice: bool = False, count: int = 6) -> list[Placement]:
+    """Return `times` stacks that differ in instance number alone, phase by phase or by slice."""
+    made = [
+        (1 + (n * times + t if by_slice else t * count + n), height)
+        for t in range(times)
+        for n, height in enumerate(evenly(count))
+    ]
+    values = {"rows": 8, "columns": 8, "pixel_spacing": (0.5, 0.4)}
+    return [Placement(number, AXIAL, (0, 0, z), number, **values) for number, z in made]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("times", [2, 5])
+@pytest.mark.parametrize("by_slice", [False, True], ids=["phase by phase", "slice by slice"])
+def test_a_whole_stack_that_comes_again_is_time_points_by_number_alone(
+    times: int, by_slice: bool
+) -> None:
+    shape = shape_of(again(times, by_slice=by_slice))
+    assert (shape.time_points, shape.duplicate_count, shape.missing_count) == (times, 0, 0)
+    assert (shape.slice_count, shape.is_volume) == (6, True)
+    assert {"time_points", "time_points_by_number"} <= set(shape.codes)
+    main = shape.main
+    assert main is not None
+    # The second time point by hand: numbers 7 to 12, or every times-th number from 2.
+    expected = range(2, 6 * times + 1, times) if by_slice else range(7, 13)
+    assert main.passes[1] == tuple(expected)
+
+
+def test_a_last_phase_cut_short_lacks_slices_and_two_unequal_halves_are_duplicates() -> None:
+    cut = shape_of([one for one in again(4) if one.key <= 21])
+    assert (cut.time_points, cut.missing_count, cut.duplicate_count) == (4, 3, 0)
+    halves = shape_of([one for one in again(2) if one.key <= 11])
+    assert (halves.time_points, halves.duplicate_count, halves.is_volume) == (1, 5, False)
+
+
+@pytest.mark.parametrize("values", [
+    {"TriggerTime": ["0", "40.5", "81"]}, {"AcquisitionNumber": [1, 2, 3]},
+    {"DiffusionBValue": [0.0, 500.0, 1000.0]}, {"TemporalPositionIdentifier": [1, 2, 3]},
+    {"ContentTime": ["101500", "101502.5", "101505"]},
+], ids=lambda values: next(iter(values)))  # fmt: skip
+def test_repeats_are_told_apart_by_each_attribute_that_scanners_use(
+    values: dict[str, list[Any]],
+) -> None:
+    # All with instance number 1: nothing but the attribute tells the three phases apart.
+    ((keyword, phases),) = values.items()
+    placements = []
+    for phase, value in enumerate(phases):
+        for n in range(4):
+            made = image(
+                np.zeros((2, 2), np.int16), ImageOrientationPatient=list(AXIAL), InstanceNumber=1,
+                ImagePositionPatient=[0, 0, 5 * n], PixelSpacing=[1, 1], **{keyword: value},
+            )  # fmt: skip
+            facts = image_facts(read_bytes(written(made)))
+            placements.append(Placement.from_image_facts((phase, n), facts, 1))
+    shape = shape_of(placements)
+    assert (shape.time_points, shape.duplicate_count, shape.slice_count) == (3, 0, 4)
+    main = shape.main
+    assert main is not None
+    assert main.passes == tuple(tuple((phase, n) for n in range(4)) for phase in range(3))
+
+
+def test_directions_of_one_b_value_are_time_points_too() -> None:
+    # One b=0 and three directions of b=1000, numbered through: 4 images at each of 5 positions.
+    made = [
+        place
+        for t, b in enumerate((0.0, 1000.0, 1000.0, 1000.0))
+        for place in stack(evenly(5), start=5 * t, time_point=(b,))
+    ]
+    shape = shape_of(made)
+    assert (shape.time_points, shape.duplicate_count) == (4, 0)
+    assert shape.main is not None
+    assert shape.main.passes[0] == (0, 1, 2, 3, 4)
+
+
+def test_copies_are_told_apart_from_other_pictures_at_their_place() -> None:
+    base = stack(evenly(6))
+    double = [replace(one, key=one.key + 50, uid="9") for one in base[1:4]]
+    digests = {one.key: f"pixels {one.key % 50}" for one in (*base, *double)}
+    copies = examine_shape(base + double, digests.get)  # type: ignore[arg-type]
+    assert (copies.duplicate_count, copies.identical_count, copies.time_points) == (3, 3, 1)
+    assert (copies.codes, copies.is_volume) == (("identical_images",), True)
+    digests[52] = "other pixels"
+    mixed = examine_shape(base + double, digests.get)  # type: ignore[arg-type]
+    assert (mixed.duplicate_count, mixed.identical_count) == (3, 2)
+    assert (mixed.codes, mixed.is_volume) == (("duplicates", "identical_images"), False)
+    unknown = shape_of(base + double)
+    assert (unknown.codes, unknown.identical_count) == (("duplicates",), 0)
+    assert not unknown.is_volume
+
+
+def test_a_whole_series_sent_twice_with_new_numbers_is_no_time_point() -> None:
+    twice = again(2)
+    shape = examine_shape(twice, lambda key: f"pixels {(key - 1) % 6}")
+    assert (shape.time_points, shape.duplicate_count, shape.identical_count) == (1, 6, 6)
+    assert shape.codes == ("identical_images",)
+    # What the header says outweighs the pixels: phases of a phantom may look alike.
+    phases = [replace(one, time_point=(float(one.key > 6),)) for one in twice]
+    assert examine_shape(phases, lambda _key: "all alike").time_points == 2
+
+
+# --- the other sign of tilt -----------------------------------------------------------
+@pytest.mark.parametrize(
+    ("folder", "tilt"),
+    [("ct-tilt/icometrix+dicom2nifti", 14.0), ("ct-tilt/neurolabusc+dcm_qa_ct", 18.5)],
+)
+def test_a_real_tilted_ct_mirrored_in_its_header_is_tilted_the_other_way(
+    folder: str, tilt: float
+) -> None:
+    _images, datasets = real(folder)
+    placements = []
+    for number, one in enumerate(datasets):
+        x1, y1, z1, x2, y2, z2 = one.ImageOrientationPatient
+        one.ImageOrientationPatient = [x1, y1, -z1, x2, y2, -z2]
+        facts = image_facts(read_bytes(written(one)))
+        placements.append(Placement.from_image_facts(number, facts, one.InstanceNumber))
+    shape = shape_of(placements)
+    assert shape.tilt_deg == pytest.approx(-tilt, abs=0.01)
+    assert shape.is_volume
+    # The table still moves along z by whole steps: the shear undoes the slope of the pictures.
+    assert shape.main is not None
+    steps = np.diff(np.array(shape.main.slice_origins_mm), axis=0)
+    assert np.abs(steps[:, :2]).max() < 1e-3
