@@ -12,6 +12,7 @@ import numpy as np
 
 from imaging import measure_geometry as geometry
 from imaging.measure_plane import MeasureError, Plane
+from imaging.measure_region import Axis, extents
 from imaging.measure_roi import Ellipse, ellipse_mask, polygon_mask, statistics
 
 MOST_POINTS = 5000
@@ -63,20 +64,21 @@ def measure(
 ) -> Result:
     """Return what the points of a kind measure on a plane.
 
-    ============= ======================================================== ===============
-    kind          points                                                   value
-    ============= ======================================================== ===============
-    length        both ends                                                mm, px
-    polyline      two or more                                              mm, px
-    angle         arm, vertex, arm                                         deg, 0 to 180
-    cobb          two lines of two points                                  deg, 0 to 90
-    bidirectional long axis, short axis (either order, perpendicular)      mm, px: the long
-    rectangle     two opposite corners, or four around it, in any turn     mm2, px2: area
-    ellipse       two corners of its box, or both ends of both axes        mm2, px2: area
-    circle        centre, a point on the rim                               mm2, px2: area
-    polygon       three or more corners                                    mm2, px2: area
-    probe         one                                                      that pixel's value
-    ============= ======================================================== ===============
+    ============== ======================================================== ===============
+    kind           points                                                   value
+    ============== ======================================================== ===============
+    length         both ends                                                mm, px
+    polyline       two or more                                              mm, px
+    angle          arm, vertex, arm                                         deg, 0 to 180
+    cobb           two lines of two points                                  deg, 0 to 90
+    bidirectional  long axis, short axis (either order, perpendicular)      mm, px: the long
+    cardiothoracic both ends of the heart's width, both of the chest's      ratio
+    rectangle      two opposite corners, or four around it, in any turn     mm2, px2: area
+    ellipse        two corners of its box, or both ends of both axes        mm2, px2: area
+    circle         centre, a point on the rim                               mm2, px2: area
+    polygon        three or more corners                                    mm2, px2: area
+    probe          one                                                      that pixel's value
+    ============== ======================================================== ===============
 
     `pixels` are needed for a probe; without them an area has no statistics of values (colour
     images have none). Raises MeasureError when the points make no such thing.
@@ -91,6 +93,8 @@ def measure(
         len(counts) > 2 and len(points) not in counts
     ):
         raise MeasureError("This kind of measurement has another number of points.")
+    if plane.axes is not None and kind != "probe":
+        return _extent(kind, points, plane, plane.axes)
     return work(kind, points, plane, pixels)
 
 
@@ -104,6 +108,24 @@ def _line(kind: str, points: np.ndarray, plane: Plane, _pixels: Pixels | None) -
         plane.provenance,
         geometry.length_uncertainty(on_plane, plane.steps),
         notes=_scale_notes(plane),
+    )
+
+
+def _extent(kind: str, points: np.ndarray, plane: Plane, axes: tuple[Axis, Axis]) -> Result:
+    """Return how far a line reaches along axes that are not both lengths."""
+    if kind != "length":
+        raise MeasureError("Only lines and values are measured here: the axes are not lengths.")
+    return Result(kind, provenance=plane.provenance, **extents(points.tolist(), axes))
+
+
+def _cardiothoracic(kind: str, points: np.ndarray, plane: Plane, _pixels: Pixels | None) -> Result:
+    on_plane = plane.plane_from_px(points)
+    return Result(
+        kind,
+        geometry.width_ratio(on_plane),
+        "ratio",
+        plane.provenance,
+        geometry.width_ratio_uncertainty(on_plane, plane.steps),
     )
 
 
@@ -283,6 +305,7 @@ _KINDS: dict[str, tuple[tuple[int, ...], _Work]] = {
     "angle": ((3,), _angle),
     "cobb": ((4,), _angle),
     "bidirectional": ((4,), _bidirectional),
+    "cardiothoracic": ((4,), _cardiothoracic),
     "rectangle": ((2, 2, 4), _polygon),
     "ellipse": ((2, 2, 4), _ellipse),
     "circle": ((2,), _ellipse),

@@ -75,6 +75,21 @@ def cobb_uncertainty_deg(points: np.ndarray, steps: np.ndarray) -> float:
     return math.degrees(_combine(np.array([-one, one, -two, two]), steps))
 
 
+def width_ratio(points: np.ndarray) -> float:
+    """Return how wide the first line is along the second, divided by the second's length."""
+    first, second = _lines(points)
+    return abs(float(first @ second)) / float(second @ second)
+
+
+def width_ratio_uncertainty(points: np.ndarray, steps: np.ndarray) -> float:
+    """Return the standard uncertainty of `width_ratio`."""
+    first, second = _lines(points)
+    square = float(second @ second)
+    by_first = second / square
+    by_second = first / square - 2 * float(first @ second) * second / square**2
+    return _combine(np.array([-by_first, by_first, -by_second, by_second]), steps)
+
+
 def _lines(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first, second = points[1] - points[0], points[3] - points[2]
     if not first.any() or not second.any():

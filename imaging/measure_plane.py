@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from imaging.geometry import direction_cosines
+from imaging.measure_region import Axis, axes_of_region
 
 UNCALIBRATED = "uncalibrated"
 # A point this far before or behind the plane does not lie on it.
@@ -42,6 +43,9 @@ class Plane:
         imager_corrected, ultrasound_region, reformatted or uncalibrated.
     thickness_mm
         Of the slice; points within half of it lie on the plane.
+    axes
+        Along a row and along a column, on an ultrasound region whose axes are not both lengths
+        (M-mode, spectra); no lengths, angles and areas are there.
     """
 
     spacing: tuple[float, float] | None
@@ -51,6 +55,7 @@ class Plane:
     column_direction: tuple[float, float, float] = (0.0, 1.0, 0.0)
     provenance: str = UNCALIBRATED
     thickness_mm: float = 0.0
+    axes: tuple[Axis, Axis] | None = None
 
     @classmethod
     def from_image_facts(
@@ -59,10 +64,10 @@ class Plane:
         """Read the plane of one frame's facts (`imaging.ordering.frame_view`).
 
         On an ultrasound picture the spacing is that of the region that holds all of
-        `points_px`. Raises MeasureError when they lie in several regions, or in one whose axes
-        are not millimetres.
+        `points_px`, or there are `axes`. Raises MeasureError when they lie in several regions,
+        or in one whose units are not known.
         """
-        spacing, provenance = _spacing_of(facts, points_px)
+        spacing, provenance, axes = _scale_of(facts, points_px)
         ratio = facts.get("pixel_aspect_ratio") or (1, 1)
         cosines = direction_cosines(facts.get("image_orientation_patient") or ())
         position = facts.get("image_position_patient")
@@ -78,6 +83,7 @@ class Plane:
             aspect=float(ratio[0]) / float(ratio[1]),
             provenance=provenance,
             thickness_mm=float(facts.get("slice_thickness") or 0.0),
+            axes=axes,
             **place,
         )
 
@@ -123,9 +129,11 @@ class Plane:
         return np.array(self.origin), np.array([self.row_direction, self.column_direction])
 
 
-def _spacing_of(
-    facts: dict[str, Any], points_px: Sequence[Sequence[float]]
-) -> tuple[tuple[float, float] | None, str]:
+_Scale = tuple[tuple[float, float] | None, str, tuple[Axis, Axis] | None]
+
+
+def _scale_of(facts: dict[str, Any], points_px: Sequence[Sequence[float]]) -> _Scale:
+    """Return spacing, provenance, and axes where there is no spacing."""
     source = facts.get("pixel_spacing_source", "none")
     if source == "pixel_spacing":
         kind = facts.get("pixel_spacing_calibration_type")
@@ -133,33 +141,35 @@ def _spacing_of(
     elif source == "imager" and facts.get("magnification_corrected"):
         source = "imager_corrected"
     elif facts.get("ultrasound_regions"):
-        return _spacing_of_region(facts["ultrasound_regions"], points_px)
+        return _scale_of_region(facts["ultrasound_regions"], points_px)
     spacing = facts.get("pixel_spacing")
     if not spacing or not all(math.isfinite(value) and value > 0 for value in spacing):
-        return None, UNCALIBRATED
-    return (float(spacing[0]), float(spacing[1])), source
+        return None, UNCALIBRATED, None
+    return (float(spacing[0]), float(spacing[1])), source, None
 
 
-def _spacing_of_region(
-    regions: list[dict[str, Any]], points_px: Sequence[Sequence[float]]
-) -> tuple[tuple[float, float] | None, str]:
-    """Return the spacing under the points; a region's bounds are pixels that belong to it."""
+def _scale_of_region(regions: list[dict[str, Any]], points_px: Sequence[Sequence[float]]) -> _Scale:
+    """Return the scale under the points; a region's bounds are pixels that belong to it."""
     holding = [
         {i for i, region in enumerate(regions) if _holds(region["bounds_px"], point)}
         for point in points_px
     ]
     if not any(holding):
-        return None, UNCALIBRATED
+        return None, UNCALIBRATED, None
     common = set.intersection(*holding)
     if not common:
         raise MeasureError("The points lie in several ultrasound regions.")
-    spacings = {tuple(regions[i].get("pixel_spacing") or ()) for i in common}
-    if len(spacings) > 1:
+    scales = {
+        (tuple(regions[i].get("pixel_spacing") or ()), axes_of_region(regions[i])) for i in common
+    }
+    if len(scales) > 1:
         raise MeasureError("The ultrasound regions here overlap and disagree.")
-    spacing = spacings.pop()
-    if not spacing:
-        raise MeasureError("The axes of this ultrasound region are not millimetres.")
-    return (float(spacing[0]), float(spacing[1])), "ultrasound_region"
+    spacing, axes = scales.pop()
+    if spacing:
+        return (float(spacing[0]), float(spacing[1])), "ultrasound_region", None
+    if axes is None:
+        raise MeasureError("The units of this ultrasound region are not known.")
+    return None, "ultrasound_region", axes
 
 
 def _holds(bounds: Sequence[int], point: Sequence[float]) -> bool:

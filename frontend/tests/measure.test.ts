@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { Triple } from "../src/core/facts";
 import { measure } from "../src/core/measure";
 import { lpsFromPx, MeasureError, pxFromLps, type Pair, type Plane } from "../src/core/measure-plane";
+import type { Axes } from "../src/core/measure-region";
 import { polygonPixels, type Values } from "../src/core/measure-roi";
 
 interface Case {
@@ -25,6 +26,7 @@ interface GoldenPlane {
   origin?: Triple;
   row_direction?: Triple;
   column_direction?: Triple;
+  axes?: Axes;
 }
 
 const golden = JSON.parse(readFileSync(new URL("../../tests/golden/measure.json", import.meta.url), "utf8")) as {
@@ -35,7 +37,7 @@ const golden = JSON.parse(readFileSync(new URL("../../tests/golden/measure.json"
 };
 
 function planeOf(name: string): Plane {
-  const { spacing, aspect, provenance, origin, row_direction, column_direction } = golden.planes[name] as GoldenPlane;
+  const { spacing, aspect, provenance, origin, row_direction, column_direction, axes } = golden.planes[name] as GoldenPlane;
   return {
     spacing,
     aspect,
@@ -44,6 +46,7 @@ function planeOf(name: string): Plane {
     rowDirection: row_direction ?? [1, 0, 0],
     columnDirection: column_direction ?? [0, 1, 0],
     thicknessMm: 0,
+    axes: axes ?? null,
   };
 }
 

@@ -54,6 +54,18 @@ export interface Shutter {
   readonly presentationValue: number;
 }
 
+/** A calibrated region of an ultrasound picture (PS3.3 C.8.5.5). */
+export interface UltrasoundRegion {
+  /** Left, top, right, bottom: pixels that belong to it. */
+  readonly bounds: readonly number[];
+  /** Row then column spacing in mm, of a 2D picture. */
+  readonly pixelSpacing: readonly [number, number] | null;
+  /** Codes of the physical units along x and y; null when not told. */
+  readonly units: readonly [number | null, number | null];
+  /** What one pixel is in these units. */
+  readonly deltas: readonly [number | null, number | null];
+}
+
 /** Everything about one image that display needs. Frames count from 0. */
 export interface ImageFacts {
   readonly key: string;
@@ -71,6 +83,10 @@ export interface ImageFacts {
   readonly rescaleSlope: number;
   readonly rescaleIntercept: number;
   readonly rescaleType: string;
+  /** Units (0054,1001) of a PET image. */
+  readonly units: string;
+  /** Whether the file has a rescale or a modality table at all. */
+  readonly isRescaled: boolean;
   readonly modalityLut: LookupTable | null;
   readonly windows: readonly NamedWindow[];
   readonly voiFunction: VoiFunction;
@@ -86,6 +102,7 @@ export interface ImageFacts {
   /** Row then column spacing in mm, or null when the file gives none. */
   readonly pixelSpacing: readonly [number, number] | null;
   readonly spacingSource: SpacingSource;
+  readonly ultrasoundRegions: readonly UltrasoundRegion[];
   /** Height to width of a pixel as it must be shown, even without millimetres. */
   readonly pixelAspect: number;
   readonly imagePositionPatient: Triple | null;

@@ -64,6 +64,20 @@ export function cobbUncertaintyDeg(points: readonly Pair[], steps: Pair): number
   return combine([one, one, two, two], steps) * DEG;
 }
 
+/** How wide the first of two lines is along the second, divided by the second's length. */
+export function widthRatio(points: readonly Pair[]): number {
+  const [one, two] = lines(points);
+  return Math.abs(dot(one, two)) / dot(two, two);
+}
+
+export function widthRatioUncertainty(points: readonly Pair[], steps: Pair): number {
+  const [one, two] = lines(points);
+  const [square, part] = [dot(two, two), (2 * dot(one, two)) / dot(two, two)];
+  const byOne: Pair = [two[0] / square, two[1] / square];
+  const byTwo: Pair = [(one[0] - part * two[0]) / square, (one[1] - part * two[1]) / square];
+  return combine([byOne, byOne, byTwo, byTwo], steps);
+}
+
 function lines(points: readonly Pair[]): [Pair, Pair] {
   const [a, b, c, d] = points as [Pair, Pair, Pair, Pair];
   return different([minus(b, a), minus(d, c)], "A line needs two different points.");

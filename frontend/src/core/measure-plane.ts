@@ -4,6 +4,7 @@
  */
 
 import type { Triple } from "./facts";
+import type { Axes } from "./measure-region";
 
 export type Pair = readonly [number, number];
 
@@ -21,6 +22,8 @@ export interface Plane {
   readonly rowDirection: Triple;
   readonly columnDirection: Triple;
   readonly thicknessMm: number;
+  /** Of an ultrasound region whose axes are not both lengths. */
+  readonly axes: Axes | null;
 }
 
 const OFF_PLANE_MM = 0.5;

@@ -5,6 +5,7 @@
 
 import * as geometry from "./measure-geometry";
 import { MeasureError, planeFromPx, stepsOf, unitOf, type Pair, type Plane } from "./measure-plane";
+import { extents, type Axes } from "./measure-region";
 import { ellipsePixels, polygonPixels, statisticsOf, type Ellipse, type Statistics, type Values } from "./measure-roi";
 
 export interface Result {
@@ -39,6 +40,9 @@ export function measure(kind: string, points: readonly Pair[], plane: Plane, pix
   if (!entry.takes(points.length)) {
     throw new MeasureError("This kind of measurement has another number of points.");
   }
+  if (plane.axes !== null && kind !== "probe") {
+    return extent({ kind, points, plane, pixels }, plane.axes);
+  }
   return entry.work({ kind, points, plane, pixels });
 }
 
@@ -52,6 +56,21 @@ function line(task: Task): Result {
   return result(task, geometry.lengthOf(points), unitOf(task.plane), {
     uncertainty: geometry.lengthUncertainty(points, stepsOf(task.plane)),
     notes: scaleNotes(task.plane),
+  });
+}
+
+function extent(task: Task, axes: Axes): Result {
+  if (task.kind !== "length") {
+    throw new MeasureError("Only lines and values are measured here: the axes are not lengths.");
+  }
+  const { value, unit, ...also } = extents(task.points as readonly [Pair, Pair], axes);
+  return result(task, value, unit, also);
+}
+
+function cardiothoracic(task: Task): Result {
+  const points = planeFromPx(task.plane, task.points);
+  return result(task, geometry.widthRatio(points), "ratio", {
+    uncertainty: geometry.widthRatioUncertainty(points, stepsOf(task.plane)),
   });
 }
 
@@ -242,6 +261,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   angle: { takes: exactly(3), work: angle },
   cobb: { takes: exactly(4), work: angle },
   bidirectional: { takes: exactly(4), work: bidirectional },
+  cardiothoracic: { takes: exactly(4), work: cardiothoracic },
   rectangle: { takes: exactly(2, 4), work: polygon },
   ellipse: { takes: exactly(2, 4), work: ellipse },
   circle: { takes: exactly(2), work: ellipse },

@@ -13,6 +13,7 @@ import type {
   Stack,
   Study,
   Triple,
+  UltrasoundRegion,
   Video,
   VoiFunction,
 } from "../core/facts";
@@ -207,6 +208,8 @@ type Levels = Pick<
   | "rescaleSlope"
   | "rescaleIntercept"
   | "rescaleType"
+  | "units"
+  | "isRescaled"
   | "modalityLut"
   | "windows"
   | "voiFunction"
@@ -223,6 +226,8 @@ function readLevels(wire: JsonObject): Levels {
   return {
     ...readRescale(wire),
     rescaleType: asText(wire["rescale_type"]),
+    units: asText(wire["units"]),
+    isRescaled: asNumber(wire["rescale_slope"]) !== null || asObject(wire["modality_lut"])["entries"] !== undefined,
     modalityLut: readTable(wire["modality_lut"]),
     windows: readWindows(wire, voiFunction),
     voiFunction,
@@ -290,6 +295,7 @@ type Geometry = Pick<
   ImageFacts,
   | "pixelSpacing"
   | "spacingSource"
+  | "ultrasoundRegions"
   | "pixelAspect"
   | "imagePositionPatient"
   | "imageOrientationPatient"
@@ -310,12 +316,24 @@ function readGeometry(wire: JsonObject): Geometry {
   return {
     pixelSpacing: isSpaced ? [row, column] : null,
     spacingSource: readSpacingSource(wire),
+    ultrasoundRegions: asList(wire["ultrasound_regions"]).map((one) => readRegion(asObject(one))),
     pixelAspect: aspect > 0 && Number.isFinite(aspect) ? aspect : 1,
     imagePositionPatient: position.length === 3 ? (position as unknown as Triple) : null,
     imageOrientationPatient: cosines.length === 6 ? cosines : null,
     patientOrientation: words.length === 2 ? words : null,
     sliceLocation: asNumber(wire["slice_location"]),
     sliceThickness: asNumber(wire["slice_thickness"]),
+  };
+}
+
+function readRegion(wire: JsonObject): UltrasoundRegion {
+  const [row, column] = asNumbers(wire["pixel_spacing"]);
+  const number = (key: string): number | null => asNumber(wire[key]);
+  return {
+    bounds: asNumbers(wire["bounds_px"]),
+    pixelSpacing: row !== undefined && column !== undefined ? [row, column] : null,
+    units: [number("physical_units_x_direction"), number("physical_units_y_direction")],
+    deltas: [number("physical_delta_x"), number("physical_delta_y")],
   };
 }
 

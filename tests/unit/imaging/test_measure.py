@@ -10,6 +10,7 @@ import pytest
 
 from imaging.measure import Pixels, measure
 from imaging.measure_plane import MeasureError, Plane
+from imaging.measure_region import Axis
 from imaging.measure_roi import Ellipse, ellipse_mask, polygon_mask, statistics, value_unit
 from tests.unit.imaging.real_files import GOLDEN
 
@@ -22,6 +23,9 @@ def plane_of(name: str) -> Plane:
     facts: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in golden["planes"][name].items()
     }
+    if "axes" in facts:
+        across, down = facts["axes"]
+        facts["axes"] = (Axis(**across), Axis(**down))
     return Plane(**facts)
 
 
