@@ -79,6 +79,7 @@ WORDS = (
     _("Own window"),
     _("Page"),
     _("Pan"),
+    _("Panels"),
     _("Passport"),
     _("Pause"),
     _("Picture"),

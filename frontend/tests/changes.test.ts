@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Series, Stack } from "../src/core/facts";
 import { readSeriesList } from "../src/io/api";
 import { activeLook, activeImage, goTo, renewSeries, renewStack, setStack } from "../src/state/changes";
+import { activePane, firstPane } from "../src/state/panes";
 import type { ViewerState } from "../src/state/store";
 import { imageFacts } from "./facts";
 
@@ -16,7 +17,7 @@ function series(...ids: string[]): readonly Series[] {
 }
 
 function opened(): ViewerState {
-  const empty = { series: series("a"), activeSeriesId: "a", stacks: new Map(), looks: new Map() };
+  const empty = { series: series("a"), panes: [firstPane("a")], activePaneId: "1", stacks: new Map(), looks: new Map() };
   return setStack("a", { kind: "ready", stack: stack("1", [4, 5, 6]) })(empty as unknown as ViewerState);
 }
 
@@ -43,11 +44,11 @@ describe("what arrives while a study is open", () => {
   });
 
   test("adds series and keeps the open one", () => {
-    expect(renewSeries(series("report", "b", "a"))(opened()).activeSeriesId).toBe("a");
+    expect(activePane(renewSeries(series("report", "b", "a"))(opened())).seriesId).toBe("a");
   });
 
   test("opens the first series with pictures where there was none", () => {
-    const before = { ...opened(), series: [], activeSeriesId: "" };
-    expect(renewSeries(series("report", "b"))(before).activeSeriesId).toBe("b");
+    const before = { ...opened(), series: [], panes: [firstPane("")] };
+    expect(activePane(renewSeries(series("report", "b"))(before)).seriesId).toBe("b");
   });
 });

@@ -23,25 +23,30 @@ const CONTEXTS = 2;
 
 const described = new Map<string, Picture>();
 let counter = 0;
+/** One for all panes of the page: browsers allow few contexts. */
+let engine: RenderingEngine | null = null;
 
-export async function createEngineSurface(host: HTMLElement, size: Size): Promise<Surface> {
-  init({ rendering: { webGlContextCount: CONTEXTS }, debug: {} });
-  metaData.addProvider(describePicture, 100);
-  const surface = new EngineSurface(host);
+export function createEngineSurface(host: HTMLElement, size: Size): Surface {
+  if (engine === null) {
+    init({ rendering: { webGlContextCount: CONTEXTS }, debug: {} });
+    metaData.addProvider(describePicture, 100);
+    engine = new RenderingEngine("noctis");
+  }
+  const surface = new EngineSurface(host, engine);
   surface.resize(size);
   return surface;
 }
 
 class EngineSurface implements Surface {
   readonly kind = "webgl";
-  private readonly engine: RenderingEngine;
   private readonly panes = new Map<number, Pane>();
   private front: Pane;
   private size: Size = { width: 1, height: 1 };
 
-  constructor(private readonly host: HTMLElement) {
-    counter += 1;
-    this.engine = new RenderingEngine(`noctis-${counter}`);
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly engine: RenderingEngine,
+  ) {
     this.front = this.paneFor(1);
   }
 
@@ -69,7 +74,6 @@ class EngineSurface implements Surface {
   }
 
   dispose(): void {
-    this.engine.destroy();
     this.panes.forEach((pane) => pane.dispose());
   }
 
@@ -82,7 +86,7 @@ class EngineSurface implements Surface {
     const element = document.createElement("div");
     element.className = "surface";
     this.host.append(element);
-    const pane = new Pane(this.engine, element, `pane-${components}`);
+    const pane = new Pane(this.engine, element);
     this.panes.set(components, pane);
     return pane;
   }
@@ -93,10 +97,11 @@ class Pane {
   private shown: { picture: Picture; imageId: string } | null = null;
 
   constructor(
-    engine: RenderingEngine,
+    private readonly engine: RenderingEngine,
     readonly element: HTMLDivElement,
-    viewportId: string,
   ) {
+    counter += 1;
+    const viewportId = `pane-${counter}`;
     engine.enableElement({
       viewportId,
       element,
@@ -119,6 +124,7 @@ class Pane {
   }
 
   dispose(): void {
+    this.engine.disableElement(this.viewport.id);
     this.element.remove();
     if (this.shown !== null) {
       described.delete(this.shown.imageId);

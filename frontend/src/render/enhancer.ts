@@ -33,6 +33,14 @@ export class Enhancer {
     return made ?? null;
   }
 
+  /** Nothing more is made; what is under way is dropped. */
+  dispose(): void {
+    this.worker?.terminate();
+    this.worker = null;
+    this.wish = null;
+    this.ready.clear();
+  }
+
   private next(): void {
     if (this.busyWith !== "" || this.wish === null) {
       return;

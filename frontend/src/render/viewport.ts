@@ -46,6 +46,8 @@ export class Viewport {
   private current: Shown | null = null;
   private picture: { of: Shown; picture: Picture } | null = null;
   private measured: Size;
+  private readonly resizes = new ResizeObserver(() => this.resize());
+  private isDisposed = false;
 
   constructor(
     private readonly host: HTMLElement,
@@ -55,7 +57,7 @@ export class Viewport {
     this.surface = new PlainSurface(host);
     this.measured = measure(host);
     this.surface.resize(this.measured);
-    new ResizeObserver(() => this.resize()).observe(host);
+    this.resizes.observe(host);
     if (choice === "webgl") {
       void this.loadEngine();
     }
@@ -97,6 +99,13 @@ export class Viewport {
     }
   }
 
+  /** Gives back what it holds of the browser; draws no more. */
+  dispose(): void {
+    this.isDisposed = true;
+    this.resizes.disconnect();
+    this.surface.dispose();
+  }
+
   private resize(): void {
     const size = measure(this.host);
     if (size.width === this.measured.width && size.height === this.measured.height) {
@@ -123,7 +132,10 @@ export class Viewport {
   private async loadEngine(): Promise<void> {
     try {
       const { createEngineSurface } = await import("./engine-surface");
-      const engine = await createEngineSurface(this.host, this.measured);
+      if (this.isDisposed) {
+        return;
+      }
+      const engine = createEngineSurface(this.host, this.measured);
       this.surface.dispose();
       this.surface = engine;
       if (this.current === null) {

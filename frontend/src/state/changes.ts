@@ -3,22 +3,10 @@
 import { FILTERS, type Filter, type FilterName } from "../core/enhance";
 import type { ImageFacts, Series, Stack } from "../core/facts";
 import type { View } from "../core/view";
-import { AS_FILED, type WindowChoice } from "../core/voi";
-import type { Cine, Look, StackState, ToolName, ViewerState } from "./store";
+import type { WindowChoice } from "../core/voi";
+import { activePane, changeLooksAt, changePane, FIRST_LOOK, imageIn, openIn, seriesIn, stackIn } from "./panes";
+import type { Cine, Look, PaneState, StackState, ToolName, ViewerState } from "./store";
 
-const FIRST_LOOK: Look = {
-  index: 0,
-  direction: 1,
-  window: AS_FILED,
-  invert: false,
-  smooth: true,
-  hasOverlays: true,
-  hasShutter: true,
-  filters: [],
-  colourMap: "",
-  view: null,
-  isFitted: true,
-};
 const DEFAULT_FPS = 15;
 const SLOWEST_FPS = 1;
 const FASTEST_FPS = 60;
@@ -26,20 +14,19 @@ const FASTEST_FPS = 60;
 type Change = (state: ViewerState) => ViewerState;
 
 export function activeSeries(state: ViewerState): Series | undefined {
-  return state.series.find(({ id }) => id === state.activeSeriesId);
+  return seriesIn(state, activePane(state));
 }
 
 export function activeStack(state: ViewerState): Stack | null {
-  const stack = state.stacks.get(state.activeSeriesId);
-  return stack?.kind === "ready" ? stack.stack : null;
+  return stackIn(state, activePane(state));
 }
 
 export function activeLook(state: ViewerState): Look {
-  return state.looks.get(state.activeSeriesId) ?? FIRST_LOOK;
+  return activePane(state).look;
 }
 
 export function activeImage(state: ViewerState): ImageFacts | undefined {
-  return activeStack(state)?.images[activeLook(state).index];
+  return imageIn(state, activePane(state));
 }
 
 export function setStack(seriesId: string, stack: StackState): Change {
@@ -52,9 +39,13 @@ export function setStack(seriesId: string, stack: StackState): Change {
 /** A newer list of the study's series; without one on the screen, the first with pictures is opened. */
 export function renewSeries(series: readonly Series[]): Change {
   return (state) => {
-    const isThere = series.some(({ id }) => id === state.activeSeriesId);
     const first = series.find(({ displayable }) => displayable) ?? series[0];
-    return { ...state, series, activeSeriesId: isThere ? state.activeSeriesId : (first?.id ?? "") };
+    const isThere = (id: string): boolean => series.some((one) => one.id === id);
+    const panes = state.panes.map((pane) => {
+      const isLost = pane.id === state.activePaneId && !isThere(pane.seriesId);
+      return isLost ? { ...pane, seriesId: first?.id ?? "", look: FIRST_LOOK } : pane;
+    });
+    return { ...state, series, panes };
   };
 }
 
@@ -68,48 +59,40 @@ export function renewStack(seriesId: string, stack: Stack): Change {
     if (before.stack.version === stack.version) {
       return state;
     }
-    const now = state.looks.get(seriesId) ?? FIRST_LOOK;
-    const key = before.stack.images[now.index]?.key;
-    const found = stack.images.findIndex((image) => image.key === key);
-    const look = { ...now, index: found < 0 ? now.index : found };
-    const moved = { ...state, looks: new Map(state.looks).set(seriesId, look) };
+    const { images } = before.stack;
+    const moved = changeLooksAt(seriesId, (look) => {
+      const found = stack.images.findIndex(({ key }) => key === images[look.index]?.key);
+      return { ...look, index: found < 0 ? look.index : found };
+    })(state);
     return setStack(seriesId, { kind: "ready", stack })(moved);
   };
 }
 
 function keepIndexInside(state: ViewerState, seriesId: string, stack: Stack): ViewerState {
-  const look = state.looks.get(seriesId);
   const last = Math.max(0, stack.images.length - 1);
-  if (look === undefined || look.index <= last) {
+  const isOutside = ({ look, seriesId: id }: PaneState): boolean => id === seriesId && look.index > last;
+  if (!state.panes.some(isOutside) && (state.looks.get(seriesId)?.index ?? 0) <= last) {
     return state;
   }
-  return { ...state, looks: new Map(state.looks).set(seriesId, { ...look, index: last }) };
+  return changeLooksAt(seriesId, (look) => ({ ...look, index: Math.min(look.index, last) }))(state);
 }
 
+/** Shows a series in the active pane. */
 export function openSeries(seriesId: string): Change {
-  return (state) => {
-    if (state.activeSeriesId === seriesId || !state.series.some(({ id }) => id === seriesId)) {
-      return state;
-    }
-    return { ...state, activeSeriesId: seriesId, cine: { ...state.cine, isPlaying: false } };
-  };
+  return (state) => openIn(activePane(state).id, seriesId)(state);
 }
 
 /** Opens the series `step` places further in the strip; the ends hold. */
 export function stepSeries(step: number): Change {
   return (state) => {
-    const at = state.series.findIndex(({ id }) => id === state.activeSeriesId);
+    const at = state.series.findIndex(({ id }) => id === activePane(state).seriesId);
     const next = state.series[Math.min(Math.max(at + step, 0), state.series.length - 1)];
     return next === undefined ? state : openSeries(next.id)(state);
   };
 }
 
-function look(change: (now: Look, state: ViewerState) => Partial<Look>): Change {
-  return (state) => {
-    const now = activeLook(state);
-    const next = { ...now, ...change(now, state) };
-    return { ...state, looks: new Map(state.looks).set(state.activeSeriesId, next) };
-  };
+function look(change: (now: Look) => Partial<Look>): Change {
+  return (state) => changePane(activePane(state).id, (pane) => ({ ...pane, look: { ...pane.look, ...change(pane.look) } }))(state);
 }
 
 export function goTo(index: number): Change {
@@ -186,10 +169,6 @@ export function setColourMap(colourMap: string): Change {
   return look(() => ({ colourMap }));
 }
 
-export function setWindowPanelOpen(isWindowPanelOpen: boolean): Change {
-  return (state) => ({ ...state, isWindowPanelOpen });
-}
-
 export function toggleSmooth(): Change {
   return look((now) => ({ smooth: !now.smooth }));
 }
@@ -233,6 +212,11 @@ export function setHelpOpen(isHelpOpen: boolean): Change {
   return (state) => ({ ...state, isHelpOpen });
 }
 
-export function setPassportOpen(isPassportOpen: boolean): Change {
-  return (state) => ({ ...state, isPassportOpen });
+/** Opens a panel of the right side by its id, in place of the one that is open; empty closes it. */
+export function setOpenPanel(openPanel: string): Change {
+  return (state) => (state.openPanel === openPanel ? state : { ...state, openPanel });
+}
+
+export function togglePanel(id: string): Change {
+  return (state) => setOpenPanel(state.openPanel === id ? "" : id)(state);
 }

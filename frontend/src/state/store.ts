@@ -8,7 +8,7 @@ import type { WindowChoice } from "../core/voi";
 
 export type ToolName = "window" | "scroll" | "zoom" | "pan";
 
-/** How the reader looks at one series; kept while other series are on the screen. */
+/** How the reader looks at a series in one pane; the last look is kept while others are on the screen. */
 export interface Look {
   readonly index: number;
   readonly direction: 1 | -1;
@@ -38,19 +38,36 @@ export type StackState =
   | { readonly kind: "ready"; readonly stack: Stack }
   | { readonly kind: "failed"; readonly words: string };
 
+/** One picture's place on the page. */
+export interface PaneState {
+  readonly id: string;
+  /** Empty: nothing has been put here yet. */
+  readonly seriesId: string;
+  readonly look: Look;
+}
+
+export interface Layout {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 export interface ViewerState {
   readonly study: Study;
   readonly series: readonly Series[];
-  readonly activeSeriesId: string;
+  /** Row by row; as many as the layout has places, and never none. */
+  readonly panes: readonly PaneState[];
+  readonly activePaneId: string;
+  readonly layout: Layout;
   readonly stacks: ReadonlyMap<string, StackState>;
+  /** The last look at each series, for the next pane that opens it. */
   readonly looks: ReadonlyMap<string, Look>;
   readonly tool: ToolName;
   readonly cine: Cine;
   readonly isStripOpen: boolean;
   readonly isHelpOpen: boolean;
-  readonly isWindowPanelOpen: boolean;
+  /** Which panel of the right side is open, by its id; empty: none. */
+  readonly openPanel: string;
   readonly colourMaps: readonly ColourMap[];
-  readonly isPassportOpen: boolean;
 }
 
 export class Store {

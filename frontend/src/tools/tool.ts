@@ -5,6 +5,7 @@ import { extentOf, type Viewport } from "../render/viewport";
 import { activeImage, activeLook } from "../state/changes";
 import type { Store } from "../state/store";
 
+/** The store, and the viewport of the pane that is active at the moment of asking: do not keep it. */
 export interface Instrument {
   readonly store: Store;
   readonly viewport: Viewport;

@@ -14,11 +14,9 @@ import {
   resetLook,
   setCine,
   setHelpOpen,
-  setPassportOpen,
   setStripOpen,
   setTool,
   setWindow,
-  setWindowPanelOpen,
   step,
   stepSeries,
   toggleFilter,
@@ -37,7 +35,7 @@ export interface Command {
   readonly name: string;
   /** As `KeyboardEvent.key` gives it; the first one is shown. */
   readonly keys: readonly string[];
-  readonly group: "tools" | "picture" | "stack" | "window" | "page";
+  readonly group: "tools" | "picture" | "stack" | "window" | "page" | "panels";
   readonly icon?: string;
   /** How the help writes the keys, when not as the first two. */
   readonly shownKeys?: readonly string[];
@@ -179,8 +177,10 @@ export function windowChoices(state: ViewerState): readonly (readonly [string, W
 
 const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-function windowCommands({ store, viewport }: Instrument): Command[] {
-  const automatic = (): void => store.change(setWindow({ kind: "auto", of: viewport.shown?.facts.key ?? "" }));
+function windowCommands(instrument: Instrument): Command[] {
+  const { store } = instrument;
+  const automatic = (): void =>
+    store.change(setWindow({ kind: "auto", of: instrument.viewport.shown?.facts.key ?? "" }));
   return [
     { name: t("As filed"), keys: ["0"], group: "window", run: () => store.change(setWindow(AS_FILED)) },
     { name: t("Automatic"), keys: ["a"], group: "window", run: automatic },
@@ -195,14 +195,6 @@ function windowCommands({ store, viewport }: Instrument): Command[] {
           store.change(setWindow(choiceOf(preset)));
         }
       },
-    },
-    {
-      name: t("Window and enhancement"),
-      keys: ["e"],
-      group: "page",
-      icon: "sliders-horizontal",
-      run: () => store.change((state) => setWindowPanelOpen(!state.isWindowPanelOpen)(state)),
-      isOn: (state) => state.isWindowPanelOpen,
     },
     ...FILTERS.map((name, i): Command => ({
       name: filterName(name),
@@ -224,14 +216,6 @@ function pageCommands({ store }: Instrument, leave: () => void): Command[] {
       icon: "panel-left",
       run: () => store.change((state) => setStripOpen(!state.isStripOpen)(state)),
       isOn: (state) => state.isStripOpen,
-    },
-    {
-      name: t("Passport"),
-      keys: ["k"],
-      group: "page",
-      icon: "info",
-      run: () => store.change((state) => setPassportOpen(!state.isPassportOpen)(state)),
-      isOn: (state) => state.isPassportOpen,
     },
     {
       name: t("All keys"),

@@ -22,19 +22,20 @@ declare global {
   }
 }
 
-export function exposeReport(viewport: Viewport, read: () => Report): void {
+export function exposeReport(active: () => Viewport, read: () => Report): void {
   window.noctis = Object.freeze({
     get report(): Report {
       return read();
     },
     get view(): object | null {
-      return viewport.shown === null ? null : { ...viewport.shown.view };
+      const { shown } = active();
+      return shown === null ? null : { ...shown.view };
     },
     get engine(): string {
-      return viewport.engine;
+      return active().engine;
     },
     get canvas(): HTMLCanvasElement {
-      return viewport.canvas;
+      return active().canvas;
     },
   });
 }

@@ -24,6 +24,7 @@ export class Help {
       ["picture", t("Picture")],
       ["stack", t("Images and series")],
       ["window", t("Window")],
+      ["panels", t("Panels")],
       ["page", t("Page")],
     ];
     const parts = groups.map(([group, name]) => listOf(name, commandRows(commands, group)));

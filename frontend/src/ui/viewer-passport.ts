@@ -3,30 +3,45 @@
 import type { Series } from "../core/facts";
 import { t } from "../core/text";
 import { fetchPassport, type PassportRow, type PassportSection } from "../io/passport";
-import { activeSeries, setPassportOpen } from "../state/changes";
+import { activeSeries } from "../state/changes";
 import type { Store } from "../state/store";
 import { icon, make } from "./dom";
+import type { SidePanel } from "./viewer-side";
 
-export class PassportPanel {
-  readonly root = make("aside", { class: "passport", hidden: true, "aria-label": t("Passport") });
+export const PASSPORT = "passport";
+
+export function passportPanel(store: Store): SidePanel {
+  const content = new Passport(store);
+  return {
+    id: PASSPORT,
+    name: t("Passport"),
+    icon: "info",
+    key: "k",
+    root: content.root,
+    show: () => content.show(),
+    rest: () => content.rest(),
+  };
+}
+
+class Passport {
   private readonly body = make("div", { class: "passport-body" });
   private readonly name = make("p", { class: "passport-series", dir: "auto" });
+  readonly root = make("div", {}, this.name, this.body);
   private shown: Series | undefined;
 
-  constructor(private readonly store: Store) {
-    const close = make("button", { type: "button", class: "tool", "aria-label": t("Close") }, icon("x"));
-    close.addEventListener("click", () => store.change(setPassportOpen(false)));
-    this.root.append(make("header", {}, make("h2", {}, t("Passport")), close), this.name, this.body);
-  }
+  constructor(private readonly store: Store) {}
 
   show(): void {
-    const { state } = this.store;
-    this.root.hidden = !state.isPassportOpen;
-    const series = state.isPassportOpen ? activeSeries(state) : undefined;
+    const series = activeSeries(this.store.state);
     if (series !== undefined && series !== this.shown) {
       void this.load(series);
     }
     this.shown = series;
+  }
+
+  /** Read anew when the panel opens again. */
+  rest(): void {
+    this.shown = undefined;
   }
 
   private async load(series: Series): Promise<void> {

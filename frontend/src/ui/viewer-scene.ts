@@ -8,8 +8,8 @@ import { AUTOMATIC, percentileWindow, type Percentiles } from "../core/automatic
 import { paletteOf, type ColourMap } from "../core/colour-map";
 import type { FrameFailure } from "../io/frames";
 import { extentOf, type Shown } from "../render/viewport";
-import { activeImage, activeLook, activeSeries } from "../state/changes";
-import type { ViewerState } from "../state/store";
+import { imageIn, seriesIn } from "../state/panes";
+import type { PaneState, ViewerState } from "../state/store";
 
 export type Scene =
   | { readonly kind: "picture"; readonly shown: Shown; readonly voi: ResolvedVoi }
@@ -28,9 +28,16 @@ export interface FrameSource {
 /** Windows from the pixels, one a series and choice, so that the grey does not jump from image to image. */
 export type AutoWindows = Map<string, Window>;
 
-export function sceneOf(state: ViewerState, frames: FrameSource, size: Size, autos: AutoWindows): Scene {
-  const series = activeSeries(state);
-  const stack = state.stacks.get(state.activeSeriesId);
+/** What a pane draws with: its frames, its room, and windows that were found before. */
+export interface Means {
+  readonly frames: FrameSource;
+  readonly size: Size;
+  readonly autos: AutoWindows;
+}
+
+export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scene {
+  const series = seriesIn(state, pane);
+  const stack = state.stacks.get(pane.seriesId);
   if (series === undefined) {
     return words(t("This study has no series."), t("Nothing of it can be shown."));
   }
@@ -44,23 +51,17 @@ export function sceneOf(state: ViewerState, frames: FrameSource, size: Size, aut
   if (stack?.kind !== "ready") {
     return { kind: "loading" };
   }
-  const facts = activeImage(state);
+  const facts = imageIn(state, pane);
   if (facts === undefined && stack.stack.videos.length > 0) {
     return { kind: "video", videos: stack.stack.videos };
   }
   if (facts === undefined) {
     return words(t("This series has no images."), "");
   }
-  return imageScene(state, facts, frames, size, autos);
+  return imageScene(state, pane, facts, means);
 }
 
-function imageScene(
-  state: ViewerState,
-  facts: ImageFacts,
-  frames: FrameSource,
-  size: Size,
-  autos: AutoWindows,
-): Scene {
+function imageScene(state: ViewerState, pane: PaneState, facts: ImageFacts, { frames, size, autos }: Means): Scene {
   const failure = frames.failureOf(facts.key);
   if (failure !== undefined) {
     return failureWords(failure);
@@ -72,13 +73,13 @@ function imageScene(
   if (pixels === undefined) {
     return { kind: "loading" };
   }
-  const look = activeLook(state);
+  const { look } = pane;
   const over = facts.hasOverlays && look.hasOverlays ? (frames.overlaysOf(facts) ?? null) : null;
-  const auto = (): Window => rememberAuto(autos, state.activeSeriesId, look.window, pixels, facts);
+  const auto = (): Window => rememberAuto(autos, pane.seriesId, look.window, pixels, facts);
   const voi = resolveVoi(facts, look.window, auto);
   const view =
     look.view === null || look.isFitted ? fitView(extentOf(facts), size, look.view ?? undefined) : look.view;
-  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth, enhanced: null, filters: [], enhancing: "done", ...coloursOf(state, facts), over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key) } };
+  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth, enhanced: null, filters: [], enhancing: "done", ...coloursOf(state, look.colourMap, facts), over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key) } };
 }
 
 function rememberAuto(autos: AutoWindows, seriesId: string, choice: WindowChoice, pixels: Pixels, facts: ImageFacts): Window {
@@ -95,8 +96,7 @@ function rememberAuto(autos: AutoWindows, seriesId: string, choice: WindowChoice
 
 const palettes = new WeakMap<ColourMap, Uint8Array>();
 
-function coloursOf(state: ViewerState, facts: ImageFacts): Pick<Shown, "colourMap" | "palette"> {
-  const { colourMap: code } = activeLook(state);
+function coloursOf(state: ViewerState, code: string, facts: ImageFacts): Pick<Shown, "colourMap" | "palette"> {
   const colourMap = state.colourMaps.find((one) => one.code === code);
   if (colourMap === undefined || facts.pixelFormat === "rgb8") {
     return { colourMap: null, palette: null };

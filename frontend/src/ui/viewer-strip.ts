@@ -2,9 +2,11 @@
 
 import type { Series } from "../core/facts";
 import { t } from "../core/text";
-import { openSeries, setPassportOpen } from "../state/changes";
+import { openSeries, setOpenPanel } from "../state/changes";
+import { activePane } from "../state/panes";
 import type { Store } from "../state/store";
 import { icon, make, setAttribute, setText } from "./dom";
+import { PASSPORT } from "./viewer-passport";
 
 const THUMBNAIL_TRIES = 5;
 const THUMBNAIL_PAUSE_MS = 2000;
@@ -35,8 +37,9 @@ export class SeriesStrip {
     const { state } = this.store;
     this.root.hidden = !state.isStripOpen;
     this.renew();
-    if (this.active !== state.activeSeriesId) {
-      this.active = state.activeSeriesId;
+    const { seriesId } = activePane(state);
+    if (this.active !== seriesId) {
+      this.active = seriesId;
       this.items.forEach(({ button }, id) => setAttribute(button, "aria-current", id === this.active ? "true" : null));
       this.items.get(this.active)?.button.scrollIntoView({ block: "nearest" });
     }
@@ -101,7 +104,7 @@ export class SeriesStrip {
     const button = make("button", { type: "button", class: "strip-item", "aria-label": describe(series), title: name });
     const badges = make("span", { class: "strip-badges" });
     showBadges(badges, series);
-    badges.addEventListener("click", () => this.store.change(setPassportOpen(true)));
+    badges.addEventListener("click", () => this.store.change(setOpenPanel(PASSPORT)));
     button.append(picture, head, words, badges);
     if (!series.displayable) {
       button.append(make("span", { class: "strip-note" }, t("No pictures")));

@@ -4,8 +4,8 @@ import { formatLevel } from "../core/format";
 import { t } from "../core/text";
 import type { WindowChoice } from "../core/voi";
 import { activeLook, activeStack, setCine, setWindow } from "../state/changes";
-import type { Viewport } from "../render/viewport";
 import type { Store, ViewerState } from "../state/store";
+import type { Instrument } from "../tools/tool";
 import { icon, make, setAttribute, setIcon } from "./dom";
 import { windowChoices, type Command } from "./viewer-commands";
 import { keyName } from "./viewer-keys";
@@ -17,11 +17,11 @@ export class Toolbar {
   private readonly film: FilmControl;
 
   constructor(
-    private readonly store: Store,
-    viewport: Viewport,
+    private readonly instrument: Instrument,
     commands: readonly Command[],
   ) {
-    this.windows = new WindowControl(store, viewport);
+    const { store } = instrument;
+    this.windows = new WindowControl(instrument);
     const play = commands.find(({ icon: name }) => name === "play") as Command;
     this.film = new FilmControl(store, this.button(play));
     const group = (name: Command["group"]): HTMLElement =>
@@ -34,7 +34,7 @@ export class Toolbar {
   }
 
   show(): void {
-    const { state } = this.store;
+    const { state } = this.instrument.store;
     for (const [command, button] of this.buttons) {
       if (command.isOn !== undefined) {
         setAttribute(button, "aria-pressed", `${command.isOn(state)}`);
@@ -78,10 +78,11 @@ class WindowControl {
   private choices: readonly (readonly [string, WindowChoice])[] = [];
   private offered = "";
 
-  constructor(
-    private readonly store: Store,
-    private readonly viewport: Viewport,
-  ) {
+  private readonly store: Store;
+
+  constructor(private readonly instrument: Instrument) {
+    const { store } = instrument;
+    this.store = store;
     this.select.addEventListener("change", () => {
       const chosen = this.choices[Number(this.select.value)];
       if (chosen !== undefined) {
@@ -95,7 +96,7 @@ class WindowControl {
   }
 
   show(state: ViewerState): void {
-    const { shown } = this.viewport;
+    const { shown } = this.instrument.viewport;
     const isGrey = shown !== null && shown.facts.pixelFormat !== "rgb8";
     [this.select, this.width, this.level].forEach((field) => {
       field.disabled = !isGrey;

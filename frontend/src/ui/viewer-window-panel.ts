@@ -10,37 +10,45 @@ import {
   setFilter,
   setFilters,
   setWindow,
-  setWindowPanelOpen,
   toggleInvert,
 } from "../state/changes";
-import type { Viewport } from "../render/viewport";
 import type { Store } from "../state/store";
-import { icon, make } from "./dom";
+import type { Instrument } from "../tools/tool";
+import { make } from "./dom";
 import { Histogram } from "./viewer-histogram";
 import { filterName } from "./viewer-marks";
+import type { SidePanel } from "./viewer-side";
 
 const STRENGTH_STEP = 0.1;
 
-export class WindowPanel {
-  readonly root = make("aside", { class: "window-panel", hidden: true, "aria-label": t("Window and enhancement") });
+export function windowPanel(instrument: Instrument): SidePanel {
+  const content = new WindowPanel(instrument);
+  return {
+    id: "window-panel",
+    name: t("Window and enhancement"),
+    icon: "sliders-horizontal",
+    key: "e",
+    root: content.root,
+    show: () => content.show(),
+  };
+}
+
+class WindowPanel {
+  readonly root = make("div");
   private readonly histogram: Histogram;
   private readonly colours = make("select", { class: "entry", "aria-label": t("Colour map") });
   private readonly note = make("p", { class: "window-note", hidden: true });
   private readonly rows: ReadonlyMap<FilterName, FilterRow>;
   private readonly none = make("button", { type: "button", class: "button" }, t("No filter"));
 
-  constructor(
-    private readonly store: Store,
-    private readonly viewport: Viewport,
-  ) {
+  constructor(private readonly instrument: Instrument) {
+    const { store } = instrument;
     this.histogram = new Histogram((window) => store.change(setWindow({ kind: "manual", window })));
     this.rows = new Map(FILTERS.map((name) => [name, new FilterRow(store, name)]));
     const maps = store.state.colourMaps.map(({ code, label }) => make("option", { value: code }, label));
     this.colours.append(make("option", { value: "" }, t("Grey")), ...maps);
     this.colours.addEventListener("change", () => store.change(setColourMap(this.colours.value)));
     this.none.addEventListener("click", () => store.change(setFilters([])));
-    const close = make("button", { type: "button", class: "tool", "aria-label": t("Close") }, icon("x"));
-    close.addEventListener("click", () => store.change(setWindowPanelOpen(false)));
     const button = (name: string, run: () => void): HTMLElement => {
       const made = make("button", { type: "button", class: "button" }, name);
       made.addEventListener("click", run);
@@ -49,12 +57,11 @@ export class WindowPanel {
     const windows = make(
       "div",
       { class: "window-buttons" },
-      button(t("Automatic"), () => store.change(setWindow({ kind: "auto", of: this.viewport.shown?.facts.key ?? "" }))),
+      button(t("Automatic"), () => store.change(setWindow({ kind: "auto", of: instrument.viewport.shown?.facts.key ?? "" }))),
       button(t("Invert"), () => store.change(toggleInvert())),
       button(t("Reset"), () => store.change(resetLook())),
     );
     this.root.append(
-      make("header", {}, make("h2", {}, t("Window and enhancement")), close),
       make("section", {}, make("h3", {}, t("Histogram")), this.histogram.root, windows, this.note),
       make("section", {}, make("h3", {}, t("Colour map")), this.colours),
       make(
@@ -69,13 +76,10 @@ export class WindowPanel {
   }
 
   show(): void {
-    const { state } = this.store;
-    this.root.hidden = !state.isWindowPanelOpen;
-    if (this.root.hidden) {
-      return;
-    }
+    const { store, viewport } = this.instrument;
+    const { state } = store;
     const look = activeLook(state);
-    const { shown } = this.viewport;
+    const { shown } = viewport;
     this.histogram.show(shown);
     this.colours.disabled = shown === null || shown.facts.pixelFormat === "rgb8";
     this.colours.value = look.colourMap;

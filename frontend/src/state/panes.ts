@@ -1,0 +1,93 @@
+/** The panes of the page: what each shows, which one is active, how they stand in a grid. */
+
+import type { ImageFacts, Series, Stack } from "../core/facts";
+import { AS_FILED } from "../core/voi";
+import type { Layout, Look, PaneState, ViewerState } from "./store";
+
+export const FIRST_LOOK: Look = {
+  index: 0,
+  direction: 1,
+  window: AS_FILED,
+  invert: false,
+  smooth: true,
+  hasOverlays: true,
+  hasShutter: true,
+  filters: [],
+  colourMap: "",
+  view: null,
+  isFitted: true,
+};
+export const ONE_PANE: Layout = { rows: 1, columns: 1 };
+
+type Change = (state: ViewerState) => ViewerState;
+
+/** A pane as it is when the page opens. */
+export function firstPane(seriesId: string): PaneState {
+  return { id: "1", seriesId, look: FIRST_LOOK };
+}
+
+export function paneOf(state: ViewerState, paneId: string): PaneState | undefined {
+  return state.panes.find(({ id }) => id === paneId);
+}
+
+/** The pane that keys, tools and panels act on; there is always one. */
+export function activePane(state: ViewerState): PaneState {
+  return paneOf(state, state.activePaneId) ?? state.panes[0] ?? firstPane("");
+}
+
+export function seriesIn(state: ViewerState, pane: PaneState): Series | undefined {
+  return state.series.find(({ id }) => id === pane.seriesId);
+}
+
+export function stackIn(state: ViewerState, pane: PaneState): Stack | null {
+  const stack = state.stacks.get(pane.seriesId);
+  return stack?.kind === "ready" ? stack.stack : null;
+}
+
+export function imageIn(state: ViewerState, pane: PaneState): ImageFacts | undefined {
+  return stackIn(state, pane)?.images[pane.look.index];
+}
+
+export function activatePane(paneId: string): Change {
+  return (state) => {
+    if (state.activePaneId === paneId || paneOf(state, paneId) === undefined) {
+      return state;
+    }
+    return { ...state, activePaneId: paneId, cine: { ...state.cine, isPlaying: false } };
+  };
+}
+
+/** Changes one pane; its look is remembered for the next time that its series is opened. */
+export function changePane(paneId: string, change: (pane: PaneState) => PaneState): Change {
+  return (state) => {
+    const before = paneOf(state, paneId);
+    const next = before === undefined ? undefined : change(before);
+    if (next === undefined || next === before) {
+      return state;
+    }
+    const panes = state.panes.map((pane) => (pane.id === paneId ? next : pane));
+    return { ...state, panes, looks: new Map(state.looks).set(next.seriesId, next.look) };
+  };
+}
+
+/** Changes every look at a series, in whatever pane, and the remembered one. */
+export function changeLooksAt(seriesId: string, change: (look: Look) => Look): Change {
+  return (state) => {
+    const remembered = state.looks.get(seriesId) ?? FIRST_LOOK;
+    const panes = state.panes.map((pane) => (pane.seriesId === seriesId ? { ...pane, look: change(pane.look) } : pane));
+    return { ...state, panes, looks: new Map(state.looks).set(seriesId, change(remembered)) };
+  };
+}
+
+/** Shows a series in a pane, as it was looked at last. */
+export function openIn(paneId: string, seriesId: string): Change {
+  return (state) => {
+    const pane = paneOf(state, paneId);
+    if (pane === undefined || pane.seriesId === seriesId || !state.series.some(({ id }) => id === seriesId)) {
+      return state;
+    }
+    const look = state.looks.get(seriesId) ?? FIRST_LOOK;
+    const changed = changePane(paneId, () => ({ ...pane, seriesId, look }))(state);
+    return paneId === state.activePaneId ? { ...changed, cine: { ...state.cine, isPlaying: false } } : changed;
+  };
+}

@@ -1,0 +1,210 @@
+/** One pane: its stage, what draws and loads its picture, and the marks over it. */
+
+import type { Series, Stack } from "../core/facts";
+import { FrameLoader } from "../io/frames";
+import { OverlayLoader } from "../io/overlays";
+import { Enhancer } from "../render/enhancer";
+import { Viewport, type EngineChoice } from "../render/viewport";
+import type { FrameCache } from "../state/frame-cache";
+import { activatePane, imageIn, paneOf, seriesIn, stackIn } from "../state/panes";
+import type { PaneState, Store } from "../state/store";
+import { setAttribute } from "./dom";
+import { ColourBar } from "./viewer-colour-bar";
+import { MarksHost, type MarksLayer } from "./viewer-layers";
+import { sceneOf, type AutoWindows, type Means, type Scene } from "./viewer-scene";
+import { PATIENCE_MS, Stage } from "./viewer-stage";
+
+/** What all panes of a page share. */
+export interface PaneHouse {
+  readonly store: Store;
+  readonly cache: FrameCache;
+  readonly autos: AutoWindows;
+  readonly engine: EngineChoice;
+  readonly drawSoon: () => void;
+  readonly onOutdated: (seriesId: string) => void;
+  readonly loadStack: (seriesId: string) => void;
+}
+
+export class ViewerPane {
+  readonly viewport: Viewport;
+  private readonly stage: Stage;
+  private readonly loader: FrameLoader;
+  private readonly overlays: OverlayLoader;
+  private readonly enhancer: Enhancer;
+  private readonly colourBar = new ColourBar();
+  private readonly marks = new MarksHost();
+  private opened: Stack | null = null;
+  private current: Scene = { kind: "loading" };
+  private awaitedSince = 0;
+
+  constructor(
+    readonly id: string,
+    private readonly house: PaneHouse,
+  ) {
+    const { store, cache } = house;
+    const announce = (): void => store.announce();
+    this.loader = new FrameLoader(cache, announce, house.onOutdated);
+    this.overlays = new OverlayLoader(announce);
+    this.enhancer = new Enhancer(house.drawSoon);
+    this.stage = new Stage(store, () => this.retry());
+    this.viewport = new Viewport(this.stage.picture, house.engine, announce);
+    this.stage.picture.append(this.marks.root);
+    this.stage.picture.after(this.colourBar.root);
+    for (const news of ["pointerdown", "focusin", "wheel"]) {
+      this.root.addEventListener(news, () => this.activate(), { capture: true, passive: true });
+    }
+  }
+
+  get root(): HTMLElement {
+    return this.stage.root;
+  }
+
+  /** Where mouse, pen and fingers work. */
+  get picture(): HTMLElement {
+    return this.stage.picture;
+  }
+
+  get scene(): Scene {
+    return this.current;
+  }
+
+  /** Undefined for a moment after the layout has taken the pane away. */
+  get state(): PaneState | undefined {
+    return paneOf(this.house.store.state, this.id);
+  }
+
+  addLayer(layer: MarksLayer): SVGGElement {
+    return this.marks.addLayer(layer);
+  }
+
+  removeLayer(layer: MarksLayer): void {
+    this.marks.removeLayer(layer);
+  }
+
+  preview(url: string): void {
+    this.stage.preview(url);
+  }
+
+  /** Whether the frame is here, or will not come. */
+  isSettled(key: string): boolean {
+    return this.house.cache.has(key) || this.loader.failureOf(key) !== undefined;
+  }
+
+  /** Fetches what the pane wants now. */
+  follow(): void {
+    const pane = this.state;
+    if (pane === undefined) {
+      return;
+    }
+    const { state } = this.house.store;
+    const series = seriesIn(state, pane);
+    const stack = stackIn(state, pane);
+    if (stack === null || series === undefined) {
+      this.opened = null;
+      this.loader.close();
+      if (series?.displayable === true && !state.stacks.has(series.id)) {
+        this.house.loadStack(series.id);
+      }
+    } else if (stack === this.opened) {
+      this.loader.want(pane.look.index, pane.look.direction);
+    } else {
+      this.opened = stack;
+      this.loader.open(stack, series.stackUrl, pane.look.index);
+    }
+  }
+
+  draw(): void {
+    const pane = this.state;
+    if (pane === undefined) {
+      return;
+    }
+    const { state } = this.house.store;
+    const series = seriesIn(state, pane);
+    this.current = this.enhanced(sceneOf(state, pane, this.means(series)), pane);
+    const isHeld = this.current.kind === "loading" && this.holdsPicture(pane);
+    if (this.current.kind === "picture") {
+      this.viewport.show(this.current.shown);
+      this.awaitedSince = 0;
+    } else if (!isHeld) {
+      this.viewport.clear();
+    }
+    const { shown, size } = this.viewport;
+    const loaded = (stackIn(state, pane)?.images ?? []).map(({ key }) => this.house.cache.has(key));
+    this.picture.dataset["tool"] = state.tool;
+    setAttribute(this.root, "data-active", pane.id === state.activePaneId);
+    const now = { series, facts: imageIn(state, pane), index: pane.look.index, loaded, size };
+    this.stage.show({ ...now, scene: this.current, isHeld });
+    this.colourBar.show(shown);
+    this.marks.show(shown, size);
+  }
+
+  /** Leaves the page: nothing goes on working for it. */
+  dispose(): void {
+    this.loader.close();
+    this.enhancer.dispose();
+    this.viewport.dispose();
+    this.root.remove();
+  }
+
+  private activate(): void {
+    this.house.store.change(activatePane(this.id));
+  }
+
+  private means(series: Series | undefined): Means {
+    const frames: Means["frames"] = {
+      pixelsOf: (key) => this.house.cache.get(key),
+      failureOf: (key) => this.loader.failureOf(key),
+      hasNoOverlays: (key) => this.overlays.hasFailed(key),
+      overlaysOf: (facts) => this.overlays.of(facts, series?.stackUrl ?? ""),
+    };
+    return { frames, size: this.viewport.size, autos: this.house.autos };
+  }
+
+  private retry(): void {
+    const { store, loadStack } = this.house;
+    const seriesId = this.state?.seriesId ?? "";
+    if (store.state.stacks.get(seriesId)?.kind === "failed") {
+      loadStack(seriesId);
+    } else {
+      this.loader.retry();
+      store.announce();
+    }
+  }
+
+  /**
+   * Puts the filtered samples in. Until they are made the picture before stays, with its own marks;
+   * then the unfiltered one is drawn, and says that it is.
+   */
+  private enhanced(scene: Scene, pane: PaneState): Scene {
+    const { filters } = pane.look;
+    if (scene.kind !== "picture" || filters.length === 0) {
+      return scene;
+    }
+    const samples = this.enhancer.samplesOf(scene.shown, filters);
+    if (samples !== null) {
+      return { ...scene, shown: { ...scene.shown, enhanced: samples, filters } };
+    }
+    if (!this.enhancer.hasFailed && this.holdsPicture(pane)) {
+      return { kind: "loading" };
+    }
+    const enhancing = this.enhancer.hasFailed ? "failed" : "pending";
+    return { ...scene, shown: { ...scene.shown, enhancing } };
+  }
+
+  /**
+   * While the next image of the same series is on its way, the one on the screen stays for a moment,
+   * with its own texts; then the stage is black until the pixels are there.
+   */
+  private holdsPicture(pane: PaneState): boolean {
+    const { shown } = this.viewport;
+    const isOfSeries = shown !== null && stackIn(this.house.store.state, pane)?.images.includes(shown.facts) === true;
+    if (!isOfSeries) {
+      return false;
+    }
+    if (this.awaitedSince === 0) {
+      this.awaitedSince = performance.now();
+      setTimeout(() => this.house.drawSoon(), PATIENCE_MS);
+    }
+    return performance.now() - this.awaitedSince < PATIENCE_MS;
+  }
+}
