@@ -25,6 +25,7 @@ from imaging.errors import UnsupportedError
 from imaging.lut import Window
 from imaging.marks import draw_mark
 from imaging.ordering import frame_view
+from imaging.spacing import pixel_aspect
 
 # Rendering takes processor and memory from the web process: a storm waits, then is refused.
 _places = Places(2, waiting_limit=32, wait_seconds=10)
@@ -105,17 +106,18 @@ def render_picture(
         window = rendering.window
         if rendering.percentiles is not None and stored.ndim == 2:
             window = pipeline.percentile_window(stored, rendering.percentiles)
+        facts = frame_view(instance.image, frame)
+        ratio = pixel_aspect(facts)
         picture = render_frame(
             stored,
             pipeline,
             window=window,
             bits_stored=int(instance.image.get("bits_stored", 8)),
-            shutter=frame_view(instance.image, frame).get("shutter") if rendering.shutter else None,
+            shutter=facts.get("shutter") if rendering.shutter else None,
             overlays=overlays_or_none(instance, frame) if rendering.overlays else (),
-            row_to_column=_row_to_column(instance, frame),
+            row_to_column=ratio,
             finish=lambda levels: _finish(levels, rendering, pipeline.padding_mask(stored)),
         )
-        ratio = _row_to_column(instance, frame)
         picture = _fit(picture, ratio, rendering.width_px, rendering.longest_px)
     if not rendering.marks:
         return picture
@@ -151,14 +153,6 @@ def _pipeline(instance: Instance, frame: int) -> Grayscale:
         if header is not None:
             return pipeline.with_tables(header)
     return pipeline
-
-
-def _row_to_column(instance: Instance, frame: int) -> float:
-    """Return the height of a pixel divided by its width (PS3.3 10.7.1.3, C.7.6.3.1.7)."""
-    facts = frame_view(instance.image, frame)
-    height, width = facts.get("pixel_spacing") or facts.get("pixel_aspect_ratio") or (1.0, 1.0)
-    ratio = float(height) / float(width) if width else 1.0
-    return ratio if 0.05 <= ratio <= 20 else 1.0
 
 
 def _fit(

@@ -45,9 +45,15 @@ def _list(keyword: str) -> _Reader:
     return lambda item: item.floats(keyword)[:32] or None
 
 
-def _spacing(item: ElementView) -> list[float] | None:
-    values = item.floats("PixelSpacing")
-    return values if len(values) == 2 and min(values) > 0 else None
+def _pair(keyword: str) -> _Reader:
+    def read(item: ElementView) -> list[float] | None:
+        values = item.floats(keyword)
+        return values if len(values) == 2 and min(values) > 0 else None
+
+    return read
+
+
+_spacing = _pair("PixelSpacing")
 
 
 def _explanations(item: ElementView) -> list[str] | None:
@@ -67,6 +73,7 @@ GROUPS: dict[str, dict[str, _Reader]] = {
     },
     "PixelMeasuresSequence": {
         "pixel_spacing": _spacing,
+        "pixel_spacing_source": lambda item: "pixel_spacing" if _spacing(item) else None,
         "slice_thickness": _number("SliceThickness"),
         "spacing_between_slices": _number("SpacingBetweenSlices"),
     },
@@ -91,6 +98,14 @@ GROUPS: dict[str, dict[str, _Reader]] = {
     "FrameAnatomySequence": {"frame_laterality": _text("FrameLaterality")},
     "SegmentIdentificationSequence": {
         "referenced_segment_number": _integer("ReferencedSegmentNumber")
+    },
+    # Projections: at the detector, or where the object of interest lies (C.8.19.6.4, C.8.19.6.9).
+    "FramePixelDataPropertiesSequence": {
+        "imager_pixel_spacing": _pair("ImagerPixelSpacing"),
+        "pixel_intensity_relationship": _text("PixelIntensityRelationship"),
+    },
+    "ProjectionPixelCalibrationSequence": {
+        "object_pixel_spacing": _pair("ObjectPixelSpacingInCenterOfBeam"),
     },
     "MREchoSequence": {"effective_echo_time": _number("EffectiveEchoTime")},
     "FrameDisplayShutterSequence": {"shutter": shutter_facts},
@@ -158,9 +173,20 @@ def group_facts(item: ElementView) -> dict[str, Any]:
                 facts[name] = value
         if unclear := find_unclear(inner, _MILLIMETRES.get(group, {})):
             facts[UNCLEAR] = [*facts.get(UNCLEAR, ()), *unclear]
+    _add_projection(facts)
     if "RealWorldValueMappingSequence" in item and (mappings := real_world_mappings(item)):
         facts["real_world_value_mappings"] = mappings
     return facts
+
+
+def _add_projection(facts: dict[str, Any]) -> None:
+    """Add the spacing of a projection: calibrated for the object, else that of the detector."""
+    if "pixel_spacing" in facts:
+        return
+    if calibrated := facts.get("object_pixel_spacing"):
+        facts |= {"pixel_spacing": calibrated, "pixel_spacing_source": "calibrated"}
+    elif at_detector := facts.get("imager_pixel_spacing"):
+        facts |= {"pixel_spacing": at_detector, "pixel_spacing_source": "imager"}
 
 
 def frame_facts(header: ElementView, facts: dict[str, Any]) -> None:
@@ -189,7 +215,7 @@ def frame_facts(header: ElementView, facts: dict[str, Any]) -> None:
         facts.setdefault(name, shared[name])
     if "pixel_spacing" in shared and facts.get("pixel_spacing_source", "none") != "pixel_spacing":
         facts["pixel_spacing"] = shared["pixel_spacing"]
-        facts["pixel_spacing_source"] = "pixel_spacing"
+        facts["pixel_spacing_source"] = shared["pixel_spacing_source"]
 
 
 def offset_facts(header: ElementView, facts: dict[str, Any]) -> None:

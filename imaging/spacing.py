@@ -1,4 +1,8 @@
-"""How large a pixel is in mm, and how that is known (PS3.3 10.7.1.3, C.8.5.5)."""
+"""How large a pixel is in mm, and how that is known (PS3.3 10.7.1, C.8.5.5, C.8.11.7).
+
+The same source and proportions come out of `frontend/src/io/api.ts`; both are held to
+`tests/golden/spacing.json`.
+"""
 
 import math
 from collections.abc import Sequence
@@ -13,6 +17,8 @@ SAME_PART = 1e-4
 CALIBRATED_TYPES = frozenset({"GEOMETRY", "FIDUCIAL"})
 # Nothing is magnified more in a projection, and nothing is made smaller.
 MOST_MAGNIFIED = 100.0
+# Pixels of other proportions are a mistake in the file.
+LEAST_ASPECT, MOST_ASPECT = 0.05, 20.0
 # Physical units of a region: cm. Spatial format: 2D (M-mode and spectra have time or speed).
 _CENTIMETRES, _PLANAR = 3, 1
 
@@ -25,7 +31,7 @@ def spacing_facts(header: ElementView) -> dict[str, Any]:
     - `pixel_spacing`: in the patient, as cross-sectional images have it;
     - `calibrated`: a projection corrected by geometry or by an object of known size;
     - `imager`: at the detector. `magnification_corrected` says that it was divided by the
-      magnification, `magnification_estimated` that this came from distances;
+      magnification factor that the file gives;
     - `ultrasound_region`: all 2D regions have this spacing;
     - `none`: nothing is known. A spacing that is no spacing is flagged `bad_pixel_spacing`.
     """
@@ -39,36 +45,54 @@ def spacing_facts(header: ElementView) -> dict[str, Any]:
     if imager:
         facts["imager_pixel_spacing"] = imager
     spacing = _read_pair(header, "PixelSpacing")
-    # Equal to that of the detector means: not corrected (10.7.1.3).
-    if spacing and not (imager and _same(spacing, imager)):
-        is_calibrated = kind.upper() in CALIBRATED_TYPES
+    nominal = _read_pair(header, "NominalScannedPixelSpacing")
+    is_calibrated = kind.upper() in CALIBRATED_TYPES
+    at_detector = imager or nominal
+    # Equal to that of the detector or scanner means: not corrected (10.7.1.1).
+    if spacing and not (at_detector and _same(spacing, at_detector)):
         return facts | {
             "pixel_spacing": spacing,
             "pixel_spacing_source": "calibrated" if is_calibrated else "pixel_spacing",
         }
     if imager:
-        return facts | _at_detector(header, imager)
-    if nominal := _read_pair(header, "NominalScannedPixelSpacing"):
-        return facts | _at_detector(header, nominal)
+        # What claims to be corrected and is not must not be corrected twice.
+        factor = None if is_calibrated else magnification(header)
+        return facts | spacing_at_detector(imager, factor)
+    if nominal:
+        return facts | spacing_at_detector(nominal, None)
     return facts | _spacing_of_regions(regions)
 
 
-def _at_detector(header: ElementView, spacing: list[float]) -> dict[str, Any]:
-    """Return the spacing at the detector, divided by the magnification where it is told."""
-    facts: dict[str, Any] = {"pixel_spacing_source": "imager"}
-    factor = header.number("EstimatedRadiographicMagnificationFactor")
+def spacing_at_detector(spacing: list[float], factor: float | None) -> dict[str, Any]:
+    """Return the facts of a spacing at the detector, divided by its magnification if known."""
     if factor is None:
-        detector = header.number("DistanceSourceToDetector")
-        patient = header.number("DistanceSourceToPatient")
-        if detector and patient and 0 < patient <= detector:
-            factor = detector / patient
-            facts["magnification_estimated"] = True
-    if factor is not None and 0.1 <= factor <= MOST_MAGNIFIED:
-        spacing = [value / factor for value in spacing]
-        facts["magnification_corrected"] = True
-    else:
-        facts.pop("magnification_estimated", None)
-    return facts | {"pixel_spacing": spacing}
+        return {"pixel_spacing": spacing, "pixel_spacing_source": "imager"}
+    return {
+        "pixel_spacing": [value / factor for value in spacing],
+        "pixel_spacing_source": "imager",
+        "magnification_corrected": True,
+    }
+
+
+def magnification(header: ElementView) -> float | None:
+    """Return Estimated Radiographic Magnification Factor, None when absent or absurd.
+
+    It is not made up from distances: Distance Source to Patient ends at the table or the
+    cover of the detector, which the standard itself calls of little use for that (C.8.11.5).
+    """
+    factor = header.number("EstimatedRadiographicMagnificationFactor")
+    return factor if factor is not None and 1.0 <= factor <= MOST_MAGNIFIED else None
+
+
+def pixel_aspect(facts: dict[str, Any]) -> float:
+    """Return the height of a pixel divided by its width; 1 when nothing is known or absurd.
+
+    `facts` are those of one frame. Spacing first (10.7.1.3), then Pixel Aspect Ratio
+    (C.7.6.3.1.7): vertical to horizontal in both.
+    """
+    height, width = facts.get("pixel_spacing") or facts.get("pixel_aspect_ratio") or (1.0, 1.0)
+    ratio = float(height) / float(width) if width else 1.0
+    return ratio if LEAST_ASPECT <= ratio <= MOST_ASPECT else 1.0
 
 
 def _spacing_of_regions(regions: list[dict[str, Any]]) -> dict[str, Any]:

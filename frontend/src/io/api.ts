@@ -291,6 +291,10 @@ function readHasOverlays(overlays: readonly Json[], frame: number): boolean {
   });
 }
 
+/** Pixels of other proportions are a mistake in the file (`imaging.spacing`). */
+const LEAST_ASPECT = 0.05;
+const MOST_ASPECT = 20;
+
 type Geometry = Pick<
   ImageFacts,
   | "pixelSpacing"
@@ -317,7 +321,7 @@ function readGeometry(wire: JsonObject): Geometry {
     pixelSpacing: isSpaced ? [row, column] : null,
     spacingSource: readSpacingSource(wire),
     ultrasoundRegions: asList(wire["ultrasound_regions"]).map((one) => readRegion(asObject(one))),
-    pixelAspect: aspect > 0 && Number.isFinite(aspect) ? aspect : 1,
+    pixelAspect: aspect >= LEAST_ASPECT && aspect <= MOST_ASPECT ? aspect : 1,
     imagePositionPatient: position.length === 3 ? (position as unknown as Triple) : null,
     imageOrientationPatient: cosines.length === 6 ? cosines : null,
     patientOrientation: words.length === 2 ? words : null,

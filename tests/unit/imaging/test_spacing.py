@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from imaging.dictionary import tag_of
+from imaging.header import Header
 from imaging.image_facts import image_facts
 from imaging.ordering import Placement
 from imaging.shape import examine_shape
-from tests.unit.imaging.build import image, read_bytes, written
-from tests.unit.imaging.real_files import all_files, read
+from imaging.spacing import pixel_aspect
+from tests.unit.imaging.build import element, image, read_bytes, written
+from tests.unit.imaging.real_files import GOLDEN, all_files, read
 
 PLANES = np.zeros((3, 4, 4), np.uint16)
 
@@ -23,31 +27,43 @@ def facts(**values: Any) -> tuple[dict[str, Any], set[str]]:
     return image_facts(header), header.flags
 
 
-@pytest.mark.parametrize(
-    ("values", "spacing", "source"),
-    [
-        ({"PixelSpacing": ["0.5", "0.4"]}, [0.5, 0.4], "pixel_spacing"),
-        # PS3.3 10.7.1.3: equal to that of the detector is not corrected.
-        ({"PixelSpacing": ["0.2", "0.1"], "ImagerPixelSpacing": ["0.2", "0.1"]},
-         [0.2, 0.1], "imager"),
-        ({"PixelSpacing": ["0.1", "0.1"], "ImagerPixelSpacing": ["0.2", "0.2"],
-          "PixelSpacingCalibrationType": "FIDUCIAL"}, [0.1, 0.1], "calibrated"),
-        ({"ImagerPixelSpacing": ["0.2", "0.1"], "EstimatedRadiographicMagnificationFactor": "2"},
-         [0.1, 0.05], "imager"),
-        ({"ImagerPixelSpacing": ["0.3", "0.3"], "DistanceSourceToDetector": "1200",
-          "DistanceSourceToPatient": "800"}, [0.2, 0.2], "imager"),
-        ({"NominalScannedPixelSpacing": ["0.17", "0.17"]}, [0.17, 0.17], "imager"),
-        ({}, None, "none"),
-    ],
-)  # fmt: skip
-def test_spacing_names_its_source(
-    values: dict[str, Any], spacing: list[float] | None, source: str
-) -> None:
-    found, flags = facts(**values)
-    assert found["pixel_spacing_source"] == source
-    assert found.get("pixel_spacing") == (spacing if spacing is None else pytest.approx(spacing))
-    assert found.get("magnification_estimated", False) == ("DistanceSourceToPatient" in values)
-    assert "bad_pixel_spacing" not in flags
+CASES = json.loads((GOLDEN / "spacing.json").read_text())["cases"]
+_VRS = {
+    "PixelSpacingCalibrationType": b"CS", "PixelAspectRatio": b"IS",
+}  # fmt: skip
+
+
+def header_of(attributes: dict[str, str]) -> Header:
+    """Return a header with these values, byte for byte as written."""
+    made = image(np.zeros((4, 4), np.int16))
+    body = written(made).partition(b"DICM")[2]
+    for keyword, value in sorted(attributes.items(), key=lambda one: tag_of(one[0])):
+        tag, raw = tag_of(keyword), value.encode()
+        raw += b" " * (len(raw) % 2)
+        new = element(tag >> 16, tag & 0xFFFF, _VRS.get(keyword, b"DS"), raw)
+        # Behind all elements of lower tags: group 0018 before 0020, group 0028 before pixels.
+        before = element(0x0028, 0x0002, b"US", b"\1\0")
+        at = body.index(before) if tag >> 16 < 0x28 else body.index(b"\x28\x00\x00\x01US")
+        body = body[:at] + new + body[at:]
+    return read_bytes(b"\0" * 128 + b"DICM" + body)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_spacing_names_its_source(case: dict[str, Any]) -> None:
+    header = header_of(case["attributes"])
+    found = image_facts(header)
+    wanted = {name: _near(value) for name, value in case["facts"].items()}
+    assert {name: found.get(name) for name in wanted} == wanted
+    for name in ("magnification_corrected", "unclear_numbers", "pixel_spacing"):
+        assert (name in found) == (name in wanted)
+    assert pixel_aspect(found) == pytest.approx(case["aspect"])
+    assert ("bad_number" in header.flags) == ("unclear_numbers" in wanted)
+
+
+def _near(value: Any) -> Any:
+    return (
+        pytest.approx(value) if isinstance(value, list) and value[0] != "pixel_spacing" else value
+    )
 
 
 @pytest.mark.parametrize("bad", [b"0\\1 ", b"-1\\1", b"1 ", b"nan\\1", b"x\\y "])
