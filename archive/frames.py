@@ -122,7 +122,8 @@ def read_frame(instance: Instance, frame: int) -> FrameData:
         if index.kind == NATIVE and not description.needs_palette and not has_profile(instance):
             data = _read_span(descriptor, instance, index, frame)
             return _native(data, description, index.first_bit(frame))
-        key = make_key(FRAMES, instance.dataset_sha256, frame, index.span(frame), description)
+        content = (instance.dataset_sha256, instance.facts_version)
+        key = make_key(FRAMES, *content, frame, index.span(frame), description)
         piece = caches().read(FRAMES, key, lambda: _make_piece(descriptor, instance, index, frame))
     finally:
         os.close(descriptor)

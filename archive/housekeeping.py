@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from archive import caches, events, passport, storage
+from archive import caches, events, storage, upkeep
 
 logger = logging.getLogger("noctis.housekeeping")
 
@@ -13,7 +13,7 @@ def tidy() -> None:
     """Remove what nobody can need any more; safe to run at any time, by anyone."""
     forgotten = events.forget_old()
     swept = storage.sweep_incoming()
-    passport.queue_missing()
+    upkeep.start()
     dropped = caches.tidy()
     if forgotten or swept or dropped:
         logger.info(

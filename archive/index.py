@@ -19,9 +19,8 @@ from archive import events, jobs, settle, signals
 from archive.arrival import Arrival, Outcome
 from archive.known import KnownStudies, KnownStudy, StaleError
 from archive.models import Instance, Series, Study
-from archive.rows import in_facility
+from archive.rows import in_facility, values_of
 from imaging.errors import StorageUnavailableError
-from imaging.facts import FACTS_VERSION
 
 # A series' pictures and papers are made when it has been quiet for a moment.
 AFTERMATH_DELAY = timedelta(seconds=1.5)
@@ -192,15 +191,7 @@ def _instance(arrival: Arrival, study: Study, series: Series) -> Instance:
         study=study,
         series=series,
         sop_instance_uid=facts.sop_instance_uid,
-        sop_class_uid=facts.sop_class_uid,
-        transfer_syntax_uid=facts.transfer_syntax_uid,
-        instance_number=facts.instance_number,
-        number_of_frames=facts.number_of_frames if facts.has_pixel_data else 0,
-        rows=facts.rows,
-        columns=facts.columns,
-        image=facts.image,
-        flags=list(facts.flags),
-        facts_version=FACTS_VERSION,
+        **values_of(facts),
         storage_key=arrival.storage_key,
         size_bytes=arrival.size_bytes,
         dataset_offset=arrival.dataset_offset,

@@ -30,6 +30,6 @@ def read_kept_picture(
         raise StorageUnavailableError("The storage cannot be read.") from error
     if size_bytes != instance.size_bytes:
         raise UnreadableError("The file is damaged: it has another size than was stored.")
-    content = (instance.dataset_sha256, instance.transfer_syntax_uid)
+    content = (instance.dataset_sha256, instance.transfer_syntax_uid, instance.facts_version)
     key = make_key(PICTURES, content, frame, look)
     return caches().read(PICTURES, key, lambda: Piece("picture", make())).data

@@ -1,19 +1,21 @@
 """The passport of a series: what it is good for, examined once and kept with it.
 
 It is made when a series has been quiet for a moment, made again when more arrives, and made
-on demand for who asks before. What it was made from is written in it, so a passport that
-time has overtaken is known for what it is.
+on demand for who asks before. What it was made from is written in it and its rules beside it,
+so a passport that time has overtaken is known for what it is.
 """
 
 from __future__ import annotations
 
 import logging
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count
 from django.utils import timezone
 
 from archive import events, jobs
@@ -32,7 +34,7 @@ logger = logging.getLogger("noctis.passport")
 
 KIND = "passport"
 # Of the rules by which passports are made; older ones are made again.
-RULES = 1
+RULES = 2
 QUIET = timedelta(seconds=2)
 # A series that never comes to rest gets a passport all the same.
 LONGEST_WAIT = timedelta(seconds=30)
@@ -70,7 +72,7 @@ def is_current(series: Series) -> bool:
     passport = series.passport
     return bool(
         passport
-        and passport.get("rules") == RULES
+        and series.passport_rules == RULES
         and passport.get("made_from") == _made_from(series)
     )
 
@@ -86,18 +88,21 @@ def read_passport(series: Series) -> Document:
         return make_passport(series.pk)
 
 
-def queue_missing(limit: int = 200) -> int:
-    """Queue series without a passport or with one of older rules; returns how many.
+def invalidate_passports(study_ids: Iterable[uuid.UUID]) -> None:
+    """Have all passports of these studies made anew, and their marks collected.
 
-    Some at a time: an archive that was just upgraded is worked through in turns.
+    For whoever moves series or instances: called in the same transaction, with every study
+    that gave or took. What was found out about other rows is not shown meanwhile.
     """
-    old = Series.objects.filter(
-        Q(passport__isnull=True) | ~Q(passport__rules=RULES),
-        last_received_at__lt=timezone.now() - LONGEST_WAIT,
-    )
-    series_ids = list(old.order_by("-pk").values_list("pk", flat=True)[:limit])
+    wanted = set(study_ids)
+    series = Series.objects.filter(study__in=wanted)
+    # The studies before their series: the order in which receivers lock.
+    studies = list(Study.objects.select_for_update().filter(pk__in=wanted).order_by("pk"))
+    series_ids = sorted(series.values_list("pk", flat=True))
+    series.update(passport=None, passport_rules=None)
+    for study in studies:
+        keep_badges(study)
     jobs.queue(KIND, series_ids)
-    return len(series_ids)
 
 
 def make_passport(series_id: uuid.UUID) -> Document:
@@ -108,14 +113,14 @@ def make_passport(series_id: uuid.UUID) -> Document:
     series = Series.objects.filter(pk=series_id).first()
     if series is None:
         raise MissingError("There is no such series.")
-    passport = build_passport(series)
-    _keep(series, passport)
+    instances = list(Instance.objects.filter(series=series).defer("meta_sha256"))
+    passport = build_passport(series, instances)
+    _keep(series, passport, Counter(one.facts_version for one in instances))
     return passport
 
 
-def build_passport(series: Series) -> Document:
-    """Return the passport of a series as it is now; one query, and a few frames are decoded."""
-    instances = list(Instance.objects.filter(series=series).defer("meta_sha256", "dataset_sha256"))
+def build_passport(series: Series, instances: list[Instance]) -> Document:
+    """Return the passport of a series with these instances; a few frames are decoded."""
     images = [one for one in instances if one.number_of_frames]
     shape = examine_shape(_placements(images)).to_json()
     positions = shape.pop("slice_positions_mm", [])
@@ -150,22 +155,38 @@ def _placements(images: list[Instance]) -> list[Placement]:
     return placements
 
 
-def _keep(series: Series, passport: Document) -> None:
-    """Write the passport and the study's badges, unless more has come meanwhile."""
+def _keep(series: Series, passport: Document, read_by: Counter[int | None]) -> None:
+    """Write the passport and the study's badges, unless the series is another by now.
+
+    `read_by` counts the instances by the version of their facts: headers that were read
+    again meanwhile may say something else.
+    """
     with transaction.atomic():
         # The study before its series: the order in which receivers lock.
         study = Study.objects.select_for_update().get(pk=series.study_id)
         now = Series.objects.select_for_update().get(pk=series.pk)
-        if _made_from(now) != passport["made_from"]:
+        if _made_from(now) != passport["made_from"] or _read_by(now) != read_by:
             return
         is_news = (now.passport or {}).get("badges") != passport["badges"] or now.passport is None
-        Series.objects.filter(pk=series.pk).update(passport=passport)
-        badges = collect_badges(study)
-        if badges != study.passport_badges:
-            Study.objects.filter(pk=study.pk).update(passport_badges=badges)
+        Series.objects.filter(pk=series.pk).update(passport=passport, passport_rules=RULES)
+        keep_badges(study)
         if is_news:
             events.publish("study_updated", [study])
-    series.passport = passport
+    series.passport, series.passport_rules = passport, RULES
+
+
+def _read_by(series: Series) -> Counter[int | None]:
+    rows = Instance.objects.filter(series=series).order_by().values_list("facts_version")
+    return Counter(dict(rows.annotate(Count("pk"))))
+
+
+def keep_badges(study: Study) -> bool:
+    """Write the marks that the study's passports deserve now; returns whether they differ."""
+    badges = collect_badges(study)
+    if badges == study.passport_badges:
+        return False
+    Study.objects.filter(pk=study.pk).update(passport_badges=badges)
+    return True
 
 
 def collect_badges(study: Study) -> list[str]:

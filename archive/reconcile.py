@@ -15,6 +15,7 @@ from accounts.models import Facility, User
 from archive import events, signals
 from archive.identity import flag
 from archive.models import Discrepancy, FacilityRow, Instance, Patient, Series, Study
+from archive.passport import invalidate_passports
 from imaging.errors import ConflictError, MissingError, NotAllowedError
 from imaging.search import search_key
 
@@ -46,6 +47,7 @@ def assign_to_facility(
             patient_id = study.patient.patient_id
             _move_patient(study, facility)
             instances = _move_rows(study, facility)
+            invalidate_passports([study.pk])
             study.refresh_from_db()
             signals.studies_indexed.send(sender=None, studies=[study])
             record_for_user(

@@ -14,6 +14,7 @@ from django.db.models import F
 from archive import jobs, storage
 from archive.arrival import Arrival, Outcome
 from archive.models import Discrepancy, Instance, Series, Study
+from archive.rows import values_of
 from archive.verify import is_whole
 
 
@@ -54,6 +55,7 @@ def _heal(arrival: Arrival, present: Instance) -> Outcome:
             dataset_offset=arrival.dataset_offset,
             meta_sha256=arrival.meta_sha256,
             frame_table=arrival.frame_table,
+            **values_of(arrival.facts),
         )
         if changed:
             # The file meta information may be longer or shorter; the counts follow.
@@ -64,7 +66,7 @@ def _heal(arrival: Arrival, present: Instance) -> Outcome:
             ):
                 rows.update(size_bytes=F("size_bytes") + growth)
             # What was found out about the damaged file holds no more.
-            Series.objects.filter(pk=present.series_id).update(passport=None)
+            Series.objects.filter(pk=present.series_id).update(passport=None, passport_rules=None)
             jobs.queue("passport", [present.series_id])
     # Another receiver that healed it first leaves ours without a row.
     storage.remove(present.storage_key if changed else arrival.storage_key)

@@ -13,7 +13,7 @@ from imaging.text import clean_line, parse_age_years, parse_date, parse_integer,
 from imaging.uids import checked_uid
 
 # Raised whenever the same header would give other facts than before: what was stored by an
-# earlier version is then read again (archive.refresh). tests/golden/facts.json notices.
+# earlier version is then read again (archive.refresh).
 FACTS_VERSION = 1
 # Longest text kept of a value, in characters: LO and everything shorter, then names
 # (three groups of 64, PS3.5 6.2), then what has no such bound (UC, UT).

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from pydicom import dcmread
@@ -17,14 +18,14 @@ from pydicom.uid import UID
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import AuditRow, Facility, User
-from archive import jobs, storage
+from archive import housekeeping, jobs, storage
 from archive.ingest import Source, ingest_file
 from archive.models import Event, Instance, Job, Series, Study
 from archive.passport import (
     RULES,
+    invalidate_passports,
     is_current,
     make_passport,
-    queue_missing,
     read_passport,
     run_passport_job,
 )
@@ -169,15 +170,46 @@ def test_a_series_that_is_gone_is_no_failure_of_the_job(db: None) -> None:
     run_passport_job("018f0000-0000-7000-8000-000000000000")
 
 
-def test_older_rules_are_made_anew_in_turns(north: Facility) -> None:
+@pytest.mark.parametrize("rules", [None, RULES - 1])
+def test_older_rules_are_made_anew_by_themselves(north: Facility, rules: int | None) -> None:
     series = store_slice(0, north).series
     make_passport(series.pk)
     rest(series)
     Job.objects.all().delete()
-    assert queue_missing() == 0
-    Series.objects.update(passport={"rules": RULES - 1, "made_from": {}})
-    assert queue_missing() == 1
-    assert Job.objects.get().kind == "passport"
+    housekeeping.tidy()
+    assert not Job.objects.exists()
+    Series.objects.update(passport_rules=rules)
+    series.refresh_from_db()
+    assert not is_current(series)
+    housekeeping.tidy()
+    assert Job.objects.get().kind == "upkeep"
+    jobs.run_due()
+    series.refresh_from_db()
+    assert is_current(series)
+    assert not Job.objects.exists()
+
+
+def test_images_that_move_have_both_series_examined_anew(north: Facility) -> None:
+    """A slice that another study takes: both lose what was known, both get it anew."""
+    contents = [
+        factories.as_part10(one)
+        for one in build_datasets(PhantomShape(rows=64, columns=64, slices=8))
+    ]
+    giving = store_all(contents[:3] + contents[4:], north)
+    make_passport(giving.pk)
+    taking = factories.make_series(factories.make_study(north))
+    assert Study.objects.get(pk=giving.study_id).passport_badges == ["missing_slices"]
+    Job.objects.all().delete()
+    Instance.objects.filter(series=giving).update(series=taking, study=taking.study)
+    Series.objects.filter(pk=taking.pk).update(instance_count=7, frame_count=7)
+    Series.objects.filter(pk=giving.pk).update(instance_count=0, frame_count=0)
+    with transaction.atomic():
+        invalidate_passports([giving.study_id, taking.study_id])
+    assert Study.objects.get(pk=giving.study_id).passport_badges == []
+    assert not Series.objects.exclude(passport=None).exists()
+    jobs.run_due()
+    assert Study.objects.get(pk=giving.study_id).passport_badges == []
+    assert Study.objects.get(pk=taking.study_id).passport_badges == ["missing_slices"]
 
 
 def test_a_healed_file_has_the_passport_made_again(north: Facility) -> None:
