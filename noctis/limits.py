@@ -11,7 +11,7 @@ from archive import storage, unpack
 from dicom_receiver import limits as port
 from imaging import frame_facts, source
 from noctis import handler, parts
-from viewer import measurements, measurements_form, parameters
+from viewer import mark_fields, measurements, parameters
 
 
 def list_limits() -> dict[str, dict[str, Any]]:
@@ -43,10 +43,10 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "rendered_width_px": parameters.WIDTH_LIMIT_PX,
         },
         "measurements": {
-            "points": measurements_form.POINTS_LIMIT,
-            "coordinate": measurements_form.COORDINATE_LIMIT,
-            "label_characters": measurements_form.LABEL_LENGTH,
-            "layer_characters": measurements_form.LAYER_LENGTH,
+            "points": mark_fields.POINTS_LIMIT,
+            "coordinate": mark_fields.COORDINATE_LIMIT,
+            "label_characters": mark_fields.LABEL_LENGTH,
+            "layer_characters": mark_fields.LAYER_LENGTH,
             "pixels_with_statistics": measurements.PIXELS_LIMIT,
         },
         "storage": {"reserve_bytes": _reserve_bytes()},

@@ -11,14 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin_pages import FacilityFilter, ModelT
 from archive.admin import UnderStudyAdmin
 from archive.models import Study
-from viewer.models import Annotation, Measurement
+from viewer.models import Annotation, KeyImage, MarkLayer, Measurement
 
 
 class MarkAdmin(UnderStudyAdmin[ModelT]):
-    """What measurements and annotations share."""
+    """What all marks share."""
 
     list_select_related = ("facility", "created_by")
-    list_filter: ClassVar[Any] = ("kind", FacilityFilter)
+    list_filter: ClassVar[Any] = (FacilityFilter,)
     search_fields = ("study",)
     search_help_text = _("Whole Study Instance UID.")
 
@@ -32,6 +32,7 @@ class MarkAdmin(UnderStudyAdmin[ModelT]):
 class MeasurementAdmin(MarkAdmin[Measurement]):
     """Measurements."""
 
+    list_filter = ("kind", FacilityFilter)
     list_display = ("kind", "value", "unit", "provenance", "facility", "created_by", "created_at")
 
 
@@ -39,4 +40,19 @@ class MeasurementAdmin(MarkAdmin[Measurement]):
 class AnnotationAdmin(MarkAdmin[Annotation]):
     """Annotations."""
 
+    list_filter = ("kind", FacilityFilter)
     list_display = ("kind", "text", "label", "facility", "created_by", "created_at")
+
+
+@admin.register(MarkLayer)
+class MarkLayerAdmin(MarkAdmin[MarkLayer]):
+    """Layers of marks."""
+
+    list_display = ("name", "colour", "is_visible", "facility", "created_by", "created_at")
+
+
+@admin.register(KeyImage)
+class KeyImageAdmin(MarkAdmin[KeyImage]):
+    """Key images."""
+
+    list_display = ("instance", "frame", "note", "facility", "created_by", "created_at")

@@ -36,7 +36,7 @@ from archive.thumbnails import make_thumbnail, read_thumbnail
 from archive.viewing import ensure_view_recorded
 from imaging.display import encode_jpeg, encode_png
 from imaging.errors import ConflictError, MissingError, NoctisError, TransientError
-from viewer import measurement_api
+from viewer import annotation_api, measurement_api
 from viewer.ahead import decode_ahead_of_frame, plan_ahead_of_images
 from viewer.compression import choose_coding
 from viewer.frame_stream import AsyncFrameStream, FrameStream, WantedImage
@@ -194,7 +194,7 @@ class FrameView(PictureView):
     def get(self, request: Request, instance_id: uuid.UUID, frame: int) -> HttpResponseBase:
         """Return the pixels of a frame, counted from 0, as the stack document describes them."""
         instance = self.find_instance(instance_id)
-        etag = f'"{instance.dataset_sha256[:32]}-{frame}"'
+        etag = f'"{_content_of(instance)}-{frame}"'
         ensure_view_recorded(request._request, instance.study)
         if unchanged := _unchanged(request, etag):
             return unchanged
@@ -226,7 +226,7 @@ class OverlaysView(PictureView):
         """
         instance = self.find_instance(instance_id)
         coding = choose_coding(request.headers.get("Accept-Encoding", ""))
-        etag = f'"{instance.dataset_sha256[:32]}-{frame}-overlays-{coding.name or "plain"}"'
+        etag = f'"{_content_of(instance)}-{frame}-overlays-{coding.name or "plain"}"'
         ensure_view_recorded(request._request, instance.study)
         if unchanged := _unchanged(request, etag):
             return unchanged
@@ -275,7 +275,7 @@ class RenderedView(PictureView):
         """Return a frame, counted from 0, through the standard's display pipeline."""
         instance = self.find_instance(instance_id)
         rendering = parse_rendering(request.query_params.dict(), instance, frame)
-        etag = f'"{instance.dataset_sha256[:32]}-{frame}-{rendering.key}-{self.kind}"'
+        etag = f'"{_content_of(instance)}-{frame}-{rendering.key}-{self.kind}"'
         ensure_view_recorded(request._request, instance.study)
         if unchanged := _unchanged(request, etag):
             return unchanged
@@ -315,9 +315,10 @@ class ThumbnailView(PictureView):
         content = read_thumbnail(series)
         if content is None:
             content = self._make(series)
-            series.refresh_from_db(fields=["thumbnail_key"])
+            series.refresh_from_db(fields=["thumbnail_key", "thumbnail_made_at"])
         ensure_view_recorded(request._request, series.study, "view_thumbnail")
-        etag = f'"{series.thumbnail_key.rpartition("/")[2].removesuffix(".jpg")}"'
+        made = series.thumbnail_made_at.timestamp() if series.thumbnail_made_at else 0
+        etag = f'"{series.thumbnail_key.rpartition("/")[2].removesuffix(".jpg")}-{made:.0f}"'
         if unchanged := _unchanged(request, etag):
             return unchanged
         return _kept_private(HttpResponse(content, content_type="image/jpeg"), etag)
@@ -334,6 +335,11 @@ class ThumbnailView(PictureView):
 def _refuse_missing() -> NoReturn:
     """Answer alike for what never was and what belongs to others."""
     raise NotFound(_("Not found."), "not_found")
+
+
+def _content_of(instance: Instance) -> str:
+    """Return what names the stored pixels and the version that read their header, for an ETag."""
+    return f"{instance.dataset_sha256[:32]}.{instance.facts_version}"
 
 
 def _unchanged(request: Request, etag: str) -> HttpResponseBase | None:
@@ -361,4 +367,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_FRAME}rendered.jpg", RenderedView.as_view(), name="instance-rendered-jpg"),
     path(f"{_FRAME}rendered.png", RenderedPngView.as_view(), name="instance-rendered-png"),
     *measurement_api.urlpatterns,
+    *annotation_api.urlpatterns,
 ]

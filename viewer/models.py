@@ -25,7 +25,12 @@ class MarkQuerySet(VisibleQuerySet[ModelT]):
 
 
 class Kept(FacilityRow):
-    """What a person keeps of a study: who, when, in which version; deleted, it stays as a row."""
+    """What a person keeps of a study: who, when, in which version; deleted, it stays as a row.
+
+    `word` names the kind of row in the trail and in the news.
+    """
+
+    word: ClassVar[str]
 
     study = models.ForeignKey(Study, models.PROTECT, related_name="%(class)ss")
     format_version = models.PositiveSmallIntegerField(_("format"), default=FORMAT_VERSION)
@@ -73,6 +78,8 @@ class Drawing(Mark):
 
 class Measurement(Drawing):
     """A number taken from a picture, with its unit and where both came from."""
+
+    word = "measurement"
 
     class Kind(models.TextChoices):
         LENGTH = "length", _("Length")
@@ -137,6 +144,8 @@ class Measurement(Drawing):
 class Annotation(Drawing):
     """An arrow, a text, a drawing: says something, measures nothing."""
 
+    word = "annotation"
+
     class Kind(models.TextChoices):
         ARROW = "arrow", _("Arrow")
         TEXT = "text", _("Text")
@@ -192,6 +201,8 @@ class Annotation(Drawing):
 class MarkLayer(Kept):
     """How the marks of one layer of a study look; marks name their layer."""
 
+    word = "layer"
+
     name = models.CharField(_("name"), max_length=64)
     colour = models.CharField(_("colour"), max_length=7, help_text=_("As #rrggbb."))
     is_visible = models.BooleanField(_("visible"), default=True)
@@ -218,6 +229,8 @@ class MarkLayer(Kept):
 
 class KeyImage(Mark):
     """A frame that a reader wants to be found again, and why."""
+
+    word = "key_image"
 
     note = models.CharField(_("note"), max_length=1000, blank=True)
 

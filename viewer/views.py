@@ -19,7 +19,7 @@ from accounts.models import User
 from archive.models import Series, Study
 from archive.passport import read_passport
 from archive.viewing import ensure_view_recorded, record_view
-from viewer.measurements import may_measure
+from viewer.marks import may_mark
 from viewer.page import build_page, list_series
 from viewer.passport_sheet import describe_passport
 
@@ -90,7 +90,7 @@ def _describe_person(request: HttpRequest) -> dict[str, Any]:
     """Return who looks, what they may do here, and the token that their changes carry."""
     return {
         "username": request.user.get_username(),
-        "may_measure": may_measure(request.user),
+        "may_measure": may_mark(request.user),
         "csrf_token": get_token(request),
     }
 

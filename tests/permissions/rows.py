@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.permissions.mark_rows import MARKS
 from tests.permissions.table import Maker, Row, Target, upload
 
 # --- arguments ------------------------------------------------------------------
@@ -104,40 +105,7 @@ VIEWER = [
         own=422,
         anonymous=401,
     ),
-    Row(route="api:measurement-list", anonymous=401),
-    Row(
-        route="api:measurement-list",
-        method="POST",
-        data=lambda target: {
-            "sop_instance_uid": target["instance_uid"],
-            "kind": "length",
-            "points_px": [[0, 0], [3, 4]],
-        },
-        json=True,
-        names_object=True,
-        own=201,
-        by_role={"referrer": 403},
-        anonymous=401,
-    ),
-    Row(route="api:measurement-detail", path=key("measurement_id", "measurement"), anonymous=401),
-    Row(
-        route="api:measurement-detail",
-        method="PATCH",
-        path=key("measurement_id", "measurement"),
-        data=fixed(version=1, label="seen"),
-        json=True,
-        by_role={"referrer": 403},
-        anonymous=401,
-    ),
-    Row(
-        route="api:measurement-detail",
-        method="DELETE",
-        path=key("measurement_id", "measurement"),
-        json=True,
-        own=204,
-        by_role={"referrer": 403},
-        anonymous=401,
-    ),
+    *MARKS,
 ]
 
 # --- worklist ---------------------------------------------------------------------
@@ -264,6 +232,8 @@ ADMIN = [
     *_model("archive_discrepancy", argument="discrepancy"),
     *_model("viewer_measurement", argument="measurement"),
     *_model("viewer_annotation", argument="annotation"),
+    *_model("viewer_marklayer", argument="marklayer"),
+    *_model("viewer_keyimage", argument="keyimage"),
     *_model("worklist_worklistentry", argument="entry", may_change=True),
     *_machinery("archive_event"),
     *_machinery("archive_job"),

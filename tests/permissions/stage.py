@@ -18,7 +18,7 @@ from archive.stack import build_stack
 from dicom_receiver.models import Peer, SenderStatistics
 from tests import factories
 from tests.permissions.table import LOST, MISSING, OWN, Target
-from viewer.models import Annotation, Measurement
+from viewer.models import Annotation, KeyImage, MarkLayer, Measurement
 from worklist.models import WorklistEntry
 
 NO_KEY = uuid.UUID("01900000-0000-7000-8000-000000000000")
@@ -82,18 +82,7 @@ def _store(facility: Facility | None) -> Study:
 
 def _describe(study: Study, boss: User, person: User, facility: Facility) -> Target:
     instance = Instance.objects.filter(study=study).select_related("series").get()
-    mark: dict[str, Any] = {
-        "study": study,
-        "facility": study.facility,
-        "instance": instance,
-        "points_px": [[0, 0], [3, 4]],
-        "created_by": boss,
-        "changed_by": boss,
-    }
-    measurement = Measurement.objects.create(
-        kind="length", value=5.0, unit="px", provenance="uncalibrated", **mark
-    )
-    annotation = Annotation.objects.create(kind="text", text="here", **mark)
+    marks = _make_marks(study, instance, boss)
     entry = WorklistEntry.objects.get(study=study)
     record_for_user(boss, "study_opened", facility=study.facility)
     trail = AuditRow.objects.latest("id")
@@ -105,8 +94,7 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
             "instance": instance.pk,
             "entry": entry.pk,
             "discrepancy": factories.make_discrepancy(study).pk,
-            "measurement": measurement.pk,
-            "annotation": annotation.pk,
+            **marks,
             "person": person.pk,
             "facility": facility.pk,
             "auditrow": trail.pk,
@@ -118,10 +106,36 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
     )
 
 
+def _make_marks(study: Study, instance: Instance, boss: User) -> dict[str, uuid.UUID]:
+    """Return the keys of a mark of each kind, and of one that is deleted."""
+    keys = {}
+    for prefix, deleted_at in (("", None), ("deleted_", factories.ARRIVAL)):
+        kept: dict[str, Any] = {
+            "study": study,
+            "facility": study.facility,
+            "created_by": boss,
+            "changed_by": boss,
+            "deleted_at": deleted_at,
+        }
+        mark: dict[str, Any] = {**kept, "instance": instance, "points_px": [[0, 0], [3, 4]]}
+        made = [
+            Measurement.objects.create(
+                kind="length", value=5.0, unit="px", provenance="uncalibrated", **mark
+            ),
+            Annotation.objects.create(kind="text", text="here", **mark),
+            MarkLayer.objects.create(name=f"{prefix}lung", colour="#ff0000", **kept),
+            # A new one on the first frame is what a row of the table asks for.
+            KeyImage.objects.create(instance=instance, frame=7 + len(keys), **kept),
+        ]
+        keys |= {f"{prefix}{one._meta.model_name}": one.pk for one in made}
+    return keys
+
+
 def _describe_missing() -> Target:
     keys = (
         *("patient", "study", "series", "instance", "entry", "discrepancy", "measurement"),
-        *("annotation", "person", "facility"),
+        *("annotation", "marklayer", "keyimage", "person", "facility"),
+        *(f"deleted_{name}" for name in ("measurement", "annotation", "marklayer", "keyimage")),
     )
     uids = ("study_uid", "series_uid", "instance_uid", "version")
     numbers = {"auditrow": 999_999_999}

@@ -304,6 +304,7 @@ def test_a_change_measures_anew_and_an_old_version_is_refused(
 
     late = send(client_of(rada), "patch", url, {"version": 1, "label": "mine"})
     assert (late.status_code, late.json()["code"]) == (409, "conflict")
+    assert late.json()["current"] == body
     assert client_of(rada).delete(f"{url}?version=1").status_code == 409
     assert client_of(rada).get(url).json() == body
     wrong = send(client_of(rada), "patch", url, {"version": 2, "kind": "angle"})
@@ -341,7 +342,18 @@ def test_each_write_leaves_a_trail_and_news(image: Instance, rada: User, client_
     assert {row.study_instance_uid for row in trail} == {"1.2.3.100"}
     assert {row.detail["measurement"] for row in trail} == {own["id"]}
     news = Event.objects.order_by("id")
-    assert [event.kind for event in news] == wanted
+    assert {event.kind for event in news} == {"marks_changed"}
+    assert [event.payload for event in news] == [
+        {
+            "mark": "measurement",
+            "id": own["id"],
+            "what": what,
+            "version": version,
+            "instance": str(image.pk),
+            "series": str(image.series_id),
+        }
+        for what, version in (("created", 1), ("changed", 2), ("deleted", 3))
+    ]
     assert {event.study_id for event in news} == {image.study_id}
 
 

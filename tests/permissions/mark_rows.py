@@ -1,0 +1,55 @@
+"""The permission table's rows on marks: measurements, annotations, layers, key images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.permissions.table import Maker, Row, Target
+
+READS_ONLY = {"referrer": 403}
+
+
+def _of(target: Target, **more: Any) -> dict[str, Any]:
+    return {"sop_instance_uid": target["instance_uid"], **more}
+
+
+def _mark(name: str) -> Maker:
+    return lambda target: {"mark_id": target[name]}
+
+
+def _rows(name: str, key: str, change: dict[str, Any], new: Maker) -> list[Row]:
+    """Return the rows of one kind of marks."""
+    shared: dict[str, Any] = {"json": True, "by_role": READS_ONLY, "anonymous": 401}
+    one: dict[str, Any] = {"route": f"api:{name}-detail", "path": _mark(key)}
+    return [
+        Row(route=f"api:{name}-list", anonymous=401),
+        Row(route=f"api:{name}-list", method="POST", data=new, names_object=True, own=201,
+            **shared),
+        Row(**one, anonymous=401),
+        Row(**one, method="PATCH", data=lambda _: {"version": 1, **change}, **shared),
+        Row(**one, method="DELETE", own=204, **shared),
+        Row(route=f"api:{name}-restore", method="POST", path=_mark(f"deleted_{key}"), **shared),
+    ]  # fmt: skip
+
+
+MARKS = [
+    *_rows(
+        "measurement",
+        "measurement",
+        {"label": "seen"},
+        lambda target: _of(target, kind="length", points_px=[[0, 0], [3, 4]]),
+    ),
+    *_rows(
+        "annotation",
+        "annotation",
+        {"text": "seen"},
+        lambda target: _of(target, kind="text", text="here", points_px=[[0, 0]]),
+    ),
+    *_rows(
+        "mark-layer",
+        "marklayer",
+        {"colour": "#00ff00"},
+        lambda target: {"study": target["study"], "name": "new", "colour": "#ff0000"},
+    ),
+    *_rows("key-image", "keyimage", {"note": "seen"}, _of),
+]
