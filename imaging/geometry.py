@@ -11,8 +11,9 @@ import numpy as np
 # Cosines as written have some six digits; a row and a column must be unit and perpendicular
 # within this, or the orientation is not believed.
 COSINE_TOLERANCE = 1e-2
-# A component of a direction smaller than this gets no letter.
-LETTER_TOLERANCE = 1e-4
+# A part of a direction smaller than this (14.5 degrees) gets no letter; the standard names no
+# bound. The same in `frontend/src/core/orientation.ts`.
+SMALLEST_PART = 0.25
 _LETTERS = (("L", "R"), ("P", "A"), ("H", "F"))
 _OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "H": "F", "F": "H"}
 
@@ -113,7 +114,7 @@ def direction_letters(direction: Sequence[float] | np.ndarray, *, most: int = 3)
     return "".join(
         _LETTERS[axis][0 if vector[axis] > 0 else 1]
         for axis in order
-        if abs(vector[axis]) > LETTER_TOLERANCE
+        if abs(vector[axis]) >= SMALLEST_PART
     )
 
 

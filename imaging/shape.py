@@ -272,9 +272,9 @@ def _series_codes(
     images: Sequence[Placement], shapes: tuple[GroupShape, ...], main: GroupShape | None,
     flat: list[Placement],
 ) -> list[str]:  # fmt: skip
+    codes = ["numbers_unclear"] * any(image.is_unclear for image in images)
     if main is None:
-        return ["no_geometry" if images else "empty"]
-    codes: list[str] = []
+        return ["no_geometry" if images else "empty", *codes]
     localizers = sum(image.is_localizer for image in images)
     if localizers:
         codes.append("only_localizers" if localizers == len(images) else "localizers")
@@ -285,8 +285,6 @@ def _series_codes(
         codes.append("other_frames_of_reference" if few else "frames_of_reference_differ")
     if count := sum(one.image_count for one in others if _is_frame_shared(one, main)):
         codes.append("other_orientations" if _is_stray(count, main) else "several_orientations")
-    if any(image.is_unclear for image in images):
-        codes.append("numbers_unclear")
     if flat:
         codes.append("images_without_geometry")
         if len(flat) > main.image_count:

@@ -14,15 +14,16 @@ const NONE: EdgeLetters = { top: "", right: "", bottom: "", left: "" };
 const OPPOSITE: Readonly<Record<string, string>> = { L: "R", R: "L", A: "P", P: "A", H: "F", F: "H" };
 const SMALLEST_PART = 0.25;
 
-/** The direction's letters, strongest first; a part below a quarter is not named. */
+/** The direction's letters, strongest first; a part below a quarter is not named (`imaging.geometry`). */
 export function lettersOf(direction: readonly number[]): string {
+  const length = Math.hypot(...direction);
   const names: readonly (readonly [string, string])[] = [
     ["L", "R"],
     ["P", "A"],
     ["H", "F"],
   ];
   return direction
-    .map((part, axis) => ({ size: Math.abs(part), letter: names[axis]?.[part >= 0 ? 0 : 1] ?? "" }))
+    .map((part, axis) => ({ size: Math.abs(part) / length, letter: names[axis]?.[part >= 0 ? 0 : 1] ?? "" }))
     .filter(({ size }) => size >= SMALLEST_PART)
     .sort((one, other) => other.size - one.size)
     .map(({ letter }) => letter)

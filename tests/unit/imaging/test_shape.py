@@ -15,6 +15,7 @@ import pytest
 from imaging.image_facts import image_facts
 from imaging.ordering import Placement, order_images
 from imaging.shape import SeriesShape, examine_shape
+from imaging.text_verdict import examine_text
 from tests.unit.imaging.build import image, read_bytes, written
 from tests.unit.imaging.real_files import all_files, read
 
@@ -383,3 +384,29 @@ def test_a_real_tilted_ct_mirrored_in_its_header_is_tilted_the_other_way(
     assert shape.main is not None
     steps = np.diff(np.array(shape.main.slice_origins_mm), axis=0)
     assert np.abs(steps[:, :2]).max() < 1e-3
+
+
+# --- numbers that decide millimetres -------------------------------------------------
+@pytest.mark.parametrize(("before", "after"), [
+    (b"DS\x08\x000.5\\0.25", b"DS\x08\x000,5\\0,25"), (b"DS\x0a\x000\\0\\-11.5 ", b"DS\x0a\x000\\0\\-11,5 "),
+], ids=["pixel spacing", "position"])  # fmt: skip
+def test_a_decimal_comma_is_read_and_the_shape_says_that_it_was_unclear(
+    before: bytes, after: bytes
+) -> None:
+    made = image(
+        np.zeros((2, 2), np.int16), ImageOrientationPatient=list(AXIAL),
+        ImagePositionPatient=["0", "0", "-11.5"], PixelSpacing=["0.5", "0.25"],
+    )  # fmt: skip
+    content = written(made)
+    assert content.count(before) == 1
+    shapes = {}
+    for name, one in (("point", content), ("comma", content.replace(before, after))):
+        header = read_bytes(one)
+        place = Placement.from_image_facts(1, image_facts(header), 1)
+        assert (place.position, place.pixel_spacing) == ([0, 0, -11.5], (0.5, 0.25))
+        assert ("bad_number" in header.flags) == (name == "comma")
+        shapes[name] = set(examine_shape([place]).codes)
+    assert shapes["comma"] - shapes["point"] == {"numbers_unclear"}
+    assert examine_text([{"bad_number"}])["verdict"] == "flagged"
+    flat = Placement(1, None, None, is_unclear=True)
+    assert examine_shape([flat]).codes == ("no_geometry", "numbers_unclear")
