@@ -15,6 +15,10 @@ BADGES: dict[str, tuple[str | Promise, str | Promise]] = {
     "duplicates": (_("Duplicates"), _("Several images lie at one position.")),
     "uneven": (_("Uneven"), _("The distance between slices is not the same everywhere.")),
     "tilt": (_("Tilt"), _("The gantry was tilted: the slices are sheared.")),
+    "uncalibrated": (
+        _("Uncalibrated"),
+        _("The size of a pixel is not known: lengths are in pixels, not in mm."),
+    ),
     "no_suv": (_("No SUV"), _("Uptake values cannot be worked out.")),
     "text_flagged": (_("Text"), _("Some text of the files is damaged or not by the standard.")),
 }
@@ -30,6 +34,7 @@ def find_badges(passport: dict[str, Any]) -> list[str]:
         "duplicates": passport["duplicate_count"] > 0,
         "uneven": bool(reasons & {"uneven", "spacing_changes"}),
         "tilt": "tilted" in reasons,
+        "uncalibrated": bool(passport["sizes_px"]) and passport["pixel_spacing_mm"] is None,
         "no_suv": passport["suv"]["verdict"] == "not_ready",
         "text_flagged": passport["text"]["verdict"] == "flagged",
     }

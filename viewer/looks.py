@@ -88,7 +88,7 @@ def _parse_level(
     offer = offer_for_frame(instance, frame)
     found = offer.find(preset)
     if found is None:
-        reason = offer.why_not or _("This modality has no such preset.")
+        reason = _(offer.why_not) if offer.why_not else _("This modality has no such preset.")
         raise ParameterError(_("preset: %(reason)s") % {"reason": reason})
     if found.unit == SHARE:
         return None, (found.first, found.second)

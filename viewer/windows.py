@@ -12,10 +12,11 @@ from django.utils.translation import gettext_noop as _
 from archive.models import Instance, Series
 from imaging.colour_maps import COLOUR_MAPS
 from imaging.ordering import frame_view
-from imaging.presets import Offer, offer_presets
+from imaging.presets import HU, RELATIVE_PRESETS, Offer, offer_presets
 
 Document = dict[str, Any]
 
+WHY_SUSPECT = _("The CT values do not look like Hounsfield units: see the passport.")
 # The names of `imaging.presets` and `imaging.colour_maps`, for the catalogues.
 LABELS = (
     _("Abdomen"),
@@ -49,12 +50,13 @@ def offer_for_frame(instance: Instance, frame: int) -> Offer:
     """Return the presets of one frame, counted from 0. Costs a query for the series."""
     series = instance.series
     facts = frame_view(instance.image, frame)
-    return offer_presets(
+    offer = offer_presets(
         series.modality,
         [(instance.sop_class_uid, facts)],
         body_part=series.body_part_examined,
         suv_factor=_suv_factor(series),
     )
+    return _obey_passport(offer, series)
 
 
 def add_windows(stack: Document, series: Series) -> Document:
@@ -63,12 +65,13 @@ def add_windows(stack: Document, series: Series) -> Document:
     The tag changes with the offer, so that what a browser kept is not taken for the new.
     """
     images = [{**stack["shared"], **image} for image in stack["images"]]
-    offer = offer_presets(
+    offered = offer_presets(
         series.modality,
         ((str(facts.get("sop_class_uid", "")), facts) for facts in images),
         body_part=series.body_part_examined,
         suv_factor=_suv_factor(series),
-    ).to_json()
+    )
+    offer = _obey_passport(offered, series).to_json()
     for preset in offer["presets"]:
         preset["label"] = gettext(preset["label"])
     offer["why_not"] = gettext(offer["why_not"]) if offer["why_not"] else ""
@@ -79,6 +82,14 @@ def add_windows(stack: Document, series: Series) -> Document:
 def list_colour_maps() -> list[Document]:
     """Return the colour maps in the language of this request."""
     return [{**one.to_json(), "label": gettext(one.label)} for one in COLOUR_MAPS]
+
+
+def _obey_passport(offer: Offer, series: Series) -> Offer:
+    """Return the offer without windows in HU when the pixels prove that the values are none."""
+    hu = ((getattr(series, "passport", None) or {}).get("hu")) or {}
+    if hu.get("verdict") != "suspect" or not any(one.unit == HU for one in offer.presets):
+        return offer
+    return Offer(RELATIVE_PRESETS, WHY_SUSPECT)
 
 
 def _suv_factor(series: Series) -> float | None:

@@ -19,6 +19,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import AuditRow, Facility, User
 from archive import housekeeping, jobs, storage
+from archive.badges import describe_badges
 from archive.ingest import Source, ingest_file
 from archive.models import Event, Instance, Job, Series, Study
 from archive.passport import (
@@ -107,6 +108,22 @@ def test_a_missing_slice_is_told_until_it_arrives(north: Facility) -> None:
     assert read_passport(series)["missing_count"] == 0
     study.refresh_from_db()
     assert study.passport_badges == []
+
+
+@pytest.mark.parametrize(
+    ("name", "badges"),
+    [
+        ("CT_small.dcm", []),  # Pixel Spacing
+        ("image_dfl.dcm", ["uncalibrated"]),  # no size anywhere
+        ("rtplan.dcm", []),  # no pixels, nothing to be measured
+    ],
+)
+def test_pixels_without_a_size_are_marked(name: str, badges: list[str], north: Facility) -> None:
+    content = factories.as_part10(factories.read_bundled(name))
+    passport = make_passport(store(content, north).series_id)
+    assert [code for code in passport["badges"] if code == "uncalibrated"] == badges
+    words = [one["mark"] for one in describe_badges(passport["badges"])]
+    assert ("Uncalibrated" in words) == bool(badges)
 
 
 def test_the_rescale_that_was_lost_is_suspect(north: Facility) -> None:

@@ -47,7 +47,7 @@ def age(*instances: Instance, version: int | None = None, **facts: Any) -> None:
 
 
 def row_of(instance: Instance) -> Row:
-    return Instance.objects.filter(pk=instance.pk).values().get()
+    return dict(Instance.objects.filter(pk=instance.pk).values().get())
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -64,7 +64,9 @@ def test_a_repair_gives_old_rows_what_a_new_arrival_gets() -> None:
     fresh = row_of(instance)
     assert fresh["facts_version"] == FACTS_VERSION
     # What pydicom reads in this file; it must come back.
-    assert fresh["image"]["pixel_spacing"] == [float(x) for x in read_bundled("CT_small.dcm").PixelSpacing]
+    assert fresh["image"]["pixel_spacing"] == [
+        float(x) for x in read_bundled("CT_small.dcm").PixelSpacing
+    ]
     poor = {"rows": 128, "columns": 128, "bits_allocated": 16}
     age(instance, image=poor, flags=[], instance_number=None, number_of_frames=3, frame_table=None)
     Series.objects.update(frame_count=3, thumbnail_key="thumbnails/old.jpg")
