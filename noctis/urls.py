@@ -11,6 +11,7 @@ import accounts.api
 import archive.api
 import dicom_receiver.api
 import viewer.api
+import viewer.preferences_api
 import viewer.tags_api
 import viewer.video_api
 import worklist.api
@@ -23,6 +24,7 @@ api_v1 = [
     *accounts.api.urlpatterns,
     *archive.api.urlpatterns,
     *viewer.api.urlpatterns,
+    *viewer.preferences_api.urlpatterns,
     *viewer.tags_api.urlpatterns,
     *viewer.video_api.urlpatterns,
     *worklist.api.urlpatterns,

@@ -249,3 +249,24 @@ class KeyImage(Mark):
 
     def __str__(self) -> str:
         return f"{self.instance_id}/{self.frame}"
+
+
+class Preferences(models.Model):
+    """How one person likes the viewer to behave; the form is told by docs/preferences.md."""
+
+    user = models.OneToOneField(
+        User, models.CASCADE, primary_key=True, related_name="viewer_preferences"
+    )
+    document: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
+        _("settings"), default=dict, blank=True
+    )
+    format_version = models.PositiveSmallIntegerField(_("format"), default=1)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("preferences")
+        verbose_name_plural = _("preferences")
+
+    def __str__(self) -> str:
+        return self.user.get_username()

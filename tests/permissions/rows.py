@@ -105,6 +105,14 @@ VIEWER = [
         own=422,
         anonymous=401,
     ),
+    Row(route="api:preferences", anonymous=401),
+    Row(
+        route="api:preferences",
+        method="PUT",
+        data=fixed(version=0, document={"smooth": True}),
+        json=True,
+        anonymous=401,
+    ),
     *MARKS,
 ]
 
