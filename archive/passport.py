@@ -21,6 +21,7 @@ from django.utils import timezone
 from archive import events, jobs
 from archive.badges import find_badges
 from archive.models import Instance, Series, Study
+from archive.passport_copies import pixel_digests
 from archive.passport_pixels import examine_frames, examine_hounsfield
 from archive.passport_values import examine_pixel_spacing, examine_uptake, list_facts
 from archive.places import Places
@@ -122,7 +123,7 @@ def make_passport(series_id: uuid.UUID) -> Document:
 def build_passport(series: Series, instances: list[Instance]) -> Document:
     """Return the passport of a series with these instances; a few frames are decoded."""
     images = [one for one in instances if one.number_of_frames]
-    shape = examine_shape(_placements(images)).to_json()
+    shape = examine_shape(_placements(images), pixel_digests(images)).to_json()
     positions = shape.pop("slice_positions_mm", [])
     passport: Document = {
         **shape,
