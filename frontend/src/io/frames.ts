@@ -1,4 +1,4 @@
-/** Fetches frames in the order of need: two requests at a time, dropped when another series opens. */
+/** Fetches the frames of one pane in the order of need; requests are dropped when another series opens. */
 
 import type { ImageFacts, Stack } from "../core/facts";
 import { describeIndices, orderOfNeed } from "../core/order";
@@ -6,13 +6,15 @@ import type { FrameCache } from "../state/frame-cache";
 import { imageKey, readProblem } from "./api";
 import { readPixels } from "./pixels";
 import { RecordParser, type FrameRecord, type FrameStatus } from "./records";
+import type { Lane, Traffic } from "./traffic";
 
-const MOST_REQUESTS = 2;
 const CHUNK_IMAGES = 16;
+/** A pane that is not the active one waits for its own picture alone, not for what lies around it. */
+const FIRST_CHUNK_ELSEWHERE = 4;
 const CHUNK_BYTES = 16 << 20;
 const MOST_TRIES = 3;
 const FIRST_PAUSE_MS = 500;
-/** The part of the cache that one stack may fill ahead of the reader. */
+/** The part of the cache that may be filled ahead of the reader. */
 const AHEAD_SHARE = 0.8;
 
 export interface FrameFailure {
@@ -26,7 +28,7 @@ interface Request {
   readonly indices: Set<number>;
 }
 
-export class FrameLoader {
+export class FrameLoader implements Lane {
   private readonly failures = new Map<string, FrameFailure>();
   private stack: Stack | null = null;
   private framesUrl = "";
@@ -38,6 +40,7 @@ export class FrameLoader {
 
   constructor(
     private readonly cache: FrameCache,
+    private readonly traffic: Traffic,
     private readonly onNews: () => void,
     private readonly onOutdated: (seriesId: string) => void,
   ) {}
@@ -45,6 +48,7 @@ export class FrameLoader {
   /** Starts on a stack; whatever was under way for another one stops now. */
   open(stack: Stack, stackUrl: string, index: number): void {
     this.close();
+    this.traffic.join(this);
     this.stack = stack;
     this.framesUrl = new URL("../frames/", new URL(stackUrl, location.href)).href;
     this.want(index, 1);
@@ -55,15 +59,34 @@ export class FrameLoader {
     this.pause = undefined;
     this.tries = 0;
     this.stack = null;
+    this.traffic.leave(this);
     const dropped = this.requests;
     this.requests = [];
     dropped.forEach(({ abort }) => abort.abort());
   }
 
+  get requestCount(): number {
+    return this.requests.length;
+  }
+
+  underWay(): readonly string[] {
+    const { images } = this.stack ?? { images: [] };
+    return this.requests.flatMap(({ indices }) => [...indices].map((index) => images[index]?.key ?? ""));
+  }
+
+  isCurrent(index: number): boolean {
+    return index === this.current;
+  }
+
+  giveWay(): void {
+    const [oldest] = this.requests.splice(0, 1);
+    oldest?.abort.abort();
+  }
+
+  /** Says where the reader is; the traffic asks when all panes have said so. */
   want(index: number, direction: 1 | -1): void {
     this.current = index;
     this.direction = direction;
-    this.pump();
   }
 
   failureOf(key: string): FrameFailure | undefined {
@@ -76,29 +99,25 @@ export class FrameLoader {
     this.tries = 0;
     clearTimeout(this.pause);
     this.pause = undefined;
-    this.pump();
+    this.traffic.pump();
   }
 
-  private pump(): void {
+  ask(needed: readonly number[], isActive: boolean): void {
+    const { stack } = this;
+    if (stack !== null) {
+      const isFirst = needed[0] === this.current && !isActive;
+      void this.fetch(stack, takeChunk(needed, stack.images, isFirst ? FIRST_CHUNK_ELSEWHERE : CHUNK_IMAGES));
+    }
+  }
+
+  needed(underWay: ReadonlySet<string>): readonly number[] {
     const { stack } = this;
     if (stack === null || this.pause !== undefined) {
-      return;
+      return [];
     }
-    const needed = this.needed(stack);
-    const isCurrentNeeded = needed[0] === this.current;
-    if (isCurrentNeeded && this.requests.length >= MOST_REQUESTS) {
-      const [oldest] = this.requests.splice(0, 1);
-      oldest?.abort.abort();
-    }
-    while (this.requests.length < MOST_REQUESTS && needed.length > 0) {
-      const chunk = takeChunk(needed, stack.images);
-      void this.fetch(stack, chunk);
-    }
-  }
-
-  private needed(stack: Stack): number[] {
     const largest = Math.max(1, stack.images[this.current]?.bytes ?? 1);
-    const limit = Math.max(1, Math.floor((this.cache.budgetBytes * AHEAD_SHARE) / largest));
+    const room = this.cache.budgetBytes * AHEAD_SHARE * this.traffic.shareOf(this);
+    const limit = Math.max(1, Math.floor(room / largest));
     return orderOfNeed(stack.images.length, this.current, this.direction, limit).filter((index) => {
       const image = stack.images[index];
       return (
@@ -106,7 +125,7 @@ export class FrameLoader {
         image.pixelFormat !== "none" &&
         !this.cache.has(image.key) &&
         !this.failures.has(image.key) &&
-        !this.requests.some(({ indices }) => indices.has(index))
+        !underWay.has(image.key)
       );
     });
   }
@@ -175,7 +194,7 @@ export class FrameLoader {
   /** After a request: go on, or wait and ask again, or say that the frames cannot be had. */
   private settle(stack: Stack, request: Request, failure: FrameFailure | null): void {
     if (request.indices.size === 0) {
-      this.pump();
+      this.traffic.pump();
       return;
     }
     this.tries += 1;
@@ -184,7 +203,7 @@ export class FrameLoader {
       clearTimeout(this.pause);
       this.pause = setTimeout(() => {
         this.pause = undefined;
-        this.pump();
+        this.traffic.pump();
       }, wait);
       return;
     }
@@ -195,22 +214,20 @@ export class FrameLoader {
       }
     }
     this.onNews();
-    this.pump();
+    this.traffic.pump();
   }
 }
 
 /** The next indices for one request, by count and by bytes; at least one. */
-function takeChunk(needed: number[], images: readonly ImageFacts[]): number[] {
+function takeChunk(needed: readonly number[], images: readonly ImageFacts[], most: number): number[] {
   const chunk: number[] = [];
   let bytes = 0;
-  while (needed.length > 0 && chunk.length < CHUNK_IMAGES) {
-    const index = needed[0] as number;
+  for (const index of needed.slice(0, most)) {
     bytes += images[index]?.bytes ?? 0;
     if (chunk.length > 0 && bytes > CHUNK_BYTES) {
       break;
     }
     chunk.push(index);
-    needed.shift();
   }
   return chunk;
 }

@@ -1,6 +1,7 @@
 /** Ties the parts together: state to loading, loading to drawing, hands to state. */
 
 import type { ViewerPage } from "../io/api";
+import { Traffic } from "../io/traffic";
 import { chooseEngine } from "../render/choose-engine";
 import { activeLook, activeSeries, activeStack, setHelpOpen } from "../state/changes";
 import { FrameCache } from "../state/frame-cache";
@@ -78,6 +79,7 @@ class ViewerApp {
     return new Panes({
       store: this.store,
       cache: this.cache,
+      traffic: new Traffic(),
       autos: new Map(),
       engine: chooseEngine(location.search),
       drawSoon: () => this.drawSoon(),

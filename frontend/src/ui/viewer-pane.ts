@@ -3,6 +3,7 @@
 import type { Series, Stack } from "../core/facts";
 import { FrameLoader } from "../io/frames";
 import { OverlayLoader } from "../io/overlays";
+import type { Traffic } from "../io/traffic";
 import { Enhancer } from "../render/enhancer";
 import { Viewport, type EngineChoice } from "../render/viewport";
 import type { FrameCache } from "../state/frame-cache";
@@ -18,6 +19,7 @@ import { PATIENCE_MS, Stage } from "./viewer-stage";
 export interface PaneHouse {
   readonly store: Store;
   readonly cache: FrameCache;
+  readonly traffic: Traffic;
   readonly autos: AutoWindows;
   readonly engine: EngineChoice;
   readonly drawSoon: () => void;
@@ -43,7 +45,7 @@ export class ViewerPane {
   ) {
     const { store, cache } = house;
     const announce = (): void => store.announce();
-    this.loader = new FrameLoader(cache, announce, house.onOutdated);
+    this.loader = new FrameLoader(cache, house.traffic, announce, house.onOutdated);
     this.overlays = new OverlayLoader(announce);
     this.enhancer = new Enhancer(house.drawSoon);
     this.stage = new Stage(store, () => this.retry());
@@ -90,7 +92,12 @@ export class ViewerPane {
     return this.house.cache.has(key) || this.loader.failureOf(key) !== undefined;
   }
 
-  /** Fetches what the pane wants now. */
+  /** Goes before the others when frames are asked for. */
+  takePrecedence(): void {
+    this.house.traffic.favour(this.loader);
+  }
+
+  /** Says what the pane wants now. */
   follow(): void {
     const pane = this.state;
     if (pane === undefined) {

@@ -45,8 +45,9 @@ export class Panes {
     this.root.style.setProperty("--rows", `${layout.rows}`);
     this.root.style.setProperty("--columns", `${layout.columns}`);
     this.root.classList.toggle("is-many", panes.length > 1);
-    this.active.follow();
+    this.active.takePrecedence();
     this.shown.forEach((pane) => pane.follow());
+    this.house.traffic.pump();
   }
 
   draw(): void {
