@@ -58,6 +58,8 @@ export interface ViewerState {
   readonly panes: readonly PaneState[];
   readonly activePaneId: string;
   readonly layout: Layout;
+  /** The active pane has the whole stage; the others wait behind it. */
+  readonly isMaximised: boolean;
   readonly stacks: ReadonlyMap<string, StackState>;
   /** The last look at each series, for the next pane that opens it. */
   readonly looks: ReadonlyMap<string, Look>;

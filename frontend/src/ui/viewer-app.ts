@@ -13,9 +13,12 @@ import type { Instrument } from "../tools/tool";
 import { make } from "./dom";
 import { adoptFiledSpeed, makeCommands } from "./viewer-commands";
 import { exposeReport, type Report } from "./viewer-debug";
+import { SeriesDrag } from "./viewer-drag";
 import { Help } from "./viewer-help";
 import { listenToKeys } from "./viewer-keys";
+import { LayoutPicker } from "./viewer-layout";
 import { StudyNews } from "./viewer-news";
+import { paneCommands } from "./viewer-pane-commands";
 import { Panes } from "./viewer-panes";
 import { passportPanel } from "./viewer-passport";
 import { Side } from "./viewer-side";
@@ -55,9 +58,15 @@ class ViewerApp {
     this.side = new Side(this.store);
     this.registerPanels(instrument);
     const leave = (): void => location.assign(page.worklistUrl || "/");
-    const commands = [...makeCommands(instrument, leave), ...this.side.commands()];
-    this.toolbar = new Toolbar(instrument, commands);
     this.strip = new SeriesStrip(this.store);
+    new SeriesDrag(this.strip.root, this.panes, this.store);
+    const layouts = new LayoutPicker(this.store);
+    const ofPanes = paneCommands(this.store, {
+      chooseLayout: () => layouts.toggle(),
+      chooseSeries: () => this.strip.focus(),
+    });
+    const commands = [...makeCommands(instrument, leave), ...ofPanes, ...this.side.commands()];
+    this.toolbar = new Toolbar(instrument, commands, layouts.root);
     this.help = new Help(this.store, commands);
     root.prepend(this.toolbar.root);
     main.prepend(this.strip.root);
@@ -127,8 +136,7 @@ class ViewerApp {
 
   private draw(): void {
     this.panes.draw();
-    const images = activeStack(this.store.state)?.images ?? [];
-    this.strip.show(images.filter(({ key }) => this.cache.has(key)).length / Math.max(1, images.length));
+    this.strip.show((key) => this.cache.has(key));
     this.toolbar.show();
     this.help.show();
     this.side.show();
@@ -173,6 +181,7 @@ function firstState(page: ViewerPage): Store["state"] {
     panes: [pane],
     activePaneId: pane.id,
     layout: ONE_PANE,
+    isMaximised: false,
     stacks,
     looks: new Map(),
     tool: matchMedia("(pointer: coarse)").matches ? "scroll" : "window",

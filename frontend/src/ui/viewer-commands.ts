@@ -35,7 +35,7 @@ export interface Command {
   readonly name: string;
   /** As `KeyboardEvent.key` gives it; the first one is shown. */
   readonly keys: readonly string[];
-  readonly group: "tools" | "picture" | "stack" | "window" | "page" | "panels";
+  readonly group: "tools" | "picture" | "stack" | "window" | "panes" | "page" | "panels";
   readonly icon?: string;
   /** How the help writes the keys, when not as the first two. */
   readonly shownKeys?: readonly string[];

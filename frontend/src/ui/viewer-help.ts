@@ -24,6 +24,7 @@ export class Help {
       ["picture", t("Picture")],
       ["stack", t("Images and series")],
       ["window", t("Window")],
+      ["panes", t("Panes")],
       ["panels", t("Panels")],
       ["page", t("Page")],
     ];

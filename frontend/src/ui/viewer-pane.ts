@@ -1,6 +1,7 @@
 /** One pane: its stage, what draws and loads its picture, and the marks over it. */
 
 import type { Series, Stack } from "../core/facts";
+import { t } from "../core/text";
 import { FrameLoader } from "../io/frames";
 import { OverlayLoader } from "../io/overlays";
 import type { Traffic } from "../io/traffic";
@@ -122,7 +123,7 @@ export class ViewerPane {
 
   draw(): void {
     const pane = this.state;
-    if (pane === undefined) {
+    if (pane === undefined || this.root.hidden) {
       return;
     }
     const { state } = this.house.store;
@@ -138,7 +139,9 @@ export class ViewerPane {
     const { shown, size } = this.viewport;
     const loaded = (stackIn(state, pane)?.images ?? []).map(({ key }) => this.house.cache.has(key));
     this.picture.dataset["tool"] = state.tool;
+    const number = state.panes.indexOf(pane) + 1;
     setAttribute(this.root, "data-active", pane.id === state.activePaneId);
+    setAttribute(this.root, "aria-label", state.panes.length > 1 ? t("Pane {number}", { number }) : t("Stage"));
     const now = { series, facts: imageIn(state, pane), index: pane.look.index, loaded, size };
     this.stage.show({ ...now, scene: this.current, isHeld });
     this.colourBar.show(shown);

@@ -1,7 +1,8 @@
 /** The panes on the page, made and taken away as the state has them, in a grid. */
 
+import { toggleMaximised } from "../state/layouts";
 import { activePane } from "../state/panes";
-import { make } from "./dom";
+import { make, setAttribute } from "./dom";
 import { ViewerPane, type PaneHouse } from "./viewer-pane";
 
 export class Panes {
@@ -29,7 +30,7 @@ export class Panes {
 
   /** After every change: makes the panes of the state, and lets each fetch what it wants. */
   follow(): void {
-    const { panes, layout } = this.house.store.state;
+    const { panes, layout, isMaximised, activePaneId } = this.house.store.state;
     for (const [id, pane] of this.shown) {
       if (!panes.some((one) => one.id === id)) {
         this.shown.delete(id);
@@ -41,10 +42,12 @@ export class Panes {
       if (this.root.children[place] !== root) {
         this.root.insertBefore(root, this.root.children[place] ?? null);
       }
+      root.hidden = isMaximised && id !== activePaneId;
+      root.dataset["number"] = `${place + 1}`;
     });
-    this.root.style.setProperty("--rows", `${layout.rows}`);
-    this.root.style.setProperty("--columns", `${layout.columns}`);
-    this.root.classList.toggle("is-many", panes.length > 1);
+    this.root.style.setProperty("--rows", `${isMaximised ? 1 : layout.rows}`);
+    this.root.style.setProperty("--columns", `${isMaximised ? 1 : layout.columns}`);
+    this.root.classList.toggle("is-many", panes.length > 1 && !isMaximised);
     this.active.takePrecedence();
     this.shown.forEach((pane) => pane.follow());
     this.house.traffic.pump();
@@ -54,10 +57,26 @@ export class Panes {
     this.shown.forEach((pane) => pane.draw());
   }
 
+  /** The pane at a place of the window. */
+  at(clientX: number, clientY: number): ViewerPane | undefined {
+    const under = document.elementsFromPoint(clientX, clientY);
+    return this.all.find(({ root }) => under.includes(root));
+  }
+
+  /** Shows where a series would go. */
+  markTarget(target: ViewerPane | undefined): void {
+    this.shown.forEach((pane) => setAttribute(pane.root, "data-target", pane === target));
+  }
+
   private add(id: string): ViewerPane {
     const pane = new ViewerPane(id, this.house);
     this.shown.set(id, pane);
     this.root.append(pane.root);
+    pane.picture.addEventListener("dblclick", (event) => {
+      if (!event.defaultPrevented) {
+        this.house.store.change(toggleMaximised());
+      }
+    });
     this.makers.forEach((maker) => maker(pane));
     return pane;
   }

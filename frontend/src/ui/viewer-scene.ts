@@ -14,6 +14,7 @@ import type { PaneState, ViewerState } from "../state/store";
 export type Scene =
   | { readonly kind: "picture"; readonly shown: Shown; readonly voi: ResolvedVoi }
   | { readonly kind: "loading" }
+  | { readonly kind: "empty" }
   | { readonly kind: "video"; readonly videos: readonly Video[] }
   | { readonly kind: "words"; readonly title: string; readonly detail: string; readonly canRetry: boolean };
 
@@ -38,6 +39,9 @@ export interface Means {
 export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scene {
   const series = seriesIn(state, pane);
   const stack = state.stacks.get(pane.seriesId);
+  if (series === undefined && state.series.length > 0) {
+    return { kind: "empty" };
+  }
   if (series === undefined) {
     return words(t("This study has no series."), t("Nothing of it can be shown."));
   }

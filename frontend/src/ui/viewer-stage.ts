@@ -47,6 +47,7 @@ export class Stage {
     this.detail,
     this.retry,
   );
+  private readonly empty = make("p", { class: "empty-pane", hidden: true }, t("Drag a series here"));
   readonly root: HTMLElement;
   private first: HTMLImageElement | null = null;
   private firstFacts: ImageFacts | undefined;
@@ -57,8 +58,8 @@ export class Stage {
     this.retry.addEventListener("click", onRetry);
     this.root = make(
       "section",
-      { class: "stage", "aria-label": t("Stage") },
-      make("div", { class: "pane" }, this.picture, this.video.root, this.corners.root, this.busy, this.words),
+      { class: "stage" },
+      make("div", { class: "pane" }, this.picture, this.video.root, this.corners.root, this.busy, this.words, this.empty),
       this.slider.root,
     );
   }
@@ -82,6 +83,7 @@ export class Stage {
     this.showBusy(scene.kind === "loading");
     this.video.show(scene.kind === "video" ? scene.videos : []);
     this.words.hidden = scene.kind !== "words";
+    this.empty.hidden = scene.kind !== "empty";
     if (scene.kind === "words") {
       setText(this.title, scene.title);
       setText(this.detail, scene.detail);

@@ -2,7 +2,7 @@
 
 import type { Series } from "../core/facts";
 import { t } from "../core/text";
-import { openSeries, setOpenPanel } from "../state/changes";
+import { openSeries, setOpenPanel, setStripOpen } from "../state/changes";
 import { activePane } from "../state/panes";
 import type { Store } from "../state/store";
 import { icon, make, setAttribute, setText } from "./dom";
@@ -32,8 +32,8 @@ export class SeriesStrip {
     this.renew();
   }
 
-  /** `loadedShare` of the open series is between 0 and 1. */
-  show(loadedShare: number): void {
+  /** `isHere` tells whether the frame of a key has come. */
+  show(isHere: (key: string) => boolean): void {
     const { state } = this.store;
     this.root.hidden = !state.isStripOpen;
     this.renew();
@@ -43,8 +43,25 @@ export class SeriesStrip {
       this.items.forEach(({ button }, id) => setAttribute(button, "aria-current", id === this.active ? "true" : null));
       this.items.get(this.active)?.button.scrollIntoView({ block: "nearest" });
     }
-    const loaded = this.items.get(this.active)?.loaded;
-    loaded?.style.setProperty("--loaded", `${loadedShare}`);
+    for (const [id, { row, loaded }] of this.items) {
+      const numbers = state.panes.flatMap((pane, place) => (pane.seriesId === id ? [place + 1] : []));
+      const isMarked = numbers.length > 0 && state.panes.length > 1;
+      setAttribute(row, "data-panes", isMarked ? numbers.join(" ") : null);
+      const stack = state.stacks.get(id);
+      if (numbers.length > 0 && stack?.kind === "ready") {
+        const { images } = stack.stack;
+        const share = images.filter(({ key }) => isHere(key)).length / Math.max(1, images.length);
+        loaded.style.setProperty("--loaded", `${share}`);
+      }
+    }
+  }
+
+  /** Opens the strip and puts the focus on the active pane's series, or on the first one. */
+  focus(): void {
+    this.store.change(setStripOpen(true));
+    this.root.hidden = false;
+    const item = this.items.get(activePane(this.store.state).seriesId) ?? [...this.items.values()][0];
+    item?.button.focus();
   }
 
   /** Brings the list up to the state; what is the same stays as it is, under the pointer and the focus. */
@@ -101,7 +118,7 @@ export class SeriesStrip {
     if (series.displayable && series.thumbnailUrl !== "") {
       this.loadThumbnail(picture, series.thumbnailUrl, THUMBNAIL_TRIES);
     }
-    const button = make("button", { type: "button", class: "strip-item", "aria-label": describe(series), title: name });
+    const button = make("button", { type: "button", class: "strip-item", "data-series": series.id, "aria-label": describe(series), title: name });
     const badges = make("span", { class: "strip-badges" });
     showBadges(badges, series);
     badges.addEventListener("click", () => this.store.change(setOpenPanel(PASSPORT)));

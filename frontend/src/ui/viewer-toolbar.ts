@@ -19,6 +19,7 @@ export class Toolbar {
   constructor(
     private readonly instrument: Instrument,
     commands: readonly Command[],
+    layouts: HTMLElement,
   ) {
     const { store } = instrument;
     this.windows = new WindowControl(instrument);
@@ -30,7 +31,9 @@ export class Toolbar {
         { class: "tools-group", role: "group" },
         ...commands.filter((one) => one.group === name && one.icon !== undefined).map((one) => this.button(one)),
       );
-    this.root.append(group("tools"), group("picture"), this.windows.root, this.film.root, group("page"));
+    const panes = group("panes");
+    panes.prepend(layouts);
+    this.root.append(group("tools"), group("picture"), this.windows.root, this.film.root, panes, group("page"));
   }
 
   show(): void {

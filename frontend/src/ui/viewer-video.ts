@@ -114,7 +114,8 @@ export class VideoPane {
 
   private obey(event: KeyboardEvent): void {
     const isControl = event.target instanceof HTMLElement && event.target.closest("button, a, input, select") !== null;
-    if (this.root.hidden || isControl || event.ctrlKey || event.metaKey || event.altKey) {
+    const isElsewhere = this.root.closest("[data-active]") === null;
+    if (this.root.hidden || isElsewhere || isControl || event.ctrlKey || event.metaKey || event.altKey) {
       return;
     }
     if (event.key === " ") {

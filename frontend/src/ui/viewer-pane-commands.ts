@@ -1,0 +1,34 @@
+/** Actions on panes and layouts. */
+
+import { t } from "../core/text";
+import { stepPane, toggleMaximised } from "../state/layouts";
+import type { Store } from "../state/store";
+import type { Command } from "./viewer-commands";
+import { LAYOUT_KEY } from "./viewer-layout";
+
+/** What the page can do that is not in the state. */
+export interface PaneActions {
+  readonly chooseLayout: () => void;
+  readonly chooseSeries: () => void;
+}
+
+export function paneCommands(store: Store, actions: PaneActions): Command[] {
+  const command = (name: string, key: string, run: () => void): Command => ({
+    name,
+    keys: [key],
+    shownKeys: key === key.toLowerCase() ? [key] : [t("Shift"), key],
+    group: "panes",
+    run,
+  });
+  return [
+    command(t("Layout"), LAYOUT_KEY, actions.chooseLayout),
+    {
+      ...command(t("This pane alone"), "M", () => store.change(toggleMaximised())),
+      icon: "expand",
+      isOn: (state) => state.isMaximised,
+    },
+    command(t("Next pane"), "j", () => store.change(stepPane(1))),
+    command(t("Previous pane"), "J", () => store.change(stepPane(-1))),
+    command(t("Choose a series"), "B", actions.chooseSeries),
+  ];
+}
