@@ -155,6 +155,21 @@ WORDS = (
     _("{count} images"),
     _("{count} objects"),
     _("{rows} × {columns}"),
+    _("Tags of the file"),
+    _("Tag, name or value"),
+    _("Search the tags"),
+    _("Differences only"),
+    _("Show more"),
+    _("There is no image on the screen."),
+    _("The tags could not be loaded."),
+    _("Compare others with this image"),
+    _("End the comparison"),
+    _("{count} elements"),
+    _("There are more: search for them."),
+    _("This image {one}, compared with {other}"),
+    _("Private"),
+    _("not in this image"),
+    _("not in the other image"),
 )
 
 

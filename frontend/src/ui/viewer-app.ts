@@ -24,6 +24,7 @@ import { passportPanel } from "./viewer-passport";
 import { Side } from "./viewer-side";
 import { loadStack } from "./viewer-stacks";
 import { SeriesStrip } from "./viewer-strip";
+import { tagsPanel } from "./viewer-tags";
 import { Toolbar } from "./viewer-toolbar";
 import { windowPanel } from "./viewer-window-panel";
 
@@ -111,6 +112,7 @@ class ViewerApp {
   private registerPanels(instrument: Instrument): void {
     this.side.registerPanel(windowPanel(instrument));
     this.side.registerPanel(passportPanel(this.store));
+    this.side.registerPanel(tagsPanel(this.store));
   }
 
   /** After every change: fetch what is wanted now, and draw once in the next frame. */
