@@ -63,9 +63,14 @@ export function polygonPixels(points: readonly Pair[], rows: number, columns: nu
 export function ellipsePixels({ center, first, second }: Ellipse, steps: Pair, rows: number, columns: number): number[] {
   const [one, two] = [dot(first, first), dot(second, second)];
   const inside: number[] = [];
-  for (let row = 0; one > 0 && two > 0 && row < rows; row += 1) {
+  if (!(one > 0 && two > 0)) {
+    return inside;
+  }
+  const [left, right] = reach(center[0], Math.hypot(first[0], second[0]), steps[0], columns);
+  const [top, bottom] = reach(center[1], Math.hypot(first[1], second[1]), steps[1], rows);
+  for (let row = top; row <= bottom; row += 1) {
     const y = row * steps[1] - center[1];
-    for (let column = 0; column < columns; column += 1) {
+    for (let column = left; column <= right; column += 1) {
       const at: Pair = [column * steps[0] - center[0], y];
       if ((dot(at, first) / one) ** 2 + (dot(at, second) / two) ** 2 <= 1 + RIM) {
         inside.push(row * columns + column);
@@ -73,6 +78,14 @@ export function ellipsePixels({ center, first, second }: Ellipse, steps: Pair, r
     }
   }
   return inside;
+}
+
+/** The pixels of one axis that can lie within the ellipse, one more to each side. */
+function reach(center: number, half: number, step: number, count: number): Pair {
+  return [
+    Math.max(0, Math.floor((center - half) / step) - 1),
+    Math.min(count - 1, Math.ceil((center + half) / step) + 1),
+  ];
 }
 
 /** `sd` is the population's. Padding and what is no number do not count and are told apart. */

@@ -3,10 +3,14 @@
 import type { ColourMap } from "../core/colour-map";
 import type { Filter } from "../core/enhance";
 import type { Series, Stack, Study } from "../core/facts";
+import type { DrawnKind } from "../core/findings";
 import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
 
-export type ToolName = "window" | "scroll" | "zoom" | "pan";
+/** Tools that act on the picture alone. */
+export type PlainTool = "window" | "scroll" | "zoom" | "pan";
+
+export type ToolName = PlainTool | "select" | DrawnKind;
 
 /** How the reader looks at a series in one pane; the last look is kept while others are on the screen. */
 export interface Look {

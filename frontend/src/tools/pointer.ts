@@ -5,14 +5,15 @@
 
 import { panView, zoomView, type Point } from "../core/view";
 import { setView } from "../state/changes";
-import type { ToolName } from "../state/store";
+import type { PlainTool, ToolName } from "../state/store";
+import type { Marking } from "./marking";
 import { panTool } from "./pan";
 import { scrollTool, WheelScroll } from "./scroll";
 import { NO_DRAG, sightOf, type Drag, type Instrument, type Tool } from "./tool";
 import { windowTool } from "./window";
 import { zoomBy, zoomTool } from "./zoom";
 
-const TOOLS: Readonly<Record<ToolName, Tool>> = {
+const TOOLS: Readonly<Record<PlainTool, Tool>> = {
   window: windowTool,
   scroll: scrollTool,
   zoom: zoomTool,
@@ -29,16 +30,20 @@ export class Pointers {
   private drag: Drag = NO_DRAG;
   private pinch: ((middle: Point, spread: number) => void) | null = null;
   private readonly wheel: WheelScroll;
+  private isTaken = false;
 
   constructor(
     private readonly host: HTMLElement,
     private readonly instrument: Instrument,
+    private readonly marking: Marking | null = null,
   ) {
     this.wheel = new WheelScroll(instrument.store);
     host.addEventListener("pointerdown", (event) => this.press(event));
     host.addEventListener("pointermove", (event) => this.move(event));
     host.addEventListener("pointerup", (event) => this.release(event));
-    host.addEventListener("pointercancel", (event) => this.release(event));
+    host.addEventListener("pointercancel", (event) => this.lose(event));
+    host.addEventListener("pointerleave", (event) => this.leave(event));
+    host.addEventListener("dblclick", (event) => this.marking?.open(this.place(event)));
     host.addEventListener("contextmenu", (event) => event.preventDefault());
     host.addEventListener("wheel", (event) => this.turnWheel(event), { passive: false });
   }
@@ -51,6 +56,15 @@ export class Pointers {
     this.host.focus({ preventScroll: true });
     this.host.setPointerCapture(event.pointerId);
     this.down.set(event.pointerId, this.place(event));
+    if (this.isTaken) {
+      this.isTaken = false;
+      this.marking?.interrupt();
+    }
+    if (this.down.size === 1 && event.button === 0 && this.marking?.press(this.place(event), event) === true) {
+      this.isTaken = true;
+      this.drag = NO_DRAG;
+      return;
+    }
     this.begin(event.button);
   }
 
@@ -74,7 +88,7 @@ export class Pointers {
     if (button === MIDDLE_BUTTON) {
       return panTool;
     }
-    return button === RIGHT_BUTTON ? zoomTool : TOOLS[this.instrument.store.state.tool];
+    return button === RIGHT_BUTTON ? zoomTool : plainTool(this.instrument.store.state.tool);
   }
 
   private beginPinch(): ((middle: Point, spread: number) => void) | null {
@@ -93,9 +107,14 @@ export class Pointers {
 
   private move(event: PointerEvent): void {
     if (!this.down.has(event.pointerId)) {
+      this.glide(event);
       return;
     }
     this.down.set(event.pointerId, this.place(event));
+    if (this.isTaken) {
+      this.marking?.move(this.place(event), event);
+      return;
+    }
     const points = [...this.down.values()];
     const middle = middleOf(points);
     if (this.pinch !== null) {
@@ -106,10 +125,33 @@ export class Pointers {
   }
 
   private release(event: PointerEvent): void {
+    if (this.down.size === 1 && this.down.has(event.pointerId)) {
+      this.marking?.release(this.place(event), event);
+      this.isTaken = false;
+    }
     // What the other fingers do until they are lifted as well is not meant as a new drag.
     if (this.down.delete(event.pointerId)) {
       this.pinch = null;
       this.drag = NO_DRAG;
+    }
+  }
+
+  private lose(event: PointerEvent): void {
+    this.marking?.interrupt();
+    this.isTaken = false;
+    this.release(event);
+  }
+
+  /** No button is down; only over the pane that tools act on. */
+  private glide(event: PointerEvent): void {
+    if (this.marking !== null && this.host.contains(this.instrument.viewport.canvas)) {
+      this.host.style.cursor = this.marking.glide(this.place(event), event);
+    }
+  }
+
+  private leave(event: PointerEvent): void {
+    if (!this.down.has(event.pointerId)) {
+      this.marking?.glide(null, event);
     }
   }
 
@@ -126,6 +168,11 @@ export class Pointers {
     const box = this.host.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
+}
+
+/** Tools for findings have taken what is theirs: what is left does nothing. */
+function plainTool(name: ToolName): Tool {
+  return name in TOOLS ? TOOLS[name as PlainTool] : () => NO_DRAG;
 }
 
 function middleOf(points: readonly Point[]): Point {

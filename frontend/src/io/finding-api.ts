@@ -1,0 +1,245 @@
+/** Findings over REST: `/api/v1/measurements/`, `/annotations/`, `/mark-layers/`; docs/measurements.md. */
+
+import { isSamePoints, type Family, type Finding, type FindingKind } from "../core/findings";
+import type { Result } from "../core/measure";
+import type { Pair } from "../core/measure-plane";
+import { isSame, type Layer, type Saved } from "../state/findings";
+import { asList, asNumber, asNumbers, asObject, asText, type Json, type JsonObject } from "./read";
+
+/** `away`: try again later. `missing`: it is gone. `refused`: the server says no, and why. */
+export type Failure = "away" | "missing" | "refused" | "conflict";
+
+export class FindingError extends Error {
+  constructor(
+    readonly failure: Failure,
+    message: string,
+    /** With a conflict: how it is now; null when it is gone. */
+    readonly current: Saved | null = null,
+  ) {
+    super(message);
+  }
+}
+
+const PAGE_SIZE = 1000;
+const ADDRESSES: Readonly<Record<Family, string>> = { measurement: "measurements/", annotation: "annotations/" };
+const LATER: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+export interface Everything {
+  readonly findings: readonly Saved[];
+  readonly layers: readonly Layer[];
+}
+
+export class FindingApi {
+  constructor(
+    private readonly root: string,
+    private readonly studyId: string,
+    private readonly token: string,
+  ) {}
+
+  async readAll(): Promise<Everything> {
+    const [measurements, annotations, layers] = await Promise.all([
+      this.list(ADDRESSES.measurement),
+      this.list(ADDRESSES.annotation),
+      this.list("mark-layers/"),
+    ]);
+    return {
+      findings: [
+        ...measurements.map((row) => readSaved(row, "measurement")),
+        ...annotations.map((row) => readSaved(row, "annotation")),
+      ],
+      layers: layers.map(readLayer),
+    };
+  }
+
+  async read(family: Family, id: string): Promise<Saved> {
+    return readSaved(await this.ask("GET", `${ADDRESSES[family]}${id}/`), family);
+  }
+
+  async create(finding: Finding): Promise<Saved> {
+    const { sopInstanceUid, instanceId, frame, kind, points, layer, label, isVisible, colour } = finding;
+    const body = {
+      sop_instance_uid: sopInstanceUid,
+      instance_id: instanceId,
+      frame,
+      kind,
+      points_px: points,
+      layer,
+      label,
+      is_visible: isVisible,
+      ...(colour === "" ? {} : { style: { colour } }),
+      ...wordsOf(finding),
+    };
+    return readSaved(await this.ask("POST", ADDRESSES[finding.family], body), finding.family);
+  }
+
+  async change(saved: Saved, next: Finding): Promise<Saved> {
+    const { content } = saved;
+    const body: { [name: string]: unknown } = { version: saved.version };
+    if (!isSamePoints(content.points, next.points)) {
+      body["points_px"] = next.points;
+    }
+    if (content.colour !== next.colour) {
+      body["style"] = next.colour === "" ? {} : { colour: next.colour };
+    }
+    for (const [name, before, after] of [
+      ["label", content.label, next.label],
+      ["layer", content.layer, next.layer],
+      ["is_visible", content.isVisible, next.isVisible],
+      ["text", content.text, next.text],
+      ["known_mm", content.knownMm, next.knownMm],
+    ] as const) {
+      if (before !== after) {
+        body[name] = after;
+      }
+    }
+    return readSaved(await this.ask("PATCH", `${ADDRESSES[next.family]}${saved.id}/`, body), next.family);
+  }
+
+  async remove({ id, version, content }: Saved): Promise<void> {
+    await this.ask("DELETE", `${ADDRESSES[content.family]}${id}/?version=${version}`);
+  }
+
+  async restore(family: Family, id: string): Promise<Saved> {
+    return readSaved(await this.ask("POST", `${ADDRESSES[family]}${id}/restore/`, {}), family);
+  }
+
+  /** What a request that was never answered has left on the server: the same drawing, by its maker. */
+  async findLike(finding: Finding, maker: string, known: ReadonlySet<string>): Promise<Saved | null> {
+    const query = `?study=${this.studyId}&sop_instance_uid=${encodeURIComponent(finding.sopInstanceUid)}`;
+    const rows = await this.list(ADDRESSES[finding.family], query);
+    const saved = rows.map((row) => readSaved(row, finding.family));
+    const isIt = ({ id, content, createdBy }: Saved): boolean =>
+      createdBy === maker && !known.has(id) && content.kind === finding.kind && isSame(content, finding);
+    return saved.find(isIt) ?? null;
+  }
+
+  async saveLayer(layer: Layer): Promise<Layer> {
+    const { name, colour, isVisible, version, id } = layer;
+    const look = { colour, is_visible: isVisible };
+    return readLayer(
+      id === ""
+        ? await this.ask("POST", "mark-layers/", { study: this.studyId, name, ...look })
+        : await this.ask("PATCH", `mark-layers/${id}/`, { version, ...look }),
+    );
+  }
+
+  private async list(address: string, query = `?study=${this.studyId}`): Promise<JsonObject[]> {
+    const rows: JsonObject[] = [];
+    let next = `${address}${query}&page_size=${PAGE_SIZE}`;
+    while (next !== "") {
+      const page = await this.ask("GET", next);
+      rows.push(...asList(page["results"]).map((row) => asObject(row)));
+      const cursor = asText(page["next"]);
+      next = cursor === "" ? "" : `${address}${new URL(cursor, location.href).search}`;
+    }
+    return rows;
+  }
+
+  private async ask(method: string, address: string, body?: object): Promise<JsonObject> {
+    const headers: Record<string, string> = { Accept: "application/json", "X-CSRFToken": this.token };
+    let response: Response;
+    try {
+      response = await fetch(`${this.root}${address}`, {
+        method,
+        credentials: "same-origin",
+        // What is small goes out even when the page is being left.
+        keepalive: method !== "GET",
+        headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch {
+      throw new FindingError("away", "");
+    }
+    if (response.status === 204) {
+      return {};
+    }
+    const answer = await readJson(response);
+    if (!response.ok) {
+      throw problemOf(response.status, answer, address.startsWith(ADDRESSES.annotation) ? "annotation" : "measurement");
+    }
+    return answer;
+  }
+}
+
+async function readJson(response: Response): Promise<JsonObject> {
+  try {
+    return asObject((await response.json()) as Json);
+  } catch {
+    return {};
+  }
+}
+
+function problemOf(status: number, problem: JsonObject, family: Family): FindingError {
+  const errors = Object.values(asObject(problem["errors"])).flatMap((one) => asList(one)).map(asText);
+  const words = errors.join(" ") || asText(problem["detail"]) || asText(problem["title"]);
+  if (status === 409) {
+    const current = asObject(problem["current"]);
+    return new FindingError("conflict", words, "id" in current ? readSaved(current, family) : null);
+  }
+  if (status === 404) {
+    return new FindingError("missing", words);
+  }
+  return new FindingError(LATER.has(status) ? "away" : "refused", words);
+}
+
+function wordsOf({ family, text, knownMm }: Finding): object {
+  return family === "measurement" ? {} : { text, ...(knownMm === null ? {} : { known_mm: knownMm }) };
+}
+
+export function readSaved(row: JsonObject, family: Family): Saved {
+  const text = (name: string): string => asText(row[name]);
+  const id = text("id");
+  const content: Finding = {
+    key: id,
+    family,
+    kind: text("kind") as FindingKind,
+    seriesId: text("series"),
+    instanceId: text("instance"),
+    sopInstanceUid: text("sop_instance_uid"),
+    frame: asNumber(row["frame"]) ?? 0,
+    points: asList(row["points_px"]).map(readPoint),
+    label: text("label"),
+    layer: text("layer"),
+    text: text("text"),
+    knownMm: asNumber(row["known_mm"]),
+    colour: asText(asObject(row["style"])["colour"]),
+    isVisible: row["is_visible"] !== false,
+  };
+  return {
+    id,
+    version: asNumber(row["version"]) ?? 1,
+    content,
+    result: family === "measurement" ? readResult(row) : null,
+    createdBy: text("created_by"),
+    createdAt: text("created_at"),
+    changedBy: text("changed_by"),
+    changedAt: text("changed_at"),
+  };
+}
+
+function readPoint(wire: Json): Pair {
+  const [column = 0, row = 0] = asNumbers(wire);
+  return [column, row];
+}
+
+function readResult(row: JsonObject): Result {
+  return {
+    kind: asText(row["kind"]),
+    value: asNumber(row["value"]),
+    unit: asText(row["unit"]),
+    provenance: asText(row["provenance"]),
+    uncertainty: asNumber(row["uncertainty"]),
+    statistics: asObject(row["statistics"]) as Result["statistics"],
+    notes: asList(row["notes"]).map(asText),
+  };
+}
+
+function readLayer(row: JsonObject): Layer {
+  return {
+    id: asText(row["id"]),
+    name: asText(row["name"]),
+    colour: asText(row["colour"]),
+    isVisible: row["is_visible"] !== false,
+    version: asNumber(row["version"]) ?? 1,
+  };
+}
