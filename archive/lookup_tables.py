@@ -9,9 +9,12 @@ from archive.models import Instance
 from imaging.elements import ElementView
 from imaging.errors import NoctisError
 from imaging.header import Header, read_header
-from imaging.lut import LookupTable, usable_rescale
+from imaging.lut import LookupTable, find_voi_items, usable_rescale
+from imaging.ordering import frame_view
 
 TABLES_LIMIT = 8
+# So many entries of tables that differ from frame to frame go into one document.
+ENTRIES_LIMIT = 1 << 20
 
 
 def read_lookup_tables(instance: Instance) -> dict[str, Any]:
@@ -29,6 +32,27 @@ def read_lookup_tables(instance: Instance) -> dict[str, Any]:
     return {} if header is None else _tables(header, image)
 
 
+def read_frame_tables(instance: Instance) -> dict[int, list[dict[str, Any]]]:
+    """Return `voi_luts` of each frame, from 0, that has tables of its own; mostly none has.
+
+    Frames behind `ENTRIES_LIMIT` entries are left out; the server's pictures have theirs.
+    """
+    per_frame = instance.image.get("frames", {}).get("per_frame", [])
+    wanted = [frame for frame, facts in enumerate(per_frame) if facts.get("has_voi_lut")]
+    header = read_instance_header(instance) if wanted else None
+    if header is None:
+        return {}
+    found: dict[int, list[dict[str, Any]]] = {}
+    left = ENTRIES_LIMIT
+    for frame in wanted:
+        tables = _voi_tables(header, frame_view(instance.image, frame), frame)
+        left -= sum(len(table["entries"]) for table in tables)
+        if left < 0:
+            break
+        found[frame] = tables
+    return found
+
+
 def read_instance_header(instance: Instance) -> Header | None:
     """Return the header of the stored file, None when it cannot be read."""
     try:
@@ -43,20 +67,27 @@ def _tables(header: Header, image: dict[str, Any]) -> dict[str, Any]:
     for item in header.items("ModalityLUTSequence")[:1]:
         if table := LookupTable.from_item(item, signed_input=header.signed):
             tables["modality_lut"] = _describe(table, item)
-    # The output of a modality table is unsigned; a rescale may go below 0.
-    slope, intercept = usable_rescale(image.get("rescale_slope"), image.get("rescale_intercept"))
-    below = "modality_lut" not in tables and (header.signed or slope < 0 or intercept < 0)
-    found = [
-        _describe(table, item)
-        for item in header.items("VOILUTSequence")[:TABLES_LIMIT]
-        if (table := LookupTable.from_item(item, signed_input=below))
-    ]
-    if found:
+    if found := _voi_tables(header, image, 0):
         tables["voi_luts"] = found
     for item in header.items("PresentationLUTSequence")[:1]:
         if table := LookupTable.from_item(item, signed_input=False):
             tables["presentation_lut"] = _describe(table, item)
     return tables
+
+
+def _voi_tables(header: Header, facts: dict[str, Any], frame: int) -> list[dict[str, Any]]:
+    # The output of a modality table is unsigned; a rescale may go below 0.
+    slope, intercept = usable_rescale(facts.get("rescale_slope"), facts.get("rescale_intercept"))
+    has_table = any(
+        LookupTable.from_item(item, signed_input=header.signed)
+        for item in header.items("ModalityLUTSequence")[:1]
+    )
+    below = not has_table and (header.signed or slope < 0 or intercept < 0)
+    return [
+        _describe(table, item)
+        for item in find_voi_items(header, frame)[:TABLES_LIMIT]
+        if (table := LookupTable.from_item(item, signed_input=below))
+    ]
 
 
 def _describe(table: LookupTable, item: ElementView) -> dict[str, Any]:

@@ -144,14 +144,11 @@ def _finish(levels: np.ndarray, rendering: Rendering, padded: np.ndarray | None)
 
 def _pipeline(instance: Instance, frame: int) -> Grayscale:
     pipeline = Grayscale.from_image_facts(instance.image, frame=frame)
-    if (
-        instance.image.get("has_modality_lut")
-        or instance.image.get("has_voi_lut")
-        or instance.image.get("has_presentation_lut")
-    ):
+    facts = frame_view(instance.image, frame)
+    if any(facts.get(f"has_{kind}_lut") for kind in ("modality", "voi", "presentation")):
         header = read_instance_header(instance)
         if header is not None:
-            return pipeline.with_tables(header)
+            return pipeline.with_tables(header, frame)
     return pipeline
 
 

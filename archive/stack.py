@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from archive.displayable import why_not_displayable
 from archive.frames import NO_FORMAT, describe_pixels, frame_bytes_of, pixel_format_of
-from archive.lookup_tables import read_lookup_tables
+from archive.lookup_tables import read_frame_tables, read_lookup_tables
 from archive.memory_cache import MemoryCache
 from archive.models import Instance, Series, Study
 from archive.video import describe_video, is_video
@@ -193,12 +193,13 @@ def _factor(images: list[Instance], order: list[tuple[int, int]]) -> Facts:
     shared = _common(bases, own_names) if order else {}
     rests = [{name: base[name] for name in base if name not in shared} for base in bases]
     per_frame = [_per_frame(one) for one in images]
+    tables = [read_frame_tables(one) for one in images]
     documents = []
     for owner, frame in order:
-        own = per_frame[owner]
-        documents.append(
-            {**rests[owner], **(own[frame] if frame < len(own) else {}), "frame": frame}
-        )
+        own = per_frame[owner][frame] if frame < len(per_frame[owner]) else {}
+        if frame in tables[owner]:
+            own = {**own, "voi_luts": tables[owner][frame]}
+        documents.append({**rests[owner], **own, "frame": frame})
     return {"shared": shared, "images": documents}
 
 

@@ -15,6 +15,7 @@ from imaging.lut import (
     VOI_LUT_FUNCTIONS,
     LookupTable,
     Window,
+    find_voi_items,
     rescale,
     usable_rescale,
 )
@@ -69,27 +70,17 @@ class Grayscale:
             padding=None if padding is None else (min(padding, limit), max(padding, limit)),
         )
 
-    def with_tables(self, header: ElementView) -> "Grayscale":
-        """Return the pipeline with the first modality and VOI lookup table of the header."""
-        modality_item = header.item("ModalityLUTSequence")
-        voi_item = header.item("VOILUTSequence")
-        signed = header.signed
-        modality = voi = None
-        if modality_item is not None:
-            modality = LookupTable.from_item(modality_item, signed_input=signed)
-        if voi_item is not None:
-            # The output of a modality LUT is unsigned; a rescale may go below 0.
-            slope, intercept = usable_rescale(self.slope, self.intercept)
-            below = modality is None and (signed or slope < 0 or intercept < 0)
-            voi = LookupTable.from_item(voi_item, signed_input=below)
-        presentation_item = header.item("PresentationLUTSequence")
-        if presentation_item is None:
-            return replace(self, modality_lut=modality, voi_lut=voi)
-        table = LookupTable.from_item(presentation_item, signed_input=False)
+    def with_tables(self, header: ElementView, frame: int = 0) -> "Grayscale":
+        """Return the pipeline of a frame with the first usable tables that the header has."""
+        modality = _first_table(header.items("ModalityLUTSequence"), header.signed)
+        # The output of a modality LUT is unsigned; a rescale may go below 0.
+        slope, intercept = usable_rescale(self.slope, self.intercept)
+        below = modality is None and (header.signed or slope < 0 or intercept < 0)
+        table = _first_table(header.items("PresentationLUTSequence"), False)
         return replace(
             self,
             modality_lut=modality,
-            voi_lut=voi,
+            voi_lut=_first_table(find_voi_items(header, frame), below),
             presentation_lut=table,
             invert=self.invert and table is None,
         )
@@ -150,6 +141,11 @@ class Grayscale:
             padding = float(ends.min()), float(ends.max())
         values = self.modality_values(stored)
         return percentile_window(values, padding=padding, percentiles=percentiles)
+
+
+def _first_table(items: Sequence[ElementView], signed_input: bool) -> LookupTable | None:
+    tables = (LookupTable.from_item(item, signed_input=signed_input) for item in items)
+    return next((table for table in tables if table is not None), None)
 
 
 def render_frame(

@@ -8,6 +8,7 @@ from imaging.geometry import slice_normal
 from imaging.real_world import real_world_mappings
 from imaging.shutters import shutter_facts
 from imaging.text import clean_line
+from imaging.window_facts import frame_window_facts
 
 # Beyond this many frames only what all share is kept with the instance.
 MAX_FRAMES = 20_000
@@ -41,10 +42,6 @@ def _text(keyword: str) -> _Reader:
     return lambda item: clean_line(item.text(keyword))[:64] or None
 
 
-def _list(keyword: str) -> _Reader:
-    return lambda item: item.floats(keyword)[:32] or None
-
-
 def _pair(keyword: str) -> _Reader:
     def read(item: ElementView) -> list[float] | None:
         values = item.floats(keyword)
@@ -54,11 +51,6 @@ def _pair(keyword: str) -> _Reader:
 
 
 _spacing = _pair("PixelSpacing")
-
-
-def _explanations(item: ElementView) -> list[str] | None:
-    words = [clean_line(text)[:64] for text in item.texts("WindowCenterWidthExplanation")[:32]]
-    return words if any(words) else None
 
 
 def _indices(item: ElementView) -> list[int] | None:
@@ -81,12 +73,6 @@ GROUPS: dict[str, dict[str, _Reader]] = {
         "rescale_slope": _number("RescaleSlope"),
         "rescale_intercept": _number("RescaleIntercept"),
         "rescale_type": _text("RescaleType"),
-    },
-    "FrameVOILUTSequence": {
-        "window_center": _list("WindowCenter"),
-        "window_width": _list("WindowWidth"),
-        "window_center_width_explanation": _explanations,
-        "voi_lut_function": _text("VOILUTFunction"),
     },
     "FrameContentSequence": {
         "stack_id": _text("StackID"),
@@ -148,7 +134,7 @@ _LIFTED = frozenset(
         "image_position_patient", "image_orientation_patient", "pixel_spacing",
         "slice_thickness", "spacing_between_slices", "rescale_slope", "rescale_intercept",
         "rescale_type", "window_center", "window_width", "voi_lut_function", "shutter",
-        "window_center_width_explanation", "real_world_value_mappings",
+        "window_center_width_explanation", "real_world_value_mappings", "has_voi_lut",
     }
 )  # fmt: skip
 
@@ -174,6 +160,8 @@ def group_facts(item: ElementView) -> dict[str, Any]:
         if unclear := find_unclear(inner, _MILLIMETRES.get(group, {})):
             facts[UNCLEAR] = [*facts.get(UNCLEAR, ()), *unclear]
     _add_projection(facts)
+    if (windows := item.item("FrameVOILUTSequence")) is not None:
+        facts |= frame_window_facts(windows)
     if "RealWorldValueMappingSequence" in item and (mappings := real_world_mappings(item)):
         facts["real_world_value_mappings"] = mappings
     return facts

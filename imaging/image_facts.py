@@ -18,6 +18,7 @@ from imaging.shutters import shutter_facts
 from imaging.spacing import spacing_facts
 from imaging.text import clean_line, parse_time
 from imaging.uids import checked_uid
+from imaging.window_facts import window_facts
 
 TEXT_LENGTH = 64
 MAX_VALUES = 32
@@ -231,22 +232,3 @@ def _add_geometry(header: ElementView, facts: dict[str, Any]) -> None:
     ratio = header.ints("PixelAspectRatio")
     if len(ratio) == 2 and min(ratio) > 0:
         facts["pixel_aspect_ratio"] = ratio
-
-
-def window_facts(view: ElementView) -> dict[str, Any]:
-    """Return window centres, widths and explanations that belong together (PS3.3 C.11.2.1.2)."""
-    centers, widths = view.floats("WindowCenter"), view.floats("WindowWidth")
-    words = view.texts("WindowCenterWidthExplanation") + [""] * MAX_VALUES
-    triples = list(zip(centers[:MAX_VALUES], widths, words, strict=False))
-    kept = [triple for triple in triples if triple[1] > 0]
-    if len(kept) < len(triples):
-        view.flags.add("bad_window")
-    if not kept:
-        return {}
-    facts: dict[str, Any] = {
-        "window_center": [center for center, _, _ in kept],
-        "window_width": [width for _, width, _ in kept],
-    }
-    if any(word for _, _, word in kept):
-        facts["window_center_width_explanation"] = [_line(word) for _, _, word in kept]
-    return facts

@@ -6,6 +6,7 @@ tested from `tests/golden/display.json`.
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -71,6 +72,20 @@ class LookupTable:
         indices = np.clip(indices, 0, len(self.values) - 1).astype(np.int64)
         outputs: np.ndarray = self.values[indices].astype(np.float64)
         return outputs
+
+
+def find_voi_items(header: ElementView, frame: int) -> list[ElementView]:
+    """Return the items of the VOI LUT Sequence that is for a frame, counted from 0.
+
+    The frame's own functional groups before those that all share (PS3.3 C.7.6.16.2.10)
+    before the image itself.
+    """
+    own = islice(header.iter_items("PerFrameFunctionalGroupsSequence"), frame, frame + 1)
+    for groups in (next(own, None), header.item("SharedFunctionalGroupsSequence")):
+        inner = groups.item("FrameVOILUTSequence") if groups is not None else None
+        if inner is not None and "VOILUTSequence" in inner:
+            return inner.items("VOILUTSequence")
+    return header.items("VOILUTSequence")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,18 @@ import { greyCurve } from "../src/core/display";
 import type { VoiFunction } from "../src/core/facts";
 import { composeOverlays, drawOverlays, OVERLAY_COLOUR, readOverlays } from "../src/core/overlays";
 import { applyShutter, visibleMask } from "../src/core/shutters";
+import { AS_FILED, resolveVoi } from "../src/core/voi";
 import type { JsonObject } from "../src/io/read";
 import { imageFacts } from "./facts";
+
+interface GroupsSay {
+  slope?: number;
+  intercept?: number;
+  center?: number;
+  width?: number;
+  function?: string;
+  voi_lut?: JsonObject;
+}
 
 interface Golden {
   padding: {
@@ -44,12 +54,40 @@ interface Golden {
     }[];
     over: string[];
   }[];
+  functional_groups: {
+    name: string;
+    image: GroupsSay;
+    shared: GroupsSay;
+    frames: GroupsSay[];
+    stored: number[];
+    grey: number[][];
+  }[];
   colour: { overlay: number[]; grey: number; region: number[] };
 }
 
 const golden = JSON.parse(
   readFileSync(new URL("../../tests/golden/presentation.json", import.meta.url), "utf8"),
 ) as Golden;
+
+/** What the server says of one image: a window that a frame brings has a function. */
+function wireOfGroups({ slope, intercept, center, width, function: named, voi_lut: table }: GroupsSay): JsonObject {
+  return {
+    ...(slope === undefined ? {} : { rescale_slope: slope, rescale_intercept: intercept ?? 0 }),
+    ...(center === undefined ? {} : { window_center: [center], window_width: [width ?? 0], voi_lut_function: "LINEAR" }),
+    ...(named === undefined ? {} : { voi_lut_function: named }),
+    ...(table === undefined ? {} : { voi_luts: [table] }),
+  };
+}
+
+test.each(golden.functional_groups)("each frame is shown by its own groups: $name", (one) => {
+  const grey = one.frames.map((frame) => {
+    const says = [one.image, one.shared, frame].map(wireOfGroups);
+    const facts = imageFacts(Object.assign({}, ...says) as JsonObject);
+    const voi = resolveVoi(facts, AS_FILED, () => ({ center: Number.NaN, width: Number.NaN }));
+    return one.stored.map((stored) => greyCurve(facts, voi, false)(stored));
+  });
+  expect(grey).toEqual(one.grey);
+});
 
 function lines(codes: Uint8Array, columns: number, letters: string): string[] {
   const text = [...codes].map((code) => letters[code]).join("");
