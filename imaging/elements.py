@@ -44,7 +44,8 @@ class ElementView:
 
     Keys are keywords (`"PatientName"`) or tags (`0x00100010`). Reading never raises for a bad
     value: what had to be replaced or left out is told in `flags`, a set of short codes that
-    an item shares with the header it belongs to.
+    an item shares with the header it belongs to. It raises LimitExceededError when text and
+    numbers of the whole header take more bytes than `HeaderLimits.parsed_bytes`.
     """
 
     __slots__ = ("_depth", "_elements", "_encoding", "_source", "charset", "flags", "signed")
@@ -101,9 +102,21 @@ class ElementView:
         entry = self._elements.get(tag_of(key))
         return None if entry is None else self._source.slice(entry[1], entry[2])
 
+    def _short(self, key: str | int) -> bytes | None:
+        """Return the bytes of a value that may be parsed: a longer one would take minutes.
+
+        They are jumped over in files, but an inflated data set is in memory whole.
+        """
+        raw = self.raw(key)
+        if raw is not None and len(raw) > self._source.limits.value_bytes:
+            self.flags.add("long_value")
+            return None
+        self._source.count_parsed(len(raw or b""))
+        return raw
+
     def texts(self, key: str | int) -> list[str]:
         """Return the values as text; numbers are written out. Empty when absent or empty."""
-        raw = self.raw(key)
+        raw = self._short(key)
         if not raw:
             return []
         vr = self.vr(key)
@@ -131,7 +144,7 @@ class ElementView:
 
     def ints(self, key: str | int) -> list[int]:
         """Return the values as integers, leaving out (and flagging) what is none."""
-        raw = self.raw(key)
+        raw = self._short(key)
         if not raw:
             return []
         vr = self.vr(key)
@@ -146,7 +159,7 @@ class ElementView:
 
     def floats(self, key: str | int) -> list[float]:
         """Return the values as finite floats, leaving out (and flagging) what is none."""
-        raw = self.raw(key)
+        raw = self._short(key)
         if not raw:
             return []
         vr = self.vr(key)
@@ -165,7 +178,7 @@ class ElementView:
 
     def is_conforming(self, key: str | int) -> bool:
         """Whether a number in text is written as the standard wants it; true when absent."""
-        raw = self.raw(key)
+        raw = self._short(key)
         if not raw or self.vr(key) not in STRING_VRS | {b"UN"}:
             return True
         return all(parse_decimal(part)[1] for part in raw.decode("latin-1").split("\\"))

@@ -209,7 +209,7 @@ def _read_meta(source: Source, start: int, flags: set[str]) -> tuple[dict[str, s
             raw = source.slice(position + offset, length) or b""
             values[name] = raw.decode("ascii", "replace").strip(" \0")
         position += offset + length
-        source.element_count += 1
+        source.count_elements()
     return values, position
 
 

@@ -94,9 +94,7 @@ def skip_sequence(
         group, element, length = level.encoding.head.unpack_from(
             source.buffer, position - source.base
         )
-        source.element_count += 1
-        if source.element_count > limits.elements:
-            raise LimitExceededError(f"more than {limits.elements} elements")
+        source.count_elements()
         tag = group << 16 | element
         if tag >= ITEM:
             position = _delimiter(tag, length, position + 8, stack, flags)

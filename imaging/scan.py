@@ -48,9 +48,7 @@ def scan_elements(
         _scan(source, position, end, encoding, depth, found)
     except struct.error:
         raise UnreadableError("cut short within the header of an element") from None
-    source.element_count += len(found.elements)
-    if source.element_count > source.limits.elements:
-        raise LimitExceededError(f"more than {source.limits.elements} elements")
+    source.count_elements(len(found.elements))
     return found
 
 

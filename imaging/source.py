@@ -13,10 +13,16 @@ class HeaderLimits:
 
     depth: int = 32
     elements: int = 1_000_000
+    # Once the header was walked, its sequences are walked again item by item when read: each
+    # element as often as it is deep.
+    visits: int = 8_000_000
     header_bytes: int = 64 * 1024 * 1024
     inflated_bytes: int = 64 * 1024 * 1024
     # A value that no sequence holds and that is longer is not read, only located.
     value_bytes: int = 1024 * 1024
+    # All that is parsed as text or numbers, however often: a small deflated file can hold
+    # minutes of work.
+    parsed_bytes: int = 24 * 1024 * 1024
 
 
 DEFAULT_LIMITS = HeaderLimits()
@@ -33,7 +39,10 @@ class Source:
     several segments.
     """
 
-    __slots__ = ("_file", "_held", "_kept", "base", "buffer", "element_count", "limits", "size")
+    __slots__ = (
+        "_file", "_held", "_kept", "_most", "_parsed", "base", "buffer", "element_count", "limits",
+        "size",
+    )  # fmt: skip
 
     def __init__(self, file: BinaryIO | None, size: int, limits: HeaderLimits) -> None:
         self._file = file
@@ -44,6 +53,8 @@ class Source:
         self.element_count = 0
         self._kept: list[tuple[int, bytes]] = []
         self._held = 0
+        self._parsed = 0
+        self._most = limits.elements
 
     @classmethod
     def of_bytes(cls, content: bytes, limits: HeaderLimits) -> "Source":
@@ -55,6 +66,19 @@ class Source:
     def detach(self) -> None:
         """Let go of the file: from now on only what was read is there."""
         self._file = None
+        self.element_count, self._most = 0, self.limits.visits
+
+    def count_elements(self, count: int = 1) -> None:
+        """Count elements that were walked.
+
+        Raises
+        ------
+        LimitExceededError
+            They were too many by now.
+        """
+        self.element_count += count
+        if self.element_count > self._most:
+            raise LimitExceededError(f"more than {self._most} elements")
 
     def ensure(self, offset: int, count: int) -> None:
         """Make `buffer` hold `count` bytes from `offset`.
@@ -102,6 +126,21 @@ class Source:
             return None
         self.ensure(offset, count)
         return self.slice(offset, count)
+
+    def count_parsed(self, count: int) -> None:
+        """Count bytes that are about to be parsed as text or numbers.
+
+        Raises
+        ------
+        LimitExceededError
+            They were too many by now.
+        """
+        self._parsed += count
+        if self._parsed > self.limits.parsed_bytes:
+            limit = self.limits.parsed_bytes
+            raise LimitExceededError(
+                f"the header holds more than {limit} bytes of text and numbers"
+            )
 
     def _read(self, offset: int, count: int) -> bytes:
         if self._file is None:

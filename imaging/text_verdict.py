@@ -10,6 +10,7 @@ VALUES = {
     "bad_time": "A time is not written as the standard wants it.",
     "bad_age": "An age is not written as the standard wants it.",
     "bad_number": "A number is not written as the standard wants it.",
+    "long_value": "A value is longer than any text or number can be; it was not read.",
 }
 
 

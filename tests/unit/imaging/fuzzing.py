@@ -25,8 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 from imaging.display import Grayscale, render_frame
 from imaging.errors import NoctisError
@@ -38,16 +36,8 @@ from imaging.overlays import Plane, bits_of_plane, frame_of_overlay
 from imaging.pixels import PixelDescription, decode_frame
 from imaging.shape import examine_shape
 from imaging.source import inflate
-from tests.unit.imaging.build import image, written
-from tests.unit.imaging.real_files import bundled
+from tests.unit.imaging.fuzz_seeds import seeds
 
-FILES = (
-    "CT_small.dcm", "MR_small_RLE.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm",
-    "image_dfl.dcm", "SC_rgb_jpeg_gdcm.dcm", "JPGExtended.dcm", "nested_priv_SQ.dcm",
-    "rtplan.dcm", "reportsi.dcm", "MR_small_jpeg_ls_lossless.dcm", "SC_rgb_small_odd.dcm",
-    "MR_small_jp2klossless.dcm", "SC_rgb_rle_16bit_2frame.dcm", "rtdose_rle.dcm",
-    "SC_rgb_small_odd_jpeg.dcm", "waveform_ecg.dcm", "JPEGLSNearLossless_16.dcm",
-)  # fmt: skip
 # Address space and seconds that one mutant may take beyond the loaded libraries.
 MEMORY_BYTES, SECONDS = 1 << 30, 20
 INFLATED_LIMIT = 1 << 26
@@ -61,54 +51,6 @@ SIZES = (
 )  # fmt: skip
 VRS = (b"SQ", b"UN", b"OB", b"OW", b"US", b"DS", b"FD", b"UT", b"PN", b"AT", b"??")
 Facts = dict[str, Any]
-
-
-def seeds() -> list[bytes]:
-    """Return the files from which mutants are made: pydicom's own and two of ours."""
-    return [bundled(name).read_bytes() for name in FILES] + [_everything(), _enhanced()]
-
-
-def _everything() -> bytes:
-    """Return an image with tables, overlay, shutter and ultrasound regions."""
-    table, region = Dataset(), Dataset()
-    table.LUTDescriptor, table.LUTData = [16, 0, 16], struct.pack("<16H", *range(0, 1600, 100))
-    for name in ("MinX0", "MinY0", "MaxX1", "MaxY1"):
-        setattr(region, f"RegionLocation{name}", 1)
-    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
-    region.PhysicalDeltaX, region.PhysicalDeltaY = 0.1, -0.1
-    made = image(
-        np.arange(3 * 256, dtype=np.uint16).reshape(3, 16, 16), RescaleSlope="2",
-        RescaleIntercept="-5", VOILUTSequence=Sequence([table]), ShutterShape="POLYGONAL",
-        VerticesOfThePolygonalShutter=[1, 1, 1, 16, 16, 16], PixelPaddingValue=3,
-        SequenceOfUltrasoundRegions=Sequence([region]), GridFrameOffsetVector=[0, 2, 4],
-        ImagePositionPatient=[0, 0, 0], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
-    )  # fmt: skip
-    for element, vr, value in (
-        (0x10, "US", 16), (0x11, "US", 16), (0x15, "IS", "1"), (0x40, "CS", "G"),
-        (0x50, "SS", [1, 1]), (0x100, "US", 1), (0x102, "US", 0), (0x3000, "OW", b"\x5a" * 32),
-    ):  # fmt: skip
-        made.add_new(0x60000000 | element, vr, value)
-    return written(made)
-
-
-def _enhanced() -> bytes:
-    """Return a palette image whose frames have functional groups."""
-    groups = []
-    for z in range(3):
-        position, item = Dataset(), Dataset()
-        position.ImagePositionPatient = [0, 0, z]
-        item.PlanePositionSequence = Sequence([position])
-        groups.append(item)
-    made = image(
-        np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8),
-        PhotometricInterpretation="PALETTE COLOR",
-        PerFrameFunctionalGroupsSequence=Sequence(groups),
-        ImageOrientationPatient=[1, 0, 0, 0, 1, 0], PixelSpacing=["1", "1"],
-    )  # fmt: skip
-    for colour in ("Red", "Green", "Blue"):
-        setattr(made, f"{colour}PaletteColorLookupTableDescriptor", [8, 0, 16])
-        setattr(made, f"{colour}PaletteColorLookupTableData", bytes(range(16)))
-    return written(made)
 
 
 # --- mutants ------------------------------------------------------------------------

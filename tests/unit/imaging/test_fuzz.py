@@ -23,7 +23,8 @@ from imaging.pixels import PixelDescription, decode_frame
 from imaging.search import search_key
 from imaging.text import clean_line, display_name, parse_datetime
 from tests.unit.imaging.build import encapsulated, image, written
-from tests.unit.imaging.fuzzing import run, seeds
+from tests.unit.imaging.fuzz_seeds import seeds
+from tests.unit.imaging.fuzzing import run
 from tests.unit.imaging.real_files import bundled
 
 SEEDS = (
@@ -67,11 +68,11 @@ def read_everything(content: bytes, *, pixels: bool) -> None:
                 Grayscale().with_tables(header).apply(frame)
 
 
-def test_mutants_of_twenty_files_raise_only_our_errors_and_kill_nothing() -> None:
-    """5,000 by NOCTIS_FUZZ_RUNS=5000; other ones by NOCTIS_FUZZ_FIRST."""
+def test_mutants_of_many_files_raise_only_our_errors_and_kill_nothing() -> None:
+    """As many as NOCTIS_FUZZ_RUNS says; other ones by NOCTIS_FUZZ_FIRST."""
     runs = int(os.environ.get("NOCTIS_FUZZ_RUNS", "1200"))
     errors, crashes, ends = run(int(os.environ.get("NOCTIS_FUZZ_FIRST", "0")), runs)
-    assert len(seeds()) == 20
+    assert len(seeds()) >= 20
     assert errors == []
     # Production decodes in a process that may die; still it should be known.
     assert crashes == []

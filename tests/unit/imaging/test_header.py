@@ -223,3 +223,44 @@ def test_bad_numbers_are_left_out_and_flagged() -> None:
     assert header.integer("InstanceNumber") is None
     assert header.floats("WindowCenter") == [40.5]
     assert "bad_number" in header.flags
+
+
+def in_sequence(tag_value: bytes, count: int) -> bytes:
+    """Return a file whose per-frame groups each hold one item with this value."""
+    inner = element(0x0020, 0x0032, b"UN", b"")[:8] + struct.pack("<L", len(tag_value)) + tag_value
+    item = b"\xfe\xff\x00\xe0" + struct.pack("<L", len(inner)) + inner
+    return part10(
+        element(0x0008, 0x0060, b"CS", b"CT") + element(0x5200, 0x9230, b"SQ", item * count)
+    )
+
+
+def test_a_value_longer_than_any_text_or_number_is_not_parsed() -> None:
+    # An inflated data set is in memory whole: half a million numbers would take seconds a value.
+    plain = in_sequence(b"1\\" * 600_000, 1)
+    body = plain[plain.index(b"\x08\x00\x60\x00CS") :]
+    engine = zlib.compressobj(9, zlib.DEFLATED, -15)
+    header = read_bytes(part10(engine.compress(body) + engine.flush(), DEFLATED))
+    (item,) = header.items("PerFrameFunctionalGroupsSequence")
+    assert item.floats("ImagePositionPatient") == []
+    assert item.texts("ImagePositionPatient") == []
+    assert "long_value" in header.flags
+    assert item.raw("ImagePositionPatient") is not None
+
+
+def test_all_that_is_parsed_of_a_header_is_bounded() -> None:
+    content = in_sequence(b"1\\2\\3 " * 100, 200)
+    limits = HeaderLimits(parsed_bytes=100_000)
+    header = read_header(io.BytesIO(content), size=len(content), limits=limits)
+    items = header.items("PerFrameFunctionalGroupsSequence")
+    with pytest.raises(LimitExceededError, match="100000 bytes of text and numbers"):
+        _ = [item.floats("ImagePositionPatient") for item in items]
+
+
+def test_reading_sequences_again_does_not_use_up_the_number_of_elements() -> None:
+    content = in_sequence(b"1", 150)  # an item and an element for each
+    limits = HeaderLimits(elements=400, visits=5_000)
+    header = read_header(io.BytesIO(content), size=len(content), limits=limits)
+    for _ in range(5):
+        assert len(header.items("PerFrameFunctionalGroupsSequence")) == 150
+    with pytest.raises(LimitExceededError, match="5000 elements"):
+        _ = [header.items("PerFrameFunctionalGroupsSequence") for _ in range(50)]
