@@ -1,5 +1,6 @@
 """Compressed frames to samples: imagecodecs, with a second engine where one fails."""
 
+import sys
 from collections.abc import Callable
 from io import BytesIO
 
@@ -224,6 +225,23 @@ def _jpeg_lossless(data: bytes) -> np.ndarray:
     return imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
 
 
+def _open_jph(data: bytes) -> np.ndarray:
+    """Decode HTJ2K; damage that its wrapper only reports aside while it copies is an error.
+
+    Without that the lines after the damage would be whatever the memory held.
+    """
+    reported: list[str] = []
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda report: reported.append(str(report.exc_value))
+    try:
+        samples = np.asarray(imagecodecs.htj2k_decode(data))
+    finally:
+        sys.unraisablehook = before
+    if reported:
+        raise UndecodableError("the htj2k codestream is damaged")
+    return samples
+
+
 def _pillow_jpeg(data: bytes) -> np.ndarray:
     with Image.open(BytesIO(data), formats=("JPEG",)) as image:
         if image.mode == "RGB" and "adobe_transform" not in image.info:
@@ -235,6 +253,6 @@ _ENGINES: dict[str, tuple[Engine, ...]] = {
     JPEG: (_jpeg_raw, _pillow_jpeg),
     JPEG_LOSSLESS: (_jpeg_lossless, imagecodecs.jpegsof3_decode),
     JPEG_LS: (imagecodecs.jpegls_decode,),
-    JPEG_2000: (imagecodecs.jpeg2k_decode, imagecodecs.htj2k_decode),
-    HTJ2K: (imagecodecs.htj2k_decode, imagecodecs.jpeg2k_decode),
+    JPEG_2000: (imagecodecs.jpeg2k_decode, _open_jph),
+    HTJ2K: (_open_jph, imagecodecs.jpeg2k_decode),
 }

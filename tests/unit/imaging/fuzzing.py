@@ -180,7 +180,7 @@ def main(first: int, count: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, used + MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, _too_long)
-    slowest, whole = 0.0, 0
+    slowest, whole = (0.0, first), 0
     for number in range(first, first + count):
         print(number, flush=True)
         began = time.monotonic()
@@ -195,14 +195,15 @@ def main(first: int, count: int) -> None:
             told = {"mutant": number, "error": repr(error)[:200], "where": f"{where}"[-120:]}
             print(json.dumps(told), flush=True)
         signal.alarm(0)
-        slowest = max(slowest, time.monotonic() - began)
+        slowest = max(slowest, (time.monotonic() - began, number))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(
         json.dumps(
             {
                 "ended": True,
                 "read_to_the_end": whole,
-                "slowest_s": round(slowest, 2),
+                "slowest_s": round(slowest[0], 2),
+                "slowest_mutant": slowest[1],
                 "peak_mb": peak,
             }
         ),

@@ -310,3 +310,20 @@ def test_jpeg_lossless_of_every_predictor(predictor: int, tmp_path: Path) -> Non
     assert (
         packed_by([str(DCMCJPEG), "+el", "+sv", str(predictor)], made, tmp_path) == pixels
     ).all()
+
+
+def test_a_damaged_htj2k_codestream_is_refused_not_filled_with_other_memory() -> None:
+    # Its engine only reports aside what fails after the first line was copied.
+    pixels = noise((64, 64), 0, 4096, "u2")
+    data = coded("htj2k", pixels, reversible=True)
+    chance = np.random.default_rng(4)
+    words = []
+    for _ in range(40):
+        damaged = bytearray(data)
+        for at in chance.integers(len(data) // 4, len(data) - 2, 8):
+            damaged[at] ^= 0x5A
+        try:
+            decode_frame(bytes(damaged), describe_as(pixels, HTJ2K, bits_stored=12, high_bit=11))
+        except UndecodableError as error:
+            words.append(str(error))
+    assert sum("damaged" in each for each in words) > 10
