@@ -16,6 +16,7 @@ import {
 import { canvasFromImage, invertMatrix, type Size, type View } from "../core/view";
 import type { Picture, Surface } from "./surface";
 
+const ALL_GREYS: Types.VOIRange = { lower: 0, upper: 255 };
 const CAMERA_DISTANCE = 1000;
 const SCHEME = "noctis:";
 /** One for grey and one for colour. */
@@ -116,7 +117,7 @@ class Pane {
       this.load(picture);
     }
     this.viewport.setProperties({
-      voiRange: { lower: 0, upper: 255 },
+      voiRange: ALL_GREYS,
       interpolationType: smooth ? Enums.InterpolationType.LINEAR : Enums.InterpolationType.NEAREST,
     });
     this.viewport.setCamera(cameraFor(picture, view, size));
@@ -160,8 +161,23 @@ function cameraFor(picture: Picture, view: View, size: Size): Types.ICamera {
   };
 }
 
+/**
+ * The engine shows a picture whose samples are all alike as white, whatever they are. Its first sample
+ * then differs by one level, which nobody sees.
+ */
+function neverOfOneGrey(samples: Uint8Array): Uint8Array {
+  const [first] = samples;
+  if (first === undefined || samples.some((sample) => sample !== first)) {
+    return samples;
+  }
+  const changed = samples.slice();
+  changed[0] = first === 0 ? 1 : first - 1;
+  return changed;
+}
+
 function engineImage(imageId: string, picture: Picture): Types.IImage {
-  const { width, height, samples, components } = picture;
+  const { width, height, components } = picture;
+  const samples = neverOfOneGrey(picture.samples);
   const isColour = components === 3;
   const voxelManager = utilities.VoxelManager.createImageVoxelManager({
     width,

@@ -61,7 +61,7 @@ class ViewerApp {
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
     new SeriesDrag(this.strip.root, this.panes, this.store);
-    const layouts = new LayoutPicker(this.store);
+    const layouts = new LayoutPicker(this.store, () => this.panes.active.picture.focus({ preventScroll: true }));
     const ofPanes = paneCommands(this.store, {
       chooseLayout: () => layouts.toggle(),
       chooseSeries: () => this.strip.focus(),

@@ -26,7 +26,10 @@ export class LayoutPicker {
   private readonly sheet = make("div", { class: "layout-sheet", role: "group", "aria-label": t("Layout"), hidden: true });
   readonly root = make("div", { class: "layout-control" }, this.button, this.sheet);
 
-  constructor(private readonly store: Store) {
+  constructor(
+    private readonly store: Store,
+    private readonly onChosen: () => void,
+  ) {
     const grid = make("div", { class: "layout-grid" });
     for (let place = 0; place < MOST_ROWS * MOST_COLUMNS; place += 1) {
       grid.append(this.makeCell(place));
@@ -64,6 +67,7 @@ export class LayoutPicker {
     cell.addEventListener("click", () => {
       this.close();
       this.store.change(setLayout(layout));
+      this.onChosen();
     });
     cell.addEventListener("pointerenter", () => this.mark(layout));
     cell.addEventListener("focus", () => this.mark(layout));
