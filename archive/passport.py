@@ -22,7 +22,7 @@ from archive import events, jobs
 from archive.badges import find_badges
 from archive.models import Instance, Series, Study
 from archive.passport_copies import pixel_digests
-from archive.passport_pixels import examine_frames, examine_hounsfield
+from archive.passport_pixels import examine_frames, examine_hounsfield, region_of
 from archive.passport_values import examine_pixel_spacing, examine_uptake, list_facts
 from archive.places import Places
 from archive.stack import BELIEVED_FRAMES
@@ -111,7 +111,7 @@ def make_passport(series_id: uuid.UUID) -> Document:
 
     Raises `MissingError` for a series that is not there.
     """
-    series = Series.objects.filter(pk=series_id).first()
+    series = Series.objects.select_related("study").filter(pk=series_id).first()
     if series is None:
         raise MissingError("There is no such series.")
     instances = list(Instance.objects.filter(series=series).defer("meta_sha256"))
@@ -131,7 +131,7 @@ def build_passport(series: Series, instances: list[Instance]) -> Document:
         **examine_pixel_spacing(images),
     }
     passport["frames"], decoded = examine_frames(series, images)
-    passport["hu"] = examine_hounsfield(instances, images, decoded)
+    passport["hu"] = examine_hounsfield(instances, images, decoded, region=region_of(series))
     passport["suv"] = examine_uptake(images)
     passport["text"] = examine_text(one.flags for one in instances)
     passport.update(list_facts(instances, images))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +13,12 @@ import numpy as np
 from archive.displayable import why_not_displayable
 from archive.frames import RGB8, read_frame
 from archive.models import Instance, Series
-from archive.stack import read_stack
+from archive.stack import Stack, read_stack
 from archive.video import is_video
+from imaging.body_region import find_region
 from imaging.errors import NoctisError, TransientError
 from imaging.hounsfield import (
+    CT_CLASSES,
     HuVerdict,
     in_hounsfield,
     judge_pixels,
@@ -24,6 +29,11 @@ from imaging.ordering import frame_view
 
 # A picture beyond this is not decoded for its values alone.
 MOST_SAMPLES_PX = 64 << 20
+# So many pixels of one picture are judged, evenly thinned.
+JUDGED_PX = 1 << 20
+# CT values are judged by so many images, spread evenly, as far as the time allows.
+CT_IMAGES = 9
+CT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ def examine_frames(
 ) -> tuple[list[dict[str, Any]], list[DecodedFrame]]:
     """Return the passport's `frames` and what was decoded: first, middle and last image.
 
+    Of a CT up to `CT_IMAGES` are decoded; those between are reported when they fail.
     `frame` counts the images of the stack from 0. Raises `TransientError`
     when the storage is away: that says nothing of the file.
     """
@@ -49,31 +60,57 @@ def examine_frames(
         # Videos are played by the browser, not decoded here.
         refused = [one for one in images if not is_video(one)][:1]
         return [_refused(index, one) for index, one in enumerate(refused)], []
-    reports, decoded = [], []
-    for index in sorted({0, len(stack) // 2, len(stack) - 1}):
-        instance_id, frame = stack.image(index)
-        instance = by_key.get(instance_id)
-        if instance is None:
-            continue
-        report: dict[str, Any] = {
-            "frame": index,
-            "decodes": True,
-            "reason": "",
-            "sop_instance_uid": instance.sop_instance_uid,
-            "instance_frame": frame,
-        }
-        try:
-            data = read_frame(instance, frame)
-            pixels = data.to_array(instance.rows or 0, instance.columns or 0)
-            report["reason"] = _remark(pixels, instance, data.pixel_format)
-            decoded.append(DecodedFrame(instance, frame, pixels))
-        except TransientError:
-            raise
-        except (NoctisError, ValueError) as error:
-            report["decodes"] = False
-            report["reason"] = str(error) if isinstance(error, NoctisError) else "The sizes differ."
-        reports.append(report)
-    return reports, decoded
+    reports: list[dict[str, Any]] = []
+    decoded: list[DecodedFrame] = []
+    is_ct = any(one.sop_class_uid in CT_CLASSES for one in images)
+    for index, is_told in _choose(len(stack), CT_IMAGES if is_ct else 0):
+        report = _try(stack, index, by_key, decoded)
+        if report is not None and (is_told or not report["decodes"]):
+            reports.append(report)
+    return sorted(reports, key=lambda one: int(one["frame"])), decoded
+
+
+def _choose(count: int, most: int) -> Iterator[tuple[int, bool]]:
+    """Yield images to decode, and whether they are told in any case.
+
+    First, middle and last; then others between, coarse before fine, until the time is over.
+    """
+    until = time.monotonic() + CT_SECONDS
+    told = {0, count // 2, count - 1}
+    yield from ((index, True) for index in sorted(told))
+    steps = most - 1
+    parts = sorted(range(1, steps), key=lambda part: part % 2) if steps > 0 else []
+    for index in dict.fromkeys(round(part * (count - 1) / steps) for part in parts):
+        if index not in told and time.monotonic() < until:
+            yield index, False
+
+
+def _try(
+    stack: Stack, index: int, by_key: dict[uuid.UUID, Instance], decoded: list[DecodedFrame]
+) -> dict[str, Any] | None:
+    """Decode one image of the stack into `decoded`; returns its report, None if it is gone."""
+    instance_id, frame = stack.image(index)
+    instance = by_key.get(instance_id)
+    if instance is None:
+        return None
+    report: dict[str, Any] = {
+        "frame": index,
+        "decodes": True,
+        "reason": "",
+        "sop_instance_uid": instance.sop_instance_uid,
+        "instance_frame": frame,
+    }
+    try:
+        data = read_frame(instance, frame)
+        pixels = data.to_array(instance.rows or 0, instance.columns or 0)
+        report["reason"] = _remark(pixels, instance, data.pixel_format)
+        decoded.append(DecodedFrame(instance, frame, pixels))
+    except TransientError:
+        raise
+    except (NoctisError, ValueError) as error:
+        report["decodes"] = False
+        report["reason"] = str(error) if isinstance(error, NoctisError) else "The sizes differ."
+    return report
 
 
 def _refused(index: int, instance: Instance) -> dict[str, Any]:
@@ -107,9 +144,16 @@ def _remark(pixels: np.ndarray, instance: Instance, pixel_format: str) -> str:
 
 
 def examine_hounsfield(
-    instances: list[Instance], images: list[Instance], decoded: list[DecodedFrame]
+    instances: list[Instance],
+    images: list[Instance],
+    decoded: list[DecodedFrame],
+    *,
+    region: str = "",
 ) -> dict[str, Any]:
-    """Return the passport's `hu`; localizers beside a stack are left aside."""
+    """Return the passport's `hu`; localizers beside a stack are left aside.
+
+    `region` is what the series says that it shows (`region_of`).
+    """
     refusals = [why_not_hounsfield(one.sop_class_uid, _facts(one, 0)) for one in images]
     if not images:
         code = why_not_hounsfield(instances[0].sop_class_uid, {}) if instances else "no_pixels"
@@ -130,11 +174,28 @@ def examine_hounsfield(
             and each.pixels.ndim == 2
             and each.pixels.size <= MOST_SAMPLES_PX
         ):
-            slices.append(in_hounsfield(each.pixels, facts))
+            slices.append(in_hounsfield(_thinned(each.pixels), facts))
             slope = float(facts.get("rescale_slope") or 1.0)
     if not slices:
         return HuVerdict("calibrated", ("pixels_unread",)).to_json()
-    return judge_pixels(slices, slope=slope).to_json()
+    verdict = judge_pixels(slices, slope=slope, region=region).to_json()
+    return {**verdict, "region": region, "images_looked_at": len(slices)}
+
+
+def region_of(series: Series) -> str:
+    """Return the part of the body that the series names."""
+    return find_region(
+        series.body_part_examined,
+        series.series_description,
+        series.protocol_name,
+        series.study.study_description,
+    )
+
+
+def _thinned(pixels: np.ndarray) -> np.ndarray:
+    """Return an even part of a large picture."""
+    step = int(np.ceil(np.sqrt(pixels.size / JUDGED_PX)))
+    return pixels[::step, ::step]
 
 
 def _facts(instance: Instance, frame: int) -> dict[str, Any]:

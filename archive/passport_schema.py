@@ -15,6 +15,8 @@ class HuSerializer(Plain):
     air_peak_hu = serializers.FloatField(allow_null=True)
     tissue_peak_hu = serializers.FloatField(allow_null=True)
     judged_by = serializers.ChoiceField(["pixels", "header"])
+    region = serializers.CharField(required=False, allow_blank=True)
+    images_looked_at = serializers.IntegerField(required=False)
     reasons = serializers.ListField(child=serializers.CharField())
     reason_codes = serializers.ListField(child=serializers.CharField())
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from imaging.body_region import Expectation, expectation_of
+
 CT_CLASSES = frozenset(
     {
         "1.2.840.10008.5.1.4.1.1.2",
@@ -24,13 +26,14 @@ AIR_RANGE_HU = (-1060.0, -930.0)
 OUTSIDE_HU = -1100.0
 # Fat, water, muscle, brain.
 TISSUE_RANGE_HU = (-150.0, 150.0)
+# Where only lung and misplaced air have a peak, beside air itself.
+THIN_RANGE_HU = (-1300.0, -600.0)
 BODY_FROM_HU = -500.0
 # Soft tissue lies this far above air: fat 900, water 1000, muscle 1060.
 AIR_TO_TISSUE_HU = (880.0, 1180.0)
 LEAST_PIXELS = 1024
 AIR_SHARE = 0.005
 BODY_SHARE = 0.02
-TISSUE_SHARE = 0.1
 SMOOTH_HU = 4.0
 _LEVELS_LIMIT = 1 << 18
 
@@ -61,7 +64,9 @@ WORDS = {
     "air_and_tissue": "Air and soft tissue lie where they belong.",
     "air_alone": "Air lies where it belongs; there is little else in the picture.",
     "no_air": "There is no air in the picture: judged by soft tissue.",
+    "phantom": "A phantom: its materials are not those of a body, so they prove nothing.",
     "air_elsewhere": "Air and soft tissue are both shifted: the intercept is wrong.",
+    "air_misplaced": "Air does not lie where it belongs: the intercept is wrong.",
     "no_tissue": "Air lies where it belongs, soft tissue does not: the slope is wrong.",
     "neither": "Neither air nor soft tissue lies where it belongs.",
 }
@@ -130,43 +135,61 @@ def in_hounsfield(stored: np.ndarray, image: dict[str, Any]) -> np.ndarray:
     return values.astype(np.float32) * np.float32(slope) + np.float32(intercept)
 
 
-def judge_pixels(slices: Sequence[np.ndarray], *, slope: float = 1.0) -> HuVerdict:
+def judge_pixels(
+    slices: Sequence[np.ndarray], *, slope: float = 1.0, region: str = ""
+) -> HuVerdict:
     """Return the verdict on slices in HU, padding left out (see `in_hounsfield`).
 
-    `slope` is the distance in HU between neighbouring stored values.
+    `slope` is the distance in HU between neighbouring stored values, `region` what
+    `imaging.body_region.find_region` found.
     """
-    flat = [np.asarray(one, np.float64).ravel() for one in slices]
-    values = np.concatenate(flat) if flat else np.empty(0)
-    values = values[np.isfinite(values)]
-    if values.size < LEAST_PIXELS:
+    finite = [values[np.isfinite(values)] for values in map(np.ravel, slices)]
+    # A detail of a few pixels may be all bone, however many such details there are.
+    large = [values.astype(np.float64) for values in finite if values.size >= LEAST_PIXELS]
+    if not large:
         return HuVerdict("calibrated", ("too_few_pixels",))
+    values = np.concatenate(large)
     histogram = _Histogram(values, smooth_hu=max(SMOOTH_HU, slope))
     outside = round(histogram.share(None, OUTSIDE_HU), 4)
-    verdict, codes, air = _judge(histogram)
+    verdict, codes, air = _judge(histogram, expectation_of(region))
     tissue = histogram.peak(*TISSUE_RANGE_HU)
     has_tissue = verdict == "calibrated" and histogram.share(*TISSUE_RANGE_HU) >= AIR_SHARE
     return HuVerdict(verdict, codes, air, tissue if has_tissue else None, outside, "pixels")
 
 
-def _judge(histogram: "_Histogram") -> tuple[str, tuple[str, ...], float | None]:
+def _judge(
+    histogram: "_Histogram", expected: Expectation
+) -> tuple[str, tuple[str, ...], float | None]:
     air = histogram.peak(*AIR_RANGE_HU)
     has_air = histogram.share(*AIR_RANGE_HU) >= AIR_SHARE
     body = histogram.share(BODY_FROM_HU, None)
     tissue = histogram.share(*TISSUE_RANGE_HU)
-    has_tissue = body >= BODY_SHARE and tissue >= TISSUE_SHARE * body
+    has_tissue = body >= BODY_SHARE and tissue >= expected.tissue_share * body
+    could_be_lung = expected.has_lung or body < BODY_SHARE
+    misplaced = None if could_be_lung else _find_misplaced_air(histogram)
+    if misplaced is not None:
+        return "suspect", ("air_misplaced",), misplaced
     if has_air and has_tissue:
         return "calibrated", ("air_and_tissue",), air
     shifted = _find_shifted_air(histogram)
     if shifted is not None:
         return "suspect", ("air_elsewhere",), shifted
+    if has_air and histogram.share(-700.0, None) < BODY_SHARE:
+        return "calibrated", ("air_alone",), air
+    if not expected.needs_tissue:
+        return "calibrated", ("phantom",), air if has_air else None
     if has_air:
-        little_else = histogram.share(-700.0, None) < BODY_SHARE
-        return (
-            ("calibrated", ("air_alone",), air) if little_else else ("suspect", ("no_tissue",), air)
-        )
-    if has_tissue:
-        return "calibrated", ("no_air",), None
-    return "suspect", ("neither",), None
+        return "suspect", ("no_tissue",), air
+    return ("calibrated", ("no_air",), None) if has_tissue else ("suspect", ("neither",), None)
+
+
+def _find_misplaced_air(histogram: "_Histogram") -> float | None:
+    """Return the peak of air when all of it lies elsewhere; for regions without lung."""
+    low, high = THIN_RANGE_HU
+    thin = [peak for peak in histogram.prominent_peaks() if low <= peak <= high]
+    if not thin or any(AIR_RANGE_HU[0] <= peak <= AIR_RANGE_HU[1] for peak in thin):
+        return None
+    return thin[0]
 
 
 def _find_shifted_air(histogram: "_Histogram") -> float | None:

@@ -146,6 +146,44 @@ def test_a_frame_that_is_gone_says_so(north: Facility) -> None:
     assert passport["badges"] == ["cannot_decode"]
 
 
+def test_nine_images_of_a_ct_are_looked_at_and_those_between_told_when_they_fail(
+    north: Facility,
+) -> None:
+    shape = PhantomShape(rows=64, columns=64, slices=33)
+    series = store_all(map(factories.as_part10, build_datasets(shape)), north)
+    passport = make_passport(series.pk)
+    assert [each["frame"] for each in passport["frames"]] == [0, 16, 32]
+    assert passport["hu"]["images_looked_at"] == 9
+    for number in (9, 21):  # every fourth image is looked at: 8 and 20
+        storage.path_of(Instance.objects.get(instance_number=number).storage_key).unlink()
+    told = make_passport(series.pk)
+    assert [(each["frame"], each["decodes"]) for each in told["frames"]] in (
+        [(0, True), (8, False), (16, True), (20, False), (32, True)],
+        [(0, True), (12, False), (16, True), (24, False), (32, True)],  # seen from the other end
+    )
+    assert told["hu"]["images_looked_at"] == 7
+    assert told["badges"] == ["cannot_decode"]
+
+
+def test_the_region_that_a_series_names_is_held_to_its_own(north: Facility) -> None:
+    """Air at -900: lung might look so, but a head has none."""
+    y, x = np.mgrid[-1:1:64j, -1:1:64j]
+    hu = np.where(np.hypot(x, y) < 0.8, 40.0, -1000.0) + 10 * np.sin(37 * x + 11 * y)
+    verdicts = {}
+    for number, part in enumerate(("HEAD", "")):
+        dataset = next(iter(build_datasets(PhantomShape(rows=64, columns=64, slices=1))))
+        dataset.PixelData = np.rint(hu + 1024).astype("<i2").tobytes()
+        dataset.RescaleSlope, dataset.RescaleIntercept = 1, -924
+        dataset.BodyPartExamined, dataset.ProtocolName = part, ""
+        dataset.StudyDescription = dataset.SeriesDescription = ""
+        dataset.SeriesInstanceUID = f"1.2.3.4.{number}"
+        dataset.SOPInstanceUID = f"1.2.3.4.5.{number}"
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        hu_part = make_passport(store(factories.as_part10(dataset), north).series_id)["hu"]
+        verdicts[hu_part["region"]] = hu_part["reason_codes"]
+    assert verdicts == {"head": ["air_misplaced"], "": ["no_air"]}
+
+
 def test_values_beyond_the_stored_bits_are_told(north: Facility) -> None:
     dataset = factories.read_bundled("CT_small.dcm")
     pixels = np.zeros((128, 128), "<i2")
