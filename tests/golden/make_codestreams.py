@@ -92,7 +92,7 @@ def by_dcmtk(data: bytes, photometric: str, samples: int) -> np.ndarray:
     made.PixelData = encapsulate([data])
     made["PixelData"].is_undefined_length = True
     made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = JPEG
+    made.file_meta.TransferSyntaxUID = pydicom.uid.UID(JPEG)
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder) / "a.dcm", Path(folder) / "b.dcm"
         pydicom.dcmwrite(source, made, enforce_file_format=True)
