@@ -42,7 +42,13 @@ export interface LookupTable {
   readonly explanation: string;
 }
 
-/** A display shutter (PS3.3 C.7.6.11): rows and columns from 1, edges are visible. */
+/** Colours over grey (PS3.3 C.7.6.19): of the stored value `first` and those above; three bytes an entry. */
+export interface Supplement {
+  readonly first: number;
+  readonly rgb: Uint8Array;
+}
+
+/** A display shutter (PS3.3 C.7.6.11, C.7.6.15): rows and columns from 1, edges are visible. */
 export interface Shutter {
   /** Upper, lower, left, right. */
   readonly rectangle: readonly number[] | null;
@@ -50,8 +56,12 @@ export interface Shutter {
   readonly circle: readonly number[] | null;
   /** Row, column and so on. */
   readonly polygon: readonly number[] | null;
+  /** Whether bits of an overlay hide pixels; they come with the overlays. */
+  readonly isBitmap: boolean;
   /** P-value of what is hidden, from 0 (black) to 65535. */
   readonly presentationValue: number;
+  /** Red, green, blue of what is hidden, before the P-value. */
+  readonly presentationColor: Triple | null;
 }
 
 /** A calibrated region of an ultrasound picture (PS3.3 C.8.5.5). */
@@ -95,6 +105,8 @@ export interface ImageFacts {
   readonly presentationLut: LookupTable | null;
   readonly pixelPaddingValue: number | null;
   readonly pixelPaddingRangeLimit: number | null;
+  /** Colours that stand beside the grey; null: none, or the file does not want them. */
+  readonly supplement: Supplement | null;
   /** What the file hides of the picture. */
   readonly shutter: Shutter | null;
   /** Whether overlays lie over this frame; their bits come by an address of their own. */
@@ -105,6 +117,8 @@ export interface ImageFacts {
   readonly ultrasoundRegions: readonly UltrasoundRegion[];
   /** Height to width of a pixel as it must be shown, even without millimetres. */
   readonly pixelAspect: number;
+  /** Empty: places in this image cannot be compared with those in others. */
+  readonly frameOfReferenceUid: string;
   readonly imagePositionPatient: Triple | null;
   readonly imageOrientationPatient: readonly number[] | null;
   readonly patientOrientation: readonly string[] | null;
@@ -114,6 +128,8 @@ export interface ImageFacts {
   readonly lossyRatio: number | null;
   readonly frameTimeMs: number | null;
   readonly laterality: string;
+  /** CC, MLO, PA, LL and so on, as filed. */
+  readonly viewPosition: string;
 }
 
 /** A stored video: the browser plays it, or `whyNot` says why none does. */
@@ -130,6 +146,8 @@ export interface Stack {
   readonly presets: readonly Preset[];
   /** Why those in HU or SUV are not among them. */
   readonly presetsWhyNot: string;
+  /** From rescaled values to SUV, by the passport; null when it is not known. */
+  readonly suvFactor: number | null;
   readonly seriesId: string;
   readonly version: string;
   readonly images: readonly ImageFacts[];

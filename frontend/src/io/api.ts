@@ -10,6 +10,7 @@ import type {
   Series,
   Shutter,
   SpacingSource,
+  Supplement,
   Stack,
   Study,
   Triple,
@@ -46,6 +47,8 @@ export interface ViewerPage {
   /** The study's series as they are now. */
   readonly seriesUrl: string;
   readonly eventsUrl: string;
+  /** Below it lie measurements, annotations and layers. */
+  readonly apiUrl: string;
   /** The last piece of news that this page knows of. */
   readonly newestEvent: number;
   /** The first image, rendered by the server: on its way before this script was. */
@@ -71,6 +74,7 @@ export function readPage(text: string): ViewerPage {
     worklistUrl: asText(urls["worklist"]),
     seriesUrl: asText(urls["series"]),
     eventsUrl: asText(urls["events"]),
+    apiUrl: asText(urls["api"]),
     newestEvent: asNumber(page["newest_event"]) ?? 0,
     firstPictureUrl: asText(page["first_picture"]),
     colourMaps: readColourMaps(page["colour_maps"]),
@@ -186,6 +190,7 @@ function readImage(wire: JsonObject): ImageFacts {
     lossyRatio: asNumbers(wire["lossy_image_compression_ratio"]).at(-1) ?? null,
     frameTimeMs: readFrameTime(wire),
     laterality: text("frame_laterality") || text("image_laterality"),
+    viewPosition: text("view_position"),
   };
 }
 
@@ -218,6 +223,7 @@ type Levels = Pick<
   | "presentationLut"
   | "pixelPaddingValue"
   | "pixelPaddingRangeLimit"
+  | "supplement"
 >;
 
 function readLevels(wire: JsonObject): Levels {
@@ -238,7 +244,16 @@ function readLevels(wire: JsonObject): Levels {
     presentationLut: readTable(wire["presentation_lut"]),
     pixelPaddingValue: asNumber(wire["pixel_padding_value"]),
     pixelPaddingRangeLimit: asNumber(wire["pixel_padding_range_limit"]),
+    supplement: readSupplement(wire),
   };
+}
+
+/** The palette over grey, when Pixel Presentation of the frame is COLOR (`imaging.palette`). */
+function readSupplement(wire: JsonObject): Supplement | null {
+  const palette = asObject(wire["supplemental_palette"]);
+  const [first, rgb] = [asNumber(palette["first"]), asNumbers(palette["rgb"])];
+  const isWanted = asText(wire["pixel_presentation"]).toUpperCase() === "COLOR";
+  return isWanted && first !== null && rgb.length >= 3 ? { first, rgb: Uint8Array.from(rgb) } : null;
 }
 
 /** A slope of 0 would erase the picture; it counts as none. */
@@ -275,10 +290,14 @@ function readShutter(wire: Json | undefined): Shutter | null {
   const shutter = asObject(wire);
   const numbers = (key: string): number[] | null => (key in shutter ? asNumbers(shutter[key]) : null);
   const [rectangle, circle, polygon] = [numbers("rectangle"), numbers("circle"), numbers("polygon")];
-  if (rectangle === null && circle === null && polygon === null) {
+  const isBitmap = asText(shutter["bitmap_group"]) !== "";
+  if (rectangle === null && circle === null && polygon === null && !isBitmap) {
     return null;
   }
-  return { rectangle, circle, polygon, presentationValue: asNumber(shutter["presentation_value"]) ?? 0 };
+  const presentationValue = asNumber(shutter["presentation_value"]) ?? 0;
+  const colour = asNumbers(shutter["presentation_color"]);
+  const presentationColor = colour.length === 3 ? (colour as unknown as Triple) : null;
+  return { rectangle, circle, polygon, isBitmap, presentationValue, presentationColor };
 }
 
 /** The same rule as `imaging.overlays.frame_of_overlay`: whether any overlay lies over this frame. */
@@ -301,6 +320,7 @@ type Geometry = Pick<
   | "spacingSource"
   | "ultrasoundRegions"
   | "pixelAspect"
+  | "frameOfReferenceUid"
   | "imagePositionPatient"
   | "imageOrientationPatient"
   | "patientOrientation"
@@ -322,6 +342,7 @@ function readGeometry(wire: JsonObject): Geometry {
     spacingSource: readSpacingSource(wire),
     ultrasoundRegions: asList(wire["ultrasound_regions"]).map((one) => readRegion(asObject(one))),
     pixelAspect: aspect >= LEAST_ASPECT && aspect <= MOST_ASPECT ? aspect : 1,
+    frameOfReferenceUid: asText(wire["frame_of_reference_uid"]),
     imagePositionPatient: position.length === 3 ? (position as unknown as Triple) : null,
     imageOrientationPatient: cosines.length === 6 ? cosines : null,
     patientOrientation: words.length === 2 ? words : null,
