@@ -49,6 +49,7 @@ def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
             "worklist": reverse("home"),
             "series": reverse("viewer:series", args=[study.pk]),
             "events": reverse("api:events"),
+            "api": reverse("api:measurement-list").removesuffix("measurements/"),
         },
         "colour_maps": list_colour_maps(),
         "texts": translate_words(),

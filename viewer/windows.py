@@ -75,6 +75,7 @@ def add_windows(stack: Document, series: Series) -> Document:
     for preset in offer["presets"]:
         preset["label"] = gettext(preset["label"])
     offer["why_not"] = gettext(offer["why_not"]) if offer["why_not"] else ""
+    offer["suv_factor"] = offered.suv_factor
     tag = hashlib.sha256(json.dumps(offer, sort_keys=True).encode()).hexdigest()[:8]
     return {**stack, "windows": {**offer, "tag": tag}}
 

@@ -9,7 +9,7 @@ import { imageFacts } from "./facts";
 
 function stack(version: string, frames: readonly number[]): Stack {
   const images = frames.map((frame) => imageFacts({ frame }));
-  return { seriesId: "a", version, images, videos: [], presets: [], presetsWhyNot: "", displayable: true, whyNot: "" };
+  return { seriesId: "a", version, images, videos: [], presets: [], presetsWhyNot: "", suvFactor: null, displayable: true, whyNot: "" };
 }
 
 function series(...ids: string[]): readonly Series[] {

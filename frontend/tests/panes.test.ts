@@ -12,7 +12,7 @@ function opened(...ids: string[]): ViewerState {
   const cine = { isPlaying: true, framesPerSecond: 10, loops: true };
   const empty = { series, panes: [firstPane(ids[0] ?? "")], activePaneId: "1", stacks: new Map(), looks: new Map(), cine };
   const images = [0, 1, 2, 3].map((frame) => imageFacts({ frame }));
-  const stack = { seriesId: "", version: "1", images, videos: [], presets: [], presetsWhyNot: "", displayable: true, whyNot: "" };
+  const stack = { seriesId: "", version: "1", images, videos: [], presets: [], presetsWhyNot: "", suvFactor: null, displayable: true, whyNot: "" };
   return ids.reduce<ViewerState>(
     (state, id) => setStack(id, { kind: "ready", stack: { ...stack, seriesId: id } })(state),
     empty as unknown as ViewerState,

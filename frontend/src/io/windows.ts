@@ -5,9 +5,9 @@ import type { Stack } from "../core/facts";
 import type { Preset } from "../core/presets";
 import { asList, asNumber, asNumbers, asObject, asText, type Json, type JsonObject } from "./read";
 
-export function readOffer(wire: JsonObject): Pick<Stack, "presets" | "presetsWhyNot"> {
+export function readOffer(wire: JsonObject): Pick<Stack, "presets" | "presetsWhyNot" | "suvFactor"> {
   const presets = asList(wire["presets"]).map((one) => readPreset(asObject(one)));
-  return { presets, presetsWhyNot: asText(wire["why_not"]) };
+  return { presets, presetsWhyNot: asText(wire["why_not"]), suvFactor: asNumber(wire["suv_factor"]) };
 }
 
 function readPreset(wire: JsonObject): Preset {

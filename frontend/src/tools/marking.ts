@@ -218,18 +218,14 @@ export class Marking {
     return true;
   }
 
-  /** The selection again on the frame that is on the screen, at the same place. */
-  paste(copied: Finding): string {
+  /** The same again on the frame that is on the screen; false when that is of another series. */
+  paste(copied: Finding): boolean {
     const place = this.placeNow();
-    const facts = this.instrument.viewport.shown?.facts;
-    if (place === null || facts === undefined || !this.mayMark) {
-      return "";
-    }
-    if (copied.seriesId !== place.seriesId) {
-      return "other series";
+    if (place === null || !this.mayMark || copied.seriesId !== place.seriesId) {
+      return false;
     }
     this.store.add({ ...copied, ...place, key: this.store.newKey() });
-    return "";
+    return true;
   }
 
   // --- drawing ---------------------------------------------------------------------------

@@ -1,12 +1,17 @@
+import { asObject, asText, type Json, type JsonObject } from "../io/read";
+
 const SILENCE_MS = 40_000;
 const PATIENCE_MS = 3_000;
 const HIDDEN_MS = 60_000;
 const LONGEST_RETRY_MS = 30_000;
 const KINDS = ["study_received", "study_updated"];
+const MARKS = "marks_changed";
 
 interface Listener {
   onStudies(studies: string[]): void;
   onReset(): void;
+  /** What somebody drew, changed or deleted in a study. */
+  onMarks?(study: string, news: JsonObject): void;
 }
 
 /**
@@ -63,11 +68,20 @@ export class Live {
     for (const kind of KINDS) {
       source.addEventListener(kind, (event) => this.took(event));
     }
+    if (this.listener.onMarks !== undefined) {
+      source.addEventListener(MARKS, (event) => this.tookMarks(event));
+    }
+  }
+
+  private tookMarks(event: MessageEvent<string>): void {
+    this.keepPlace(event);
+    const { study, payload } = readNews(event.data);
+    this.listener.onMarks?.(study, payload);
   }
 
   private took(event: MessageEvent<string>): void {
     this.keepPlace(event);
-    const study = readStudy(event.data);
+    const { study } = readNews(event.data);
     if (study) {
       this.listener.onStudies([study]);
     }
@@ -126,14 +140,12 @@ export class Live {
   }
 }
 
-function readStudy(data: string): string {
+function readNews(data: string): { study: string; payload: JsonObject } {
   try {
-    const parsed: unknown = JSON.parse(data);
-    if (typeof parsed === "object" && parsed !== null && "study" in parsed && typeof parsed.study === "string") {
-      return parsed.study;
-    }
+    const parsed = asObject(JSON.parse(data) as Json);
+    return { study: asText(parsed["study"]), payload: asObject(parsed["payload"]) };
   } catch {
     // Not ours; nothing to refresh.
+    return { study: "", payload: {} };
   }
-  return "";
 }

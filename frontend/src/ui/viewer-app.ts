@@ -14,6 +14,7 @@ import { make } from "./dom";
 import { adoptFiledSpeed, makeCommands } from "./viewer-commands";
 import { exposeReport, type Report } from "./viewer-debug";
 import { SeriesDrag } from "./viewer-drag";
+import { Findings } from "./viewer-findings";
 import { Help } from "./viewer-help";
 import { listenToKeys } from "./viewer-keys";
 import { LayoutPicker } from "./viewer-layout";
@@ -43,19 +44,27 @@ class ViewerApp {
   private readonly toolbar: Toolbar;
   private readonly help: Help;
   private readonly news: StudyNews;
+  private readonly findings: Findings;
   private speedOf = "";
   private isDrawDue = false;
 
   constructor(page: ViewerPage, root: HTMLElement) {
     this.store = new Store(firstState(page));
-    this.news = new StudyNews(page, this.store);
+    this.news = new StudyNews(page, this.store, {
+      onNews: (news) => this.findings.hear(news),
+      onReset: () => this.findings.reload(),
+    });
     this.panes = this.makePanes();
     const main = make("div", { class: "reading" });
     root.replaceChildren(main);
     main.append(this.panes.root);
     this.panes.active.preview(page.firstPictureUrl);
     const instrument = this.makeInstrument();
-    this.panes.onPane(({ picture }) => new Pointers(picture, instrument));
+    this.findings = new Findings(page, instrument);
+    this.panes.onPane((pane) => {
+      new Pointers(pane.picture, instrument, this.findings.marking);
+      pane.addLayer(this.findings.makeLayer());
+    });
     this.side = new Side(this.store);
     this.registerPanels(instrument);
     const leave = (): void => location.assign(page.worklistUrl || "/");
@@ -66,15 +75,16 @@ class ViewerApp {
       chooseLayout: () => layouts.toggle(),
       chooseSeries: () => this.strip.focus(),
     });
-    const commands = [...makeCommands(instrument, leave), ...ofPanes, ...this.side.commands()];
+    const commands = [...makeCommands(instrument, leave), ...this.findings.commands, ...ofPanes, ...this.side.commands()];
     this.toolbar = new Toolbar(instrument, commands, layouts.root);
     this.help = new Help(this.store, commands);
+    this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
     root.prepend(this.toolbar.root);
     main.prepend(this.strip.root);
-    main.append(this.side.root, this.help.root);
+    main.append(this.side.root, this.help.root, ...this.findings.overPage);
     new Cine(this.store, (key) => this.panes.active.isSettled(key));
-    listenToKeys(commands, () => this.closeHelp());
-    exposeReport(() => this.panes.active.viewport, () => this.report());
+    listenToKeys(commands, () => this.closeHelp() || this.findings.cancel());
+    exposeReport(() => this.panes.active.viewport, () => this.report(), () => this.findings.report());
     root.dataset["state"] = "ready";
   }
 
@@ -82,6 +92,7 @@ class ViewerApp {
     this.store.subscribe(() => this.follow());
     this.follow();
     this.news.listen();
+    this.findings.start();
     this.panes.active.picture.focus({ preventScroll: true });
   }
 
@@ -110,6 +121,7 @@ class ViewerApp {
   }
 
   private registerPanels(instrument: Instrument): void {
+    this.side.registerPanel(this.findings.panel);
     this.side.registerPanel(windowPanel(instrument));
     this.side.registerPanel(passportPanel(this.store));
     this.side.registerPanel(tagsPanel(this.store));
@@ -140,6 +152,7 @@ class ViewerApp {
     this.panes.draw();
     this.strip.show((key) => this.cache.has(key));
     this.toolbar.show();
+    this.findings.show();
     this.help.show();
     this.side.show();
   }

@@ -35,11 +35,13 @@ export interface Command {
   readonly name: string;
   /** As `KeyboardEvent.key` gives it; the first one is shown. */
   readonly keys: readonly string[];
-  readonly group: "tools" | "picture" | "stack" | "window" | "panes" | "page" | "panels";
+  readonly group: "tools" | "measure" | "picture" | "stack" | "window" | "panes" | "page" | "panels";
   readonly icon?: string;
   /** How the help writes the keys, when not as the first two. */
   readonly shownKeys?: readonly string[];
   readonly run: (key?: string) => void;
+  /** When it says no, the key is the browser's. */
+  readonly canRun?: () => boolean;
   /** For buttons that stay pressed. */
   readonly isOn?: (state: ViewerState) => boolean;
 }

@@ -22,10 +22,13 @@ declare global {
   }
 }
 
-export function exposeReport(active: () => Viewport, read: () => Report): void {
+export function exposeReport(active: () => Viewport, read: () => Report, findings: () => readonly object[]): void {
   window.noctis = Object.freeze({
     get report(): Report {
       return read();
+    },
+    get findings(): readonly object[] {
+      return findings();
     },
     get view(): object | null {
       const { shown } = active();

@@ -21,6 +21,7 @@ export class Help {
     this.root.setAttribute("aria-labelledby", title.id);
     const groups: readonly (readonly [Command["group"], string])[] = [
       ["tools", t("Left button")],
+      ["measure", t("Measure")],
       ["picture", t("Picture")],
       ["stack", t("Images and series")],
       ["window", t("Window")],

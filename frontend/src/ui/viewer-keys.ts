@@ -6,19 +6,30 @@ import type { Command } from "./viewer-commands";
 export function listenToKeys(commands: readonly Command[], close: () => boolean): void {
   const byKey = new Map(commands.flatMap((command) => command.keys.map((key) => [key, command] as const)));
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) {
+    if (event.altKey || isTyping(event)) {
       return;
     }
     if (event.key === "Escape" && close()) {
       event.preventDefault();
       return;
     }
-    const command = byKey.get(event.key) ?? byKey.get(event.key.toLowerCase());
-    if (command !== undefined && !isForControl(event)) {
+    const command = hasControl(event)
+      ? byKey.get(combinationOf(event))
+      : (byKey.get(event.key) ?? byKey.get(event.key.toLowerCase()));
+    if (command !== undefined && !isForControl(event) && command.canRun?.() !== false) {
       event.preventDefault();
       command.run(event.key);
     }
   });
+}
+
+function hasControl({ ctrlKey, metaKey }: KeyboardEvent): boolean {
+  return ctrlKey || metaKey;
+}
+
+/** As commands name it: Ctrl+z, Ctrl+Shift+z; the command key of a Mac counts as Ctrl. */
+function combinationOf({ key, shiftKey }: KeyboardEvent): string {
+  return `Ctrl+${shiftKey ? "Shift+" : ""}${key.length === 1 ? key.toLowerCase() : key}`;
 }
 
 function isTyping({ target }: KeyboardEvent): boolean {
@@ -46,6 +57,9 @@ const NAMES: Readonly<Record<string, string>> = {
 export function keyName(key: string): string {
   if (key === " ") {
     return t("Space");
+  }
+  if (key.startsWith("Ctrl+")) {
+    return key.split("+").map((part) => keyName(part)).join(" ");
   }
   return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
 }

@@ -2,6 +2,8 @@
 
 import type { Series } from "../core/facts";
 import type { ViewerPage } from "../io/api";
+import type { MarkNews } from "../io/finding-sync";
+import { asNumber, asText, type JsonObject } from "../io/read";
 import { fetchSeries, fetchStack } from "../io/stack";
 import { renewSeries, renewStack } from "../state/changes";
 import type { Store } from "../state/store";
@@ -11,6 +13,12 @@ import { Live } from "./live";
 const PAUSE_MS = 1_000;
 const RETRY_MS = 10_000;
 const MOST_TRIES = 5;
+
+/** Who hears of marks that somebody made, changed or deleted. */
+export interface MarkListener {
+  onNews(news: MarkNews): void;
+  onReset(): void;
+}
 
 export class StudyNews {
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -22,6 +30,7 @@ export class StudyNews {
   constructor(
     private readonly page: ViewerPage,
     private readonly store: Store,
+    private readonly marks: MarkListener,
   ) {}
 
   listen(): void {
@@ -32,7 +41,18 @@ export class StudyNews {
           this.renewLater(PAUSE_MS);
         }
       };
-      new Live(null, eventsUrl, newestEvent, { onStudies, onReset: () => this.renewLater(PAUSE_MS) }).open();
+      const onReset = (): void => {
+        this.renewLater(PAUSE_MS);
+        this.marks.onReset();
+      };
+      const onMarks = (id: string, news: JsonObject): void => {
+        const family = asText(news["mark"]);
+        if (id === study.id && (family === "measurement" || family === "annotation")) {
+          const version = asNumber(news["version"]) ?? 0;
+          this.marks.onNews({ family, id: asText(news["id"]), version, isGone: news["what"] === "deleted" });
+        }
+      };
+      new Live(null, eventsUrl, newestEvent, { onStudies, onReset, onMarks }).open();
     }
   }
 

@@ -1,0 +1,285 @@
+/** Findings on the page: store, server, hand, drawing, panel and commands tied together. */
+
+import { tryMeasure, valuesOf } from "../core/finding-plane";
+import { kindName, markLines } from "../core/finding-text";
+import { hasStatistics, isDrawnKind, isOn, isSamePoints, type Finding } from "../core/findings";
+import type { ImageFacts } from "../core/facts";
+import type { Result } from "../core/measure";
+import { t } from "../core/text";
+import type { Size, View } from "../core/view";
+import type { ViewerPage } from "../io/api";
+import { FindingApi } from "../io/finding-api";
+import { FindingSync, type MarkNews } from "../io/finding-sync";
+import { MarksDrawing, type DrawnMark, type PointerHint } from "../render/marks-layer";
+import type { Shown } from "../render/viewport";
+import { activeStack, goTo, openSeries, setTool, togglePanel } from "../state/changes";
+import { FindingStore, type Layer } from "../state/findings";
+import { Marking } from "../tools/marking";
+import type { Instrument } from "../tools/tool";
+import { make } from "./dom";
+import type { Command } from "./viewer-commands";
+import { FINDINGS_PANEL, findingsPanel } from "./viewer-findings-panel";
+import type { MarksLayer } from "./viewer-layers";
+import { MarkEditor } from "./viewer-mark-editor";
+import { MeasureBar } from "./viewer-measure-bar";
+import { findingCommands, measureTools, selectTool } from "./viewer-measure-commands";
+import type { SidePanel } from "./viewer-side";
+
+const MEASUREMENT_COLOUR = "#ffd24a";
+const ANNOTATION_COLOUR = "#8fd3ff";
+const NOTICE_MS = 6_000;
+
+interface Reading {
+  readonly line: Finding | null;
+  readonly result: Result | string;
+}
+
+export class Findings {
+  readonly marking: Marking;
+  readonly bar: MeasureBar;
+  readonly panel: SidePanel;
+  readonly commands: readonly Command[];
+  /** What lies over the page: the editor of words, and notices. */
+  readonly overPage: readonly HTMLElement[];
+  private readonly findings = new FindingStore();
+  private readonly sync: FindingSync;
+  private readonly api: FindingApi;
+  private readonly editor: MarkEditor;
+  private readonly notice = make("p", { class: "mark-notice", role: "status", hidden: true });
+  private readonly readings = new WeakMap<Finding, Reading>();
+  private noticeTimer: ReturnType<typeof setTimeout> | undefined;
+  private jumpTo: Finding | null = null;
+
+  constructor(
+    page: ViewerPage,
+    private readonly instrument: Instrument,
+  ) {
+    const { store } = instrument;
+    const { mayMeasure: mayMark, username, csrfToken } = page.person;
+    this.api = new FindingApi(page.apiUrl, page.study.id, csrfToken);
+    this.sync = new FindingSync(this.findings, this.api, username);
+    this.editor = new MarkEditor(instrument, this.findings, (words) => this.say(words));
+    this.marking = new Marking(instrument, this.findings, this.editor, mayMark);
+    this.overPage = [this.editor.root, this.notice];
+    const parts = {
+      instrument,
+      findings: this.findings,
+      marking: this.marking,
+      editor: this.editor,
+      say: (words: string) => this.say(words),
+    };
+    const [select, tools, actions] = [selectTool(parts), measureTools(parts), findingCommands(parts)];
+    this.commands = mayMark ? [select.command, ...tools.map(({ command }) => command), ...actions] : [];
+    this.bar = new MeasureBar(this.findings, select, tools, actions, () => store.change(togglePanel(FINDINGS_PANEL)));
+    this.bar.root.hidden = !mayMark;
+    this.panel = findingsPanel(store, this.findings, {
+      mayMark,
+      jump: (finding) => this.jump(finding),
+      resultOf: (finding) => this.resultOf(finding, instrument.viewport.shown),
+      colourOf: (finding) => this.colourOf(finding),
+      saveLayer: (layer) => void this.saveLayer(layer),
+      retry: () => this.sync.flush(),
+      exports: [],
+    });
+    this.findings.subscribe(() => store.announce());
+    store.subscribe(() => this.followJump());
+    this.guardLeaving();
+    document.addEventListener("keydown", (event) => this.nudge(event), { capture: true });
+  }
+
+  start(): void {
+    void this.sync.load();
+  }
+
+  /** For tests and support: what is drawn, as numbers. */
+  report(): readonly object[] {
+    return this.findings.all().map(({ key, local, saved, state }) => ({
+      key,
+      state,
+      id: saved?.id ?? null,
+      version: saved?.version ?? null,
+      kind: local?.kind ?? null,
+      points: local?.points ?? null,
+      result: local === null ? null : this.resultOf(local, this.instrument.viewport.shown),
+    }));
+  }
+
+  /** News of other people's marks, and the echo of our own. */
+  hear(news: MarkNews): void {
+    this.sync.hear(news);
+  }
+
+  /** The stream has lost its place: everything is read again. */
+  reload(): void {
+    void this.sync.load();
+  }
+
+  /** Escape. */
+  cancel(): boolean {
+    if (this.marking.cancel()) {
+      return true;
+    }
+    const { store } = this.instrument;
+    const hasTool = store.state.tool === "select" || isDrawnKind(store.state.tool);
+    if (hasTool) {
+      store.change(setTool("window"));
+    }
+    return hasTool;
+  }
+
+  show(): void {
+    this.bar.show(this.instrument.store.state);
+  }
+
+  /** The layer of one pane. */
+  makeLayer(): MarksLayer {
+    const drawing = new MarksDrawing(matchMedia("(pointer: coarse)").matches);
+    return {
+      draw: (group: SVGGElement, shown: Shown, view: View, size: Size) => {
+        const { instanceId, frame, pixelAspect } = shown.facts;
+        const marks = this.findings.on(instanceId, frame).map((finding) => this.drawnMark(finding, shown));
+        const draft = this.marking.seen(instanceId, frame, pixelAspect);
+        const all = draft === null ? marks : [...marks, this.drawnDraft(draft, shown)];
+        const isActive = this.instrument.viewport.shown === shown;
+        drawing.draw(group, all, shown, view, size, isActive ? this.hint() : null);
+      },
+    };
+  }
+
+  // --- what a mark shows -------------------------------------------------------------------
+
+  private drawnMark(finding: Finding, shown: Shown): DrawnMark {
+    const entry = this.findings.entry(finding.key);
+    return {
+      finding,
+      lines: markLines(finding, finding.family === "annotation" ? null : this.resultOf(finding, shown)),
+      colour: this.colourOf(finding),
+      isSelected: finding.key === this.findings.selectedKey,
+      isLoose: entry !== undefined && ["away", "refused", "conflict"].includes(entry.state),
+    };
+  }
+
+  private drawnDraft(draft: Finding, shown: Shown): DrawnMark {
+    const result = draft.family === "annotation" ? null : this.measureNow(draft, shown);
+    // While points are still missing there is nothing to say.
+    const lines = typeof result === "string" ? [] : markLines(draft, result);
+    return { finding: draft, lines, colour: this.colourOf(draft), isSelected: true, isLoose: false };
+  }
+
+  private colourOf(finding: Finding): string {
+    const ofKind = finding.family === "measurement" ? MEASUREMENT_COLOUR : ANNOTATION_COLOUR;
+    return finding.colour || (this.findings.layer(finding.layer)?.colour ?? ofKind);
+  }
+
+  /** The server's numbers when they are of these points; until then the same formulas, here. */
+  private resultOf(finding: Finding, shown: Shown | null): Result | string | null {
+    if (finding.family === "annotation") {
+      return null;
+    }
+    const saved = this.findings.entry(finding.key)?.saved ?? null;
+    if (saved?.result !== null && saved !== null && isSamePoints(saved.content.points, finding.points)) {
+      return saved.result;
+    }
+    const isSeen = shown !== null && isOn(finding, shown.facts.instanceId, shown.facts.frame);
+    return isSeen ? this.measureNow(finding, shown) : null;
+  }
+
+  private measureNow(finding: Finding, shown: Shown): Result | string {
+    const line = this.findings.lineOf(finding.instanceId);
+    const known = this.readings.get(finding);
+    if (known !== undefined && known.line === line) {
+      return known.result;
+    }
+    const { facts, pixels } = shown;
+    const values = hasStatistics(finding.kind) ? valuesOf(facts, pixels, this.scaleOf(finding)) : null;
+    const result = tryMeasure(finding.kind, finding.points, facts, line, values);
+    this.readings.set(finding, { line, result });
+    return result;
+  }
+
+  private scaleOf({ seriesId }: Finding): { modality: string; suvFactor: number | null } {
+    const { series, stacks } = this.instrument.store.state;
+    const stack = stacks.get(seriesId);
+    return {
+      modality: series.find(({ id }) => id === seriesId)?.modality ?? "",
+      suvFactor: stack?.kind === "ready" ? stack.stack.suvFactor : null,
+    };
+  }
+
+  private hint(): PointerHint | null {
+    const { tool } = this.instrument.store.state;
+    const at = this.marking.pointerAt;
+    return at === null || !isDrawnKind(tool) || this.marking.isDrawing ? null : { at: [at.x, at.y], text: kindName(tool) };
+  }
+
+  // --- ways ----------------------------------------------------------------------------------
+
+  /** Opens the series if need be, goes to the image, selects the finding. */
+  private jump(finding: Finding): void {
+    this.jumpTo = finding;
+    this.instrument.store.change(openSeries(finding.seriesId));
+    this.followJump();
+  }
+
+  private followJump(): void {
+    const finding = this.jumpTo;
+    const stack = activeStack(this.instrument.store.state);
+    if (finding === null || stack === null || stack.seriesId !== finding.seriesId) {
+      return;
+    }
+    this.jumpTo = null;
+    const isIt = ({ instanceId, frame }: ImageFacts): boolean => isOn(finding, instanceId, frame);
+    const index = stack.images.findIndex(isIt);
+    if (index >= 0) {
+      this.instrument.store.change(goTo(index));
+      this.findings.select(finding.key);
+    }
+  }
+
+  private async saveLayer(layer: Layer): Promise<void> {
+    try {
+      this.findings.putLayer(await this.api.saveLayer(layer));
+    } catch {
+      this.say(t("The layer could not be saved; it is so on this page alone."));
+    }
+  }
+
+  private say(words: string): void {
+    this.notice.textContent = words;
+    this.notice.hidden = false;
+    clearTimeout(this.noticeTimer);
+    this.noticeTimer = setTimeout(() => (this.notice.hidden = true), NOTICE_MS);
+  }
+
+  /** Arrows move the selected one while the tool that moves is chosen. */
+  private nudge(event: KeyboardEvent): void {
+    const steps: Readonly<Record<string, readonly [number, number]>> = {
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+    };
+    const step = steps[event.key];
+    const isOnPicture = event.target instanceof Element && event.target.closest(".picture") !== null;
+    if (step === undefined || !isOnPicture || this.instrument.store.state.tool !== "select" || event.ctrlKey) {
+      return;
+    }
+    if (this.marking.nudge(...step)) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  }
+
+  /** What is not sent yet goes out; what cannot be sent is told before the page closes. */
+  private guardLeaving(): void {
+    addEventListener("pagehide", () => this.sync.flush());
+    addEventListener("online", () => this.sync.flush());
+    addEventListener("beforeunload", (event) => {
+      const isLost = this.findings.all().some(({ state }) => state === "away" || state === "refused" || state === "conflict");
+      this.sync.flush();
+      if (isLost) {
+        event.preventDefault();
+      }
+    });
+  }
+}

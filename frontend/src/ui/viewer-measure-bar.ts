@@ -1,0 +1,143 @@
+/** The tools for findings in the tool row: the common ones, a menu of the others, and what is saved. */
+
+import { t } from "../core/text";
+import type { FindingStore } from "../state/findings";
+import type { ViewerState } from "../state/store";
+import { icon, make, setAttribute, setIcon, setText } from "./dom";
+import type { Command } from "./viewer-commands";
+import { keyName } from "./viewer-keys";
+import { ROW_COUNT, type MeasureTool } from "./viewer-measure-commands";
+
+export class MeasureBar {
+  private readonly menu = make("div", { class: "measure-menu", role: "menu", hidden: true });
+  private readonly more = make(
+    "button",
+    { type: "button", class: "tool", "aria-label": t("More tools"), "aria-haspopup": "menu", "data-tip": t("More tools") },
+    icon("chevron-down"),
+  );
+  private readonly state = make("button", { type: "button", class: "saving", role: "status", hidden: true });
+  readonly root = make("div", { class: "tools-group measure-bar", role: "group", "aria-label": t("Measure") });
+  private readonly buttons = new Map<MeasureTool, HTMLElement>();
+  private readonly inMenu: readonly MeasureTool[];
+
+  constructor(
+    private readonly findings: FindingStore,
+    select: MeasureTool,
+    tools: readonly MeasureTool[],
+    actions: readonly Command[],
+    onState: () => void,
+  ) {
+    const row = [select, ...tools.slice(0, ROW_COUNT)];
+    this.inMenu = tools.slice(ROW_COUNT);
+    row.forEach((one) => this.root.append(this.toolButton(one)));
+    this.menu.append(...this.inMenu.map((one) => this.menuItem(one.command, one)));
+    this.menu.append(make("hr"), ...actions.filter((one) => one.icon !== undefined).map((one) => this.menuItem(one)));
+    this.root.append(make("div", { class: "measure-more" }, this.more, this.menu), this.state);
+    this.more.addEventListener("click", () => this.open(this.menu.hasAttribute("hidden")));
+    this.root.addEventListener("keydown", (event) => this.key(event));
+    document.addEventListener("pointerdown", (event) => {
+      if (!(event.target instanceof Node && this.root.contains(event.target))) {
+        this.open(false);
+      }
+    });
+    this.state.addEventListener("click", onState);
+  }
+
+  show(state: ViewerState): void {
+    for (const [{ tool }, button] of this.buttons) {
+      setAttribute(button, button.role === "menuitemradio" ? "aria-checked" : "aria-pressed", `${state.tool === tool}`);
+    }
+    const chosen = this.inMenu.find(({ tool }) => tool === state.tool);
+    setAttribute(this.more, "aria-pressed", `${chosen !== undefined}`);
+    setIcon(this.more.firstElementChild as SVGSVGElement, chosen?.command.icon ?? "chevron-down");
+    this.showSaving();
+  }
+
+  private toolButton(one: MeasureTool): HTMLElement {
+    const { name, keys, icon: picture = "square", run } = one.command;
+    const button = make(
+      "button",
+      {
+        type: "button",
+        class: "tool",
+        "aria-label": name,
+        "aria-keyshortcuts": keys[0],
+        "data-tip": `${name} · ${keysOf(one.command)}`,
+      },
+      icon(picture),
+    );
+    button.addEventListener("click", () => run());
+    this.buttons.set(one, button);
+    return button;
+  }
+
+  private menuItem(command: Command, tool?: MeasureTool): HTMLElement {
+    const item = make(
+      "button",
+      { type: "button", class: "measure-item", role: tool === undefined ? "menuitem" : "menuitemradio" },
+      icon(command.icon ?? "square"),
+      make("span", {}, command.name),
+      make("kbd", {}, keysOf(command)),
+    );
+    item.addEventListener("click", () => {
+      this.open(false);
+      if (command.canRun?.() !== false) {
+        command.run();
+      }
+    });
+    if (tool !== undefined) {
+      this.buttons.set(tool, item);
+    }
+    return item;
+  }
+
+  private open(isOpen: boolean): void {
+    if (this.menu.hidden === isOpen) {
+      this.menu.hidden = !isOpen;
+      setAttribute(this.more, "aria-expanded", `${isOpen}`);
+      if (isOpen) {
+        this.menu.querySelector("button")?.focus();
+      }
+    }
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (this.menu.hidden) {
+      return;
+    }
+    const items = [...this.menu.querySelectorAll("button")];
+    const at = items.indexOf(document.activeElement as HTMLButtonElement);
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step !== undefined) {
+      items[(at + step + items.length) % items.length]?.focus();
+    } else if (event.key === "Escape") {
+      this.open(false);
+      this.more.focus();
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** Says it when something is not on the server; nothing when all is well. */
+  private showSaving(): void {
+    const states = this.findings.all().map(({ state }) => state);
+    const count = (...names: string[]): number => states.filter((state) => names.includes(state)).length;
+    const [unsaved, disputed, busy] = [count("away", "refused"), count("conflict"), count("waiting", "sending")];
+    const kind = unsaved > 0 ? "unsaved" : disputed > 0 ? "disputed" : busy > 0 ? "busy" : states.length > 0 ? "saved" : "";
+    this.state.hidden = kind === "";
+    setAttribute(this.state, "data-state", kind);
+    const words: Readonly<Record<string, string>> = {
+      unsaved: t("{count} not saved", { count: unsaved }),
+      disputed: t("Changed by somebody else"),
+      busy: t("Saving"),
+      saved: t("Saved"),
+    };
+    setText(this.state, words[kind] ?? "");
+  }
+}
+
+export function keysOf({ keys, shownKeys }: Command): string {
+  return (shownKeys ?? keys.slice(0, 1)).map((key) => keyName(key)).join(" ");
+}
