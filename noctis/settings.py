@@ -230,6 +230,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_PERMISSIONS = 0o640
+# A warning on every picture's page, for screens that nobody may read on.
+NOCTIS_NOT_FOR_DIAGNOSIS = env.read_bool("NOCTIS_NOT_FOR_DIAGNOSIS", False)
 NOCTIS_METRICS_PUBLIC = env.read_bool("NOCTIS_METRICS_PUBLIC", False)
 
 # --- REST --------------------------------------------------------------------

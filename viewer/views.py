@@ -6,6 +6,7 @@ import re
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
@@ -22,6 +23,7 @@ from archive.viewing import ensure_view_recorded, record_view
 from viewer.marks import may_mark
 from viewer.page import build_page, list_series
 from viewer.passport_sheet import describe_passport
+from viewer.preferences import read_preferences
 
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 
@@ -34,6 +36,8 @@ def open_study(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
     study = _read_study(request, study_id)
     page = build_page(study, wanted_series=request.GET.get("series", ""))
     page["document"]["person"] = _describe_person(request)
+    page["document"]["preferences"] = _describe_preferences(request)
+    page["is_not_for_diagnosis"] = settings.NOCTIS_NOT_FOR_DIAGNOSIS
     # The trail's transaction is short: a write lock held while a stack is built would
     # keep the receiver waiting. The page leaves after the row is there.
     record_view(request, study)
@@ -93,6 +97,13 @@ def _describe_person(request: HttpRequest) -> dict[str, Any]:
         "may_measure": may_mark(request.user),
         "csrf_token": get_token(request),
     }
+
+
+def _describe_preferences(request: HttpRequest) -> dict[str, Any]:
+    """Return the person's own settings; costs a query."""
+    assert isinstance(request.user, User)
+    version, document = read_preferences(request.user)
+    return {"version": version, "document": document}
 
 
 def _read_study(request: HttpRequest, study_id: uuid.UUID) -> Study:

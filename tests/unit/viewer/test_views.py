@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import AuditRow, Facility, User
 from archive.models import Series, Study
@@ -102,8 +102,8 @@ def test_the_page_costs_few_queries(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     client = client_of(rada)
-    # Session, user, facilities; study, newest event, series, their kinds, images; the audit's four (five with its lock).
-    with django_assert_max_num_queries(13):
+    # Session, user, facilities; study, newest event, series, their kinds, images; settings; the audit's four (five with its lock).
+    with django_assert_max_num_queries(14):
         client.get(f"/viewer/{ct_series.study_id}/")
 
 
@@ -188,3 +188,25 @@ def test_a_study_without_series_has_a_page(north: Facility, rada: User, client_o
     page = page_of(client_of(rada).get(f"/viewer/{study.pk}/"))
     assert page["series"] == []
     assert page["stack"] is None
+
+
+def test_a_screen_that_is_not_for_reading_says_so_when_set_up(
+    ct_series: Series, rada: User, client_of: Log, settings: Settings
+) -> None:
+    client = client_of(rada)
+    url = f"/viewer/{ct_series.study_id}/"
+    assert "Not for diagnosis" not in client.get(url).content.decode()
+    settings.NOCTIS_NOT_FOR_DIAGNOSIS = True
+    assert "Not for diagnosis" in client.get(url).content.decode()
+
+
+def test_the_page_brings_the_settings_of_who_looks(
+    ct_series: Series, rada: User, client_of: Log
+) -> None:
+    client = client_of(rada)
+    url = f"/viewer/{ct_series.study_id}/"
+    assert page_of(client.get(url))["preferences"] == {"version": 0, "document": {}}
+    wish = json.dumps({"version": 0, "document": {"smooth": False}})
+    client.put("/api/v1/preferences/", wish, content_type="application/json")
+    wanted = {"version": 1, "document": {"smooth": False}}
+    assert page_of(client.get(url))["preferences"] == wanted
