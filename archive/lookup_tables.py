@@ -11,6 +11,7 @@ from imaging.errors import NoctisError
 from imaging.header import Header, read_header
 from imaging.lut import LookupTable, find_voi_items, usable_rescale
 from imaging.ordering import frame_view
+from imaging.palette import Palette
 
 TABLES_LIMIT = 8
 # So many entries of tables that differ from frame to frame go into one document.
@@ -18,15 +19,17 @@ ENTRIES_LIMIT = 1 << 20
 
 
 def read_lookup_tables(instance: Instance) -> dict[str, Any]:
-    """Return `modality_lut`, `voi_luts`, `presentation_lut` of an instance (PS3.3 C.11).
+    """Return `modality_lut`, `voi_luts`, `presentation_lut`, `supplemental_palette` of an instance.
 
     A table is {first, bits, entries, explanation}; inputs beyond its ends
-    take the first or last entry. Reads the file's header when the index says
+    take the first or last entry (PS3.3 C.11). A palette is {first, rgb}: three
+    numbers an entry (C.7.6.19). Reads the file's header when the index says
     that there are tables; a file that is missing or damaged gives none, and
     its pictures say so themselves.
     """
     image = instance.image
-    if not any(image.get(f"has_{kind}_lut") for kind in ("modality", "voi", "presentation")):
+    has_table = any(image.get(f"has_{kind}_lut") for kind in ("modality", "voi", "presentation"))
+    if not has_table and not image.get("has_supplemental_palette"):
         return {}
     header = read_instance_header(instance)
     return {} if header is None else _tables(header, image)
@@ -72,6 +75,10 @@ def _tables(header: Header, image: dict[str, Any]) -> dict[str, Any]:
     for item in header.items("PresentationLUTSequence")[:1]:
         if table := LookupTable.from_item(item, signed_input=False):
             tables["presentation_lut"] = _describe(table, item)
+    palette = Palette.supplemental(header) if image.get("has_supplemental_palette") else None
+    if palette is not None:
+        rgb = palette.table.ravel().tolist()
+        tables["supplemental_palette"] = {"first": palette.first_mapped, "rgb": rgb}
     return tables
 
 

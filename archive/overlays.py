@@ -12,12 +12,14 @@ from archive.frames import read_words
 from archive.models import Instance
 from imaging.errors import UndecodableError
 from imaging.header import DEFLATED_SYNTAXES, Header, read_header
+from imaging.ordering import frame_view
 from imaging.overlays import Plane, bits_of_plane, frame_of_overlay
 from imaging.source import DEFAULT_LIMITS, inflate
 
 Facts = dict[str, Any]
 
-# Group, rows, columns, flags (1: a region), origin row and column, bytes of bits that follow.
+# Group, rows, columns, flags (1: a region, 2: a bitmap shutter), origin row and column, bytes of
+# bits that follow.
 HEAD = struct.Struct("<HHHHhhI")
 # All planes of one frame; a larger claim is no overlay.
 LIMIT_BYTES = 64 << 20
@@ -36,6 +38,7 @@ def read_overlays(instance: Instance, frame: int) -> list[Plane]:
     ]
     if not wanted:
         return []
+    shutter = (frame_view(instance.image, frame).get("shutter") or {}).get("bitmap_group")
     planes = []
     words: np.ndarray | None = None
     with storage.open_instance(instance.storage_key) as file:
@@ -49,7 +52,7 @@ def read_overlays(instance: Instance, frame: int) -> list[Plane]:
                 if found is None:
                     continue
                 bits = found
-            planes.append(_plane(facts, bits))
+            planes.append(_plane(facts, bits, is_shutter=facts["group"] == shutter))
     return planes
 
 
@@ -72,9 +75,10 @@ def _separate(
     return bits_of_plane(data, facts, at, swapped=swapped)
 
 
-def _plane(facts: Facts, bits: np.ndarray) -> Plane:
+def _plane(facts: Facts, bits: np.ndarray, *, is_shutter: bool) -> Plane:
     row, column = facts["overlay_origin"]
-    return Plane(int(facts["group"], 16), (row, column), facts["overlay_type"] == "R", bits)
+    group, is_region = int(facts["group"], 16), facts["overlay_type"] == "R"
+    return Plane(group, (row, column), is_region, bits, is_shutter)
 
 
 def pack_overlays(planes: list[Plane]) -> bytes:
@@ -83,9 +87,8 @@ def pack_overlays(planes: list[Plane]) -> bytes:
     for plane in planes:
         rows, columns = plane.bits.shape
         bits = np.packbits(plane.bits, bitorder="little").tobytes()
-        pieces.append(
-            HEAD.pack(plane.group, rows, columns, plane.is_region, *plane.origin, len(bits))
-        )
+        flags = plane.is_region | plane.is_shutter << 1
+        pieces.append(HEAD.pack(plane.group, rows, columns, flags, *plane.origin, len(bits)))
         pieces.append(bits)
     return b"".join(pieces)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from imaging.errors import UnsupportedError
 from imaging.lut import Window
 from imaging.marks import draw_mark
 from imaging.ordering import frame_view
+from imaging.overlays import Plane
 from imaging.spacing import pixel_aspect
 
 # Rendering takes processor and memory from the web process: a storm waits, then is refused.
@@ -32,7 +34,9 @@ _places = Places(2, waiting_limit=32, wait_seconds=10)
 
 
 # Changes whenever the same parameters give another picture.
-_VERSION = 1
+_VERSION = 2
+# Colours that stand beside grey are no measure of it.
+PALETTE_MARK = "COLOURS BY THE FILE'S PALETTE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,34 +105,49 @@ def render_picture(
     """
     with _places.one():
         stored = read_frame(instance, frame).to_array(instance.rows or 0, instance.columns or 0)
-        _refuse_unfit(stored, rendering)
         pipeline = _pipeline(instance, frame)
+        is_colored = stored.ndim == 3 or pipeline.supplement is not None
+        _refuse_unfit(stored, rendering, is_colored=is_colored)
         window = rendering.window
         if rendering.percentiles is not None and stored.ndim == 2:
             window = pipeline.percentile_window(stored, rendering.percentiles)
         facts = frame_view(instance.image, frame)
         ratio = pixel_aspect(facts)
+        padded = pipeline.padding_mask(stored) if stored.ndim == 2 else None
         picture = render_frame(
             stored,
             pipeline,
             window=window,
             bits_stored=int(instance.image.get("bits_stored", 8)),
             shutter=facts.get("shutter") if rendering.shutter else None,
-            overlays=overlays_or_none(instance, frame) if rendering.overlays else (),
+            overlays=_overlays(instance, frame, rendering, facts.get("shutter") or {}),
             row_to_column=ratio,
-            finish=lambda levels: _finish(levels, rendering, pipeline.padding_mask(stored)),
+            finish=lambda levels: _finish(levels, rendering, padded),
         )
         picture = _fit(picture, ratio, rendering.width_px, rendering.longest_px)
-    if not rendering.marks:
+    marks = rendering.marks
+    if pipeline.supplement is not None and rendering.longest_px is None:
+        marks = (PALETTE_MARK, *marks)
+    if not marks:
         return picture
     colours = BY_CODE[rendering.colour_map].table() if rendering.colour_map else None
-    return draw_mark(picture, rendering.marks, colours)
+    return draw_mark(picture, marks, colours)
 
 
-def _refuse_unfit(stored: np.ndarray, rendering: Rendering) -> None:
+def _overlays(
+    instance: Instance, frame: int, rendering: Rendering, shutter: dict[str, Any]
+) -> list[Plane]:
+    """Return the planes that are wanted: graphics, and the bitmap that the shutter is."""
+    if not rendering.overlays and not (rendering.shutter and "bitmap_group" in shutter):
+        return []
+    planes = overlays_or_none(instance, frame)
+    return [plane for plane in planes if rendering.overlays or plane.is_shutter]
+
+
+def _refuse_unfit(stored: np.ndarray, rendering: Rendering, *, is_colored: bool) -> None:
     if rendering.filters and stored.shape[0] * stored.shape[1] > PIXELS_LIMIT:
         raise UnsupportedError("This picture is too large to be enhanced.")
-    if rendering.colour_map and stored.ndim == 3:
+    if rendering.colour_map and is_colored:
         raise UnsupportedError("This picture has colours of its own: it takes no colour map.")
 
 
@@ -137,7 +156,8 @@ def _finish(levels: np.ndarray, rendering: Rendering, padded: np.ndarray | None)
     levels = apply_filters(levels, rendering.filters)
     if rendering.invert:
         levels = 255 - levels
-    if padded is not None and levels.ndim == 2:
+    if padded is not None:
+        padded = padded if levels.ndim == 2 else padded[..., None]
         levels = np.where(padded, np.uint8(0), levels)
     return BY_CODE[rendering.colour_map].paint(levels) if rendering.colour_map else levels
 
@@ -145,7 +165,8 @@ def _finish(levels: np.ndarray, rendering: Rendering, padded: np.ndarray | None)
 def _pipeline(instance: Instance, frame: int) -> Grayscale:
     pipeline = Grayscale.from_image_facts(instance.image, frame=frame)
     facts = frame_view(instance.image, frame)
-    if any(facts.get(f"has_{kind}_lut") for kind in ("modality", "voi", "presentation")):
+    has_table = any(facts.get(f"has_{kind}_lut") for kind in ("modality", "voi", "presentation"))
+    if has_table or pipeline.is_colored:
         header = read_instance_header(instance)
         if header is not None:
             return pipeline.with_tables(header, frame)

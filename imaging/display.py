@@ -20,7 +20,8 @@ from imaging.lut import (
     usable_rescale,
 )
 from imaging.ordering import frame_view
-from imaging.overlays import Plane, compose, draw_overlays
+from imaging.overlays import Plane, compose, draw_overlays, hidden_bits
+from imaging.palette import Palette, is_colored
 from imaging.shutters import apply_shutter
 
 
@@ -31,7 +32,9 @@ class Grayscale:
     `voi_lut` wins over `window`; with neither the window is found from the pixels.
     `padding` is the range of stored values that stand for "no pixel": they are black whatever
     is inverted, and count in no automatic window. A `presentation_lut` gives P-values, so
-    nothing is inverted behind it (PS3.3 C.11.6).
+    nothing is inverted behind it (PS3.3 C.11.6). `supplement` are the colours of stored values
+    from its first on, whatever the window; those below are grey (C.7.6.19). `is_colored` says
+    that the file wants it.
     """
 
     slope: float | None = None
@@ -42,6 +45,8 @@ class Grayscale:
     invert: bool = False
     padding: tuple[float, float] | None = None
     presentation_lut: LookupTable | None = None
+    is_colored: bool = False
+    supplement: Palette | None = None
 
     @classmethod
     def from_image_facts(cls, image: dict[str, Any], *, frame: int = 0) -> "Grayscale":
@@ -68,6 +73,7 @@ class Grayscale:
             # INVERSE belongs to MONOCHROME1 (C.8.11.3.1.2), so it says the same once more.
             invert=monochrome1 or shape == "INVERSE",
             padding=None if padding is None else (min(padding, limit), max(padding, limit)),
+            is_colored=is_colored(facts),
         )
 
     def with_tables(self, header: ElementView, frame: int = 0) -> "Grayscale":
@@ -83,6 +89,7 @@ class Grayscale:
             voi_lut=_first_table(find_voi_items(header, frame), below),
             presentation_lut=table,
             invert=self.invert and table is None,
+            supplement=Palette.supplemental(header) if self.is_colored else None,
         )
 
     def padding_mask(self, stored: np.ndarray) -> np.ndarray | None:
@@ -139,8 +146,24 @@ class Grayscale:
         if self.padding is not None:
             ends = self.modality_values(np.array(self.padding))
             padding = float(ends.min()), float(ends.max())
-        values = self.modality_values(stored)
+        grey = stored if self.supplement is None else stored[stored < self.supplement.first_mapped]
+        values = self.modality_values(grey)
         return percentile_window(values, padding=padding, percentiles=percentiles)
+
+    def colour(self, stored: np.ndarray, grey: np.ndarray) -> np.ndarray:
+        """Return the grey of a frame as RGB with the colours of its supplemental palette.
+
+        Without one it stays grey. What is no pixel has no colour.
+        """
+        if self.supplement is None:
+            return grey
+        shown = np.repeat(grey[:, :, None], 3, axis=2)
+        colored = stored >= self.supplement.first_mapped
+        padded = self.padding_mask(stored)
+        if padded is not None:
+            colored &= ~padded
+        shown[colored] = self.supplement.apply(stored[colored])
+        return shown
 
 
 def _first_table(items: Sequence[ElementView], signed_input: bool) -> LookupTable | None:
@@ -174,7 +197,7 @@ def render_frame(
     shutter
         From `shutter_facts`; neutralises pixels, never overlays.
     overlays
-        Planes of this frame, drawn last.
+        Planes of this frame, drawn last; those that are shutters hide pixels instead.
     row_to_column
         Height of a pixel divided by its width, for a circular shutter.
     finish
@@ -183,14 +206,16 @@ def render_frame(
     Returns
     -------
     np.ndarray
-        uint8 of the same shape; RGB when an overlay has anything to draw.
+        uint8 of the same shape; RGB when an overlay, a palette or a shutter brings colours.
     """
     shown = _levels(frame, grayscale, window, bits_stored)
     if finish is not None:
         shown = finish(shown)
+    rows, columns = shown.shape[:2]
     if shutter is not None:
-        shown = apply_shutter(shown, shutter, row_to_column=row_to_column)
-    over = compose(overlays, *shown.shape[:2])
+        bitmap = hidden_bits(overlays, rows, columns)
+        shown = apply_shutter(shown, shutter, row_to_column=row_to_column, bitmap=bitmap)
+    over = compose(overlays, rows, columns)
     return shown if over is None else draw_overlays(shown, over)
 
 
@@ -200,7 +225,7 @@ def _levels(
     if frame.ndim == 2:
         if frame.dtype == np.uint8 and bits_stored == 1:
             return np.where(frame != 0, 255, 0).astype(np.uint8)
-        return grayscale.apply(frame, window)
+        return grayscale.colour(frame, grayscale.apply(frame, window))
     if frame.dtype == np.uint8:
         return frame
     return (frame >> max(0, min(bits_stored, frame.dtype.itemsize * 8) - 8)).astype(np.uint8)

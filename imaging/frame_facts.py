@@ -121,7 +121,15 @@ GROUPS: dict[str, dict[str, _Reader]] = {
     "TemporalPositionSequence": {
         "temporal_position_time_offset": _number("TemporalPositionTimeOffset")
     },
-}
+    **{
+        group: {"pixel_presentation": _text("PixelPresentation")}
+        for group in (
+            "CTImageFrameTypeSequence", "MRImageFrameTypeSequence", "PETFrameTypeSequence",
+            "MRSpectroscopyFrameTypeSequence", "XRay3DFrameTypeSequence",
+            "USImageDescriptionSequence",
+        )
+    },
+}  # fmt: skip
 # Groups whose numbers decide millimetres.
 _MILLIMETRES = {
     "PlanePositionSequence": {"image_position_patient": "ImagePositionPatient"},

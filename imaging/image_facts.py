@@ -13,6 +13,7 @@ from imaging.header import Header
 from imaging.icc import find_profile
 from imaging.lut import LookupTable
 from imaging.overlays import overlay_facts
+from imaging.palette import Palette
 from imaging.real_world import dose_facts, real_world_mappings
 from imaging.shutters import shutter_facts
 from imaging.spacing import spacing_facts
@@ -64,6 +65,7 @@ _TEXTS = {
     "convolution_kernel": "ConvolutionKernel",
     "units": "Units",
     "pixel_intensity_relationship": "PixelIntensityRelationship",
+    "pixel_presentation": "PixelPresentation",
 }
 _TEXT_LISTS = {
     "image_type": "ImageType",
@@ -113,7 +115,7 @@ def image_facts(header: Header) -> dict[str, Any]:
     if overlays := overlay_facts(header, facts):
         facts["overlays"] = overlays
     if (shutter := shutter_facts(header)) is not None:
-        facts["shutter"] = shutter
+        _add_shutter(header, facts, shutter)
     _add_times(header, facts)
     _add_frame_of_reference(header, facts)
     if unclear := find_unclear(header, _MILLIMETRES):
@@ -146,13 +148,26 @@ def _plain_facts(header: Header) -> dict[str, Any]:
 
 
 def _check_tables(header: Header, facts: dict[str, Any]) -> None:
-    """Flag tables that will be left out, and colours that nothing here lays over grey."""
+    """Flag tables that will be left out, and colours over grey that nobody says to show."""
     for keyword in _SEQUENCES.values():
         for item in header.items(keyword)[:MAX_VALUES] if keyword in header else ():
             LookupTable.from_item(item, signed_input=header.signed)
     is_grey = str(facts.get("photometric_interpretation", "")).startswith("MONOCHROME")
     if is_grey and "RedPaletteColorLookupTableDescriptor" in header:
-        header.flags.add("palette_not_applied")
+        is_wanted = str(facts.get("pixel_presentation", "")).upper() in ("COLOR", "MIXED")
+        if is_wanted and Palette.supplemental(header) is not None:
+            facts["has_supplemental_palette"] = True
+        else:
+            header.flags.add("palette_not_applied")
+
+
+def _add_shutter(header: Header, facts: dict[str, Any], shutter: dict[str, Any]) -> None:
+    """Add the shutter; one by a bitmap needs the overlay that it names (PS3.3 C.7.6.15)."""
+    group = shutter.get("bitmap_group")
+    if group is None or group in {one["group"] for one in facts.get("overlays", ())}:
+        facts["shutter"] = shutter
+    else:
+        header.flags.add("bad_shutter")
 
 
 def _add_frame_of_reference(header: Header, facts: dict[str, Any]) -> None:

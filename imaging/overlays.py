@@ -28,13 +28,15 @@ class Plane:
 
     `bits` is bool, shape (overlay rows, overlay columns); `origin` is the row and column of its
     first bit in the image, counted from 1 and perhaps outside. `is_region` tells a region of
-    interest from graphics.
+    interest from graphics. `is_shutter` says that its bits hide pixels of the image (PS3.3
+    C.7.6.15): it is not drawn.
     """
 
     group: int
     origin: tuple[int, int]
     is_region: bool
     bits: np.ndarray
+    is_shutter: bool = False
 
 
 def overlay_facts(header: ElementView, image: Facts) -> list[Facts]:
@@ -146,15 +148,30 @@ def compose(planes: Sequence[Plane], rows: int, columns: int) -> np.ndarray | No
     """
     over = np.zeros((rows, columns), np.uint8)
     for plane in planes:
-        top, left = plane.origin[0] - 1, plane.origin[1] - 1
-        height, width = plane.bits.shape
-        target = over[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
-        if not target.size:
-            continue
-        y, x = max(-top, 0), max(-left, 0)
-        bits = plane.bits[y : y + target.shape[0], x : x + target.shape[1]]
-        np.maximum(target, bits * np.uint8(REGION if plane.is_region else GRAPHICS), out=target)
+        if not plane.is_shutter:
+            _lay(plane, over, REGION if plane.is_region else GRAPHICS)
     return over if over.any() else None
+
+
+def hidden_bits(planes: Sequence[Plane], rows: int, columns: int) -> np.ndarray | None:
+    """Return which pixels bitmap shutters hide (bool), None when there is none."""
+    shutters = [plane for plane in planes if plane.is_shutter]
+    hidden = np.zeros((rows, columns), np.uint8)
+    for plane in shutters:
+        _lay(plane, hidden, 1)
+    return hidden != 0 if shutters else None
+
+
+def _lay(plane: Plane, over: np.ndarray, code: int) -> None:
+    """Raise `over` to `code` under the bits of a plane, which is cut to the image."""
+    top, left = plane.origin[0] - 1, plane.origin[1] - 1
+    height, width = plane.bits.shape
+    target = over[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
+    if not target.size:
+        return
+    y, x = max(-top, 0), max(-left, 0)
+    bits = plane.bits[y : y + target.shape[0], x : x + target.shape[1]]
+    np.maximum(target, bits * np.uint8(code), out=target)
 
 
 def draw_overlays(picture: np.ndarray, over: np.ndarray) -> np.ndarray:

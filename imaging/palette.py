@@ -1,6 +1,7 @@
-"""Palette colour lookup tables (PS3.3 C.7.6.3.1.5, C.7.6.3.1.6, C.7.9.2)."""
+"""Palette colour lookup tables (PS3.3 C.7.6.3.1.5, C.7.6.3.1.6, C.7.6.19, C.7.9.2)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,13 +47,32 @@ class Palette:
         table = _eight_bits(np.stack(columns, axis=1), header)
         return cls(table, first_mapped)
 
+    @classmethod
+    def supplemental(cls, header: ElementView) -> "Palette | None":
+        """Return the palette that lies over a grey image; None, and flagged, when unusable."""
+        try:
+            return cls.from_header(header)
+        except UndecodableError:
+            header.flags.add("bad_lut")
+            return None
+
     def apply(self, indices: np.ndarray) -> np.ndarray:
-        """Return uint8 RGB of shape (rows, columns, 3) for indices of shape (rows, columns).
+        """Return uint8 RGB of shape (…, 3) for indices of shape (…).
 
         Indices below and beyond the table take its first and last entry (C.7.6.3.1.5).
         """
         entries = indices.astype(np.int64) - self.first_mapped
         return self.table[np.clip(entries, 0, len(self.table) - 1)]
+
+
+def is_colored(facts: dict[str, Any]) -> bool:
+    """Whether a frame with these facts wants the colours of a supplemental palette.
+
+    Pixel Presentation COLOR says so, of the image or, where that is MIXED, of the frame (PS3.3
+    C.8.16.2.1.1.1).
+    """
+    presentation = str(facts.get("pixel_presentation", ""))
+    return bool(facts.get("has_supplemental_palette")) and presentation.upper() == "COLOR"
 
 
 def _eight_bits(table: np.ndarray, header: ElementView) -> np.ndarray:

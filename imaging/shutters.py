@@ -1,4 +1,4 @@
-"""Display shutters: what of a picture stays visible (PS3.3 C.7.6.11).
+"""Display shutters: what of a picture stays visible (PS3.3 C.7.6.11, C.7.6.15).
 
 A collimator is no shutter. Rows and columns count from 1 and edges belong to what is visible;
 of several shapes the least stays visible.
@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from imaging.cielab import srgb_from_cielab
 from imaging.elements import ElementView
 
-SHAPES = frozenset({"RECTANGULAR", "CIRCULAR", "POLYGONAL"})
+SHAPES = frozenset({"RECTANGULAR", "CIRCULAR", "POLYGONAL", "BITMAP"})
 MAX_VERTICES = 1024
 # Coordinates beyond any image; IS could say more.
 MAX_COORDINATE = 1 << 20
 WHITE_P_VALUE = 0xFFFF
+_OVERLAY_GROUPS = range(0x6000, 0x6100, 2)
 
 Facts = dict[str, Any]
 
@@ -23,8 +25,10 @@ def shutter_facts(view: ElementView) -> Facts | None:
     """Return the shutter of an image or of one frame, None when there is none.
 
     The dict holds `rectangle` [upper, lower, left, right], `circle` [row, column, radius],
-    `polygon` [row, column, …] for the shapes that are there, and `presentation_value`, a P-value
-    from 0 (black) to 65535. A shutter that is not whole is left out and flagged `bad_shutter`.
+    `polygon` [row, column, …], `bitmap_group` (the overlay, `6000`, whose bits hide) for the
+    shapes that are there, and `presentation_value`, a P-value from 0 (black) to 65535, or
+    `presentation_color` besides, [red, green, blue], for screens that show colours. A shutter
+    that is not whole is left out and flagged `bad_shutter`.
     """
     shapes = [shape for shape in view.texts("ShutterShape")[:4] if shape]
     if not shapes:
@@ -48,8 +52,17 @@ def shutter_facts(view: ElementView) -> Facts | None:
     if not SHAPES.issuperset(shapes) or not _is_whole(facts):
         view.flags.add("bad_shutter")
         return None
+    if "BITMAP" in shapes:
+        group = view.integer("ShutterOverlayGroup") or 0
+        if group not in _OVERLAY_GROUPS:
+            view.flags.add("bad_shutter")
+            return None
+        facts["bitmap_group"] = f"{group:04x}"
     value = view.integer("ShutterPresentationValue")
     facts["presentation_value"] = min(max(value or 0, 0), WHITE_P_VALUE)
+    lab = view.ints("ShutterPresentationColorCIELabValue")
+    if len(lab) == 3 and all(0 <= part <= 0xFFFF for part in lab):
+        facts["presentation_color"] = list(srgb_from_cielab(lab))
     return facts
 
 
@@ -119,12 +132,30 @@ def _fill(line: np.ndarray, left: float, right: float) -> None:
     line[max(start, 1) - 1 : max(stop, 0)] = True
 
 
-def apply_shutter(picture: np.ndarray, shutter: Facts, *, row_to_column: float = 1.0) -> np.ndarray:
-    """Return the uint8 picture, grey or RGB, with everything outside the shutter neutralised."""
+def apply_shutter(
+    picture: np.ndarray,
+    shutter: Facts,
+    *,
+    row_to_column: float = 1.0,
+    bitmap: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the uint8 picture, grey or RGB, with everything outside the shutter neutralised.
+
+    `bitmap` tells which pixels an overlay hides (bool, shape (rows, columns)). A shutter with
+    a colour of its own makes a grey picture RGB.
+    """
     rows, columns = picture.shape[:2]
     visible = visible_mask(shutter, rows, columns, row_to_column=row_to_column)
+    if bitmap is not None:
+        visible &= ~bitmap
     if visible.all():
         return picture
-    shown = picture.copy()
-    shown[~visible] = int(shutter["presentation_value"] / WHITE_P_VALUE * 255 + 0.5)
+    level = int(shutter["presentation_value"] / WHITE_P_VALUE * 255 + 0.5)
+    colour = shutter.get("presentation_color")
+    if colour is None:
+        shown = picture.copy()
+        shown[~visible] = level
+        return shown
+    shown = np.repeat(picture[:, :, None], 3, axis=2) if picture.ndim == 2 else picture.copy()
+    shown[~visible] = np.array(colour, np.uint8)
     return shown

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
-import { greyCurve } from "../src/core/display";
+import { countedValues } from "../src/core/automatic-window";
+import { greyCurve, ownColours } from "../src/core/display";
 import type { VoiFunction } from "../src/core/facts";
-import { composeOverlays, drawOverlays, OVERLAY_COLOUR, readOverlays } from "../src/core/overlays";
-import { applyShutter, visibleMask } from "../src/core/shutters";
+import { composeOverlays, drawOverlays, hideUnder, OVERLAY_COLOUR, readOverlays, shutterOnly } from "../src/core/overlays";
+import { applyShutter, greyToRgb, visibleMask } from "../src/core/shutters";
 import { AS_FILED, resolveVoi } from "../src/core/voi";
 import type { JsonObject } from "../src/io/read";
 import { imageFacts } from "./facts";
@@ -51,9 +52,23 @@ interface Golden {
       overlay_columns: number;
       overlay_origin: [number, number];
       data: number[];
+      is_shutter?: boolean;
     }[];
     over: string[];
   }[];
+  supplemental_palette: {
+    name: string;
+    photometric_interpretation: string;
+    center: number;
+    width: number;
+    padding_value: number | null;
+    first: number;
+    rgb: number[];
+    stored: number[];
+    colours: number[][];
+    automatic: [number, number];
+  }[];
+  shutter_color: { name: string; cielab: number[]; rgb: number[] }[];
   functional_groups: {
     name: string;
     image: GroupsSay;
@@ -120,10 +135,47 @@ test.each(golden.shutter)("a shutter leaves the pixels of the standard: $name", 
 });
 
 test("what a shutter hides has its presentation value", () => {
-  const shutter = { rectangle: [1, 1, 1, 1], circle: null, polygon: null, presentationValue: 0x8000 };
+  const none = { circle: null, polygon: null, isBitmap: false, presentationColor: null };
+  const shutter = { ...none, rectangle: [1, 1, 1, 1], presentationValue: 0x8000 };
   const samples = new Uint8Array(9).fill(255);
   applyShutter(samples, 3, shutter, visibleMask(shutter, 1, 3, 1));
   expect([...samples]).toEqual([255, 255, 255, 128, 128, 128, 128, 128, 128]);
+});
+
+test.each(golden.shutter_color)("a coloured screen shows the shutter's own colour: $name", ({ rgb }) => {
+  const { shutter } = imageFacts({ shutter: { rectangle: [1, 1, 1, 1], presentation_value: 9, presentation_color: rgb } });
+  if (shutter === null) {
+    throw new Error("no shutter");
+  }
+  const samples = greyToRgb(Uint8Array.of(200, 100));
+  applyShutter(samples, 3, shutter, visibleMask(shutter, 1, 2, 1));
+  expect([...samples]).toEqual([200, 200, 200, ...rgb]);
+});
+
+test.each(golden.supplemental_palette)("a palette lies over grey: $name", (one) => {
+  const facts = imageFacts({
+    pixel_presentation: "COLOR",
+    supplemental_palette: { first: one.first, rgb: one.rgb },
+    photometric_interpretation: one.photometric_interpretation,
+    pixel_padding_value: one.padding_value,
+  });
+  const pixels = Uint16Array.from(one.stored);
+  const voi = { center: one.center, width: one.width, function: "LINEAR_EXACT" as const, table: null };
+  const rgb = ownColours(pixels, facts, voi);
+  expect(one.stored.map((_, i) => [...rgb.subarray(i * 3, i * 3 + 3)])).toEqual(one.colours);
+  const values = countedValues(pixels, facts);
+  expect([Math.min(...values), Math.max(...values)]).toEqual(one.automatic);
+  expect(imageFacts({ pixel_presentation: "MIXED", supplemental_palette: { first: 0, rgb: one.rgb } }).supplement).toBeNull();
+});
+
+test("a bitmap shutter hides its pixels, and with the overlays hidden it alone is left", () => {
+  const over = Uint8Array.of(0, 4, 6, 2);
+  const mask = new Uint8Array(4).fill(1);
+  hideUnder(mask, over);
+  expect([...mask]).toEqual([1, 0, 0, 1]);
+  expect([...shutterOnly(over)]).toEqual([0, 4, 4, 0]);
+  expect(shutterOnly(over)).toBe(shutterOnly(over));
+  expect([...drawOverlays(Uint8Array.of(1, 2, 3, 4), 1, over)]).toEqual([1, 1, 1, 2, 2, 2, ...OVERLAY_COLOUR, ...OVERLAY_COLOUR]);
 });
 
 function wireOf(planes: Golden["overlay"][number]["planes"]): ArrayBuffer {
@@ -132,7 +184,7 @@ function wireOf(planes: Golden["overlay"][number]["planes"]): ArrayBuffer {
     head.setUint16(0, 0x6000, true);
     head.setUint16(2, plane.overlay_rows, true);
     head.setUint16(4, plane.overlay_columns, true);
-    head.setUint16(6, plane.overlay_type === "R" ? 1 : 0, true);
+    head.setUint16(6, (plane.overlay_type === "R" ? 1 : 0) + (plane.is_shutter === true ? 2 : 0), true);
     head.setInt16(8, plane.overlay_origin[0], true);
     head.setInt16(10, plane.overlay_origin[1], true);
     head.setUint32(12, plane.data.length, true);
@@ -144,7 +196,7 @@ function wireOf(planes: Golden["overlay"][number]["planes"]): ArrayBuffer {
 describe("overlays", () => {
   test.each(golden.overlay)("lie where they say: $name", (one) => {
     const over = composeOverlays(readOverlays(wireOf(one.planes)), one.rows, one.columns);
-    expect(lines(over ?? new Uint8Array(one.rows * one.columns), one.columns, ".RG")).toEqual(one.over);
+    expect(lines(over ?? new Uint8Array(one.rows * one.columns), one.columns, ".RG.srg")).toEqual(one.over);
   });
 
   test("are solid graphics and regions that let the picture through", () => {

@@ -31,7 +31,9 @@ export function percentileWindow(pixels: Pixels, facts: ImageFacts, percentiles:
 /** Finite values after the modality step, without padding, thinned out when there are many. */
 export function countedValues(pixels: Pixels, facts: ImageFacts): Float64Array {
   const modality = modalityCurve(facts);
-  const all = Float64Array.from(pixels, (stored) => modality(stored)).filter(Number.isFinite);
+  const { supplement } = facts;
+  const grey = supplement === null ? pixels : Float64Array.from(pixels).filter((stored) => stored < supplement.first);
+  const all = Float64Array.from(grey, (stored) => modality(stored)).filter(Number.isFinite);
   const padding = paddingRange(facts);
   const kept = padding === null ? all : all.filter((value) => value < padding[0] || value > padding[1]);
   const counted = kept.length > 0 ? kept : all;

@@ -3,6 +3,7 @@
  * window, presentation (PS3.3 C.11.1, C.11.2; PS3.4 N.2). Both are held to one golden file.
  */
 
+import { greyToRgb } from "./shutters";
 import type { ImageFacts, LookupTable, Pixels, VoiFunction } from "./facts";
 
 /** How one image is turned into grey: a window with its function, or a table from the file. */
@@ -174,6 +175,30 @@ function usedRange(pixels: Pixels): readonly [number, number] {
     }
   }
   return [low, high];
+}
+
+/** Whether a picture has colours that no window makes: an RGB frame, or a palette over its grey. */
+export function hasOwnColours(facts: ImageFacts): boolean {
+  return facts.pixelFormat === "rgb8" || facts.supplement !== null;
+}
+
+/** The samples of a picture with colours of its own, before filters and inversion. */
+export function ownColours(pixels: Pixels, facts: ImageFacts, voi: Voi): Uint8Array {
+  const { supplement } = facts;
+  if (supplement === null) {
+    return pixels as Uint8Array;
+  }
+  const rgb = greyToRgb(renderGrey(pixels, facts, voi, false));
+  const isPadding = paddingTest(facts);
+  const last = supplement.rgb.length / 3 - 1;
+  for (let i = 0; i < pixels.length; i += 1) {
+    const stored = pixels[i] as number;
+    if (stored >= supplement.first && !isPadding(stored)) {
+      const entry = Math.min(stored - supplement.first, last) * 3;
+      rgb.set(supplement.rgb.subarray(entry, entry + 3), i * 3);
+    }
+  }
+  return rgb;
 }
 
 /** A colour frame is shown as it is; inverting turns each channel. */

@@ -148,8 +148,6 @@ export interface Stack {
   readonly presetsWhyNot: string;
   /** From rescaled values to SUV, by the passport; null when it is not known. */
   readonly suvFactor: number | null;
-  /** From rescaled values to SUV, by the passport; null when it is not known. */
-  readonly suvFactor: number | null;
   readonly seriesId: string;
   readonly version: string;
   readonly images: readonly ImageFacts[];

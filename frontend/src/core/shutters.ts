@@ -72,12 +72,24 @@ function fillBetween(line: Uint8Array, xs: readonly number[]): void {
   }
 }
 
-/** Neutralises, in place, what the mask hides: one or three samples a pixel. */
-export function applyShutter(samples: Uint8Array, components: number, shutter: Shutter, mask: Uint8Array): void {
+/** Neutralises, in place, what the mask hides: one or three samples a pixel. A colour needs three. */
+export function applyShutter(samples: Uint8Array, components: 1 | 3, shutter: Shutter, mask: Uint8Array): void {
   const level = Math.floor((shutter.presentationValue / WHITE_P_VALUE) * 255 + 0.5);
+  const colour = components === 3 ? shutter.presentationColor : null;
   for (let i = 0; i < mask.length; i += 1) {
-    if (mask[i] === 0) {
+    if (mask[i] === 0 && colour !== null) {
+      samples.set(colour, i * components);
+    } else if (mask[i] === 0) {
       samples.fill(level, i * components, (i + 1) * components);
     }
   }
+}
+
+/** Grey levels as RGB. */
+export function greyToRgb(grey: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array(grey.length * 3);
+  for (let i = 0; i < grey.length; i += 1) {
+    rgb.fill(grey[i] as number, i * 3, i * 3 + 3);
+  }
+  return rgb;
 }

@@ -49,8 +49,6 @@ export interface ViewerPage {
   readonly eventsUrl: string;
   /** Below it lie measurements, annotations and layers. */
   readonly apiUrl: string;
-  /** Below it lie measurements, annotations and layers. */
-  readonly apiUrl: string;
   /** The last piece of news that this page knows of. */
   readonly newestEvent: number;
   /** The first image, rendered by the server: on its way before this script was. */
@@ -76,7 +74,6 @@ export function readPage(text: string): ViewerPage {
     worklistUrl: asText(urls["worklist"]),
     seriesUrl: asText(urls["series"]),
     eventsUrl: asText(urls["events"]),
-    apiUrl: asText(urls["api"]),
     apiUrl: asText(urls["api"]),
     newestEvent: asNumber(page["newest_event"]) ?? 0,
     firstPictureUrl: asText(page["first_picture"]),

@@ -3,7 +3,7 @@
  * first, the last ones kept. What is not ready is never replaced by something that looks like it.
  */
 
-import { renderGrey } from "../core/display";
+import { hasOwnColours, ownColours, renderGrey } from "../core/display";
 import type { Filter } from "../core/enhance";
 import type { Order } from "./enhance-worker";
 import type { Shown } from "./viewport";
@@ -100,7 +100,6 @@ export class Enhancer {
 }
 
 function orderOf({ facts, pixels, voi }: Shown, filters: readonly Filter[]): Order {
-  const isColour = facts.pixelFormat === "rgb8";
-  const samples = isColour ? (pixels as Uint8Array).slice() : renderGrey(pixels, facts, voi, false);
+  const samples = hasOwnColours(facts) ? ownColours(pixels, facts, voi).slice() : renderGrey(pixels, facts, voi, false);
   return { samples, width: facts.columns, height: facts.rows, filters };
 }

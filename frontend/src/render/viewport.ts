@@ -6,11 +6,11 @@
 
 import type { ColourMap } from "../core/colour-map";
 import { paintGrey } from "../core/colour-map";
-import { paddingTest, renderColour, renderGrey, type Voi } from "../core/display";
+import { hasOwnColours, ownColours, paddingTest, renderColour, renderGrey, type Voi } from "../core/display";
 import type { Filter } from "../core/enhance";
 import type { ImageFacts, Pixels } from "../core/facts";
-import { drawOverlays } from "../core/overlays";
-import { applyShutter, visibleMask } from "../core/shutters";
+import { drawOverlays, hideUnder } from "../core/overlays";
+import { applyShutter, greyToRgb, visibleMask } from "../core/shutters";
 import type { Extent, Size, View } from "../core/view";
 import { PlainSurface } from "./plain-surface";
 import type { Picture, Surface } from "./surface";
@@ -188,11 +188,16 @@ function makePicture(next: Shown): Picture {
   const picture = makePixels(next);
   const { facts, over, isShuttered } = next;
   if (isShuttered && facts.shutter !== null) {
-    const isOwn = picture.samples !== next.pixels && picture.samples !== next.enhanced;
-    const samples = isOwn ? picture.samples : picture.samples.slice();
     const mask = visibleMask(facts.shutter, facts.rows, facts.columns, facts.pixelAspect);
-    applyShutter(samples, picture.components, facts.shutter, mask);
-    return withOverlays({ ...picture, samples }, over);
+    if (over !== null) {
+      hideUnder(mask, over);
+    }
+    const isPainted = picture.components === 1 && facts.shutter.presentationColor !== null;
+    const isOwn = picture.samples !== next.pixels && picture.samples !== next.enhanced;
+    const samples = isPainted ? greyToRgb(picture.samples) : isOwn ? picture.samples : picture.samples.slice();
+    const components = isPainted ? 3 : picture.components;
+    applyShutter(samples, components, facts.shutter, mask);
+    return withOverlays({ ...picture, components, samples }, over);
   }
   return withOverlays(picture, over);
 }
@@ -206,13 +211,20 @@ function withOverlays(picture: Picture, over: Uint8Array | null): Picture {
 /** Window, filters, inversion, colours: in this order, as `archive.rendering` does. */
 function makePixels({ facts, pixels, voi, invert, enhanced, palette }: Shown): Picture {
   const extent = extentOf(facts);
-  if (facts.pixelFormat === "rgb8") {
-    return { ...extent, components: 3, samples: renderColour(enhanced ?? (pixels as Uint8Array), invert) };
+  if (hasOwnColours(facts)) {
+    const colours = renderColour(enhanced ?? ownColours(pixels, facts, voi), invert);
+    return { ...extent, components: 3, samples: facts.supplement === null ? colours : blackPadding(colours, facts, pixels) };
   }
   const grey = enhanced === null ? renderGrey(pixels, facts, voi, invert) : finishFiltered(enhanced, facts, pixels, invert);
   return palette === null
     ? { ...extent, components: 1, samples: grey }
     : { ...extent, components: 3, samples: paintGrey(grey, palette) };
+}
+
+/** What is no pixel stays black among the colours of a palette, too. */
+function blackPadding(colours: Uint8Array, facts: ImageFacts, pixels: Pixels): Uint8Array {
+  const isPadding = paddingTest(facts);
+  return colours.map((value, i) => (isPadding(pixels[Math.floor(i / 3)] as number) ? 0 : value));
 }
 
 /** Turns filtered levels when the reader inverts; what is no pixel stays black. */

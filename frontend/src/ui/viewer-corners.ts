@@ -89,7 +89,7 @@ export function seriesLines({ series, facts, index, count }: Omit<CornerFacts, "
 }
 
 function markLines(facts: ImageFacts): string[] {
-  return [lossyMark(facts), spacingMark(facts)].filter((line) => line !== "");
+  return [lossyMark(facts), spacingMark(facts), paletteMark(facts)].filter((line) => line !== "");
 }
 
 function overlayLines({ isOverlayMissing }: CornerFacts): string[] {
@@ -102,6 +102,11 @@ function lossyMark(facts: ImageFacts): string {
   }
   const ratio = facts.lossyRatio;
   return ratio === null ? t("Lossy") : `${t("Lossy")} ${formatNumber(ratio, 1)}:1`;
+}
+
+/** Colours that stand beside grey: the window does not change them. */
+function paletteMark(facts: ImageFacts): string {
+  return facts.supplement === null ? "" : t("Colours by the file's palette");
 }
 
 const SPACING_WORDS: Readonly<Record<SpacingSource, string>> = {

@@ -1,6 +1,8 @@
 /** What the stage must show now: a picture, that one is coming, or words. No DOM here. */
 
 import type { ImageFacts, Pixels, Video, Window } from "../core/facts";
+import { hasOwnColours } from "../core/display";
+import { shutterOnly } from "../core/overlays";
 import { t } from "../core/text";
 import { fitView, type Size } from "../core/view";
 import { resolveVoi, type ResolvedVoi, type WindowChoice } from "../core/voi";
@@ -9,7 +11,7 @@ import { paletteOf, type ColourMap } from "../core/colour-map";
 import type { FrameFailure } from "../io/frames";
 import { extentOf, type Shown } from "../render/viewport";
 import { imageIn, seriesIn } from "../state/panes";
-import type { PaneState, ViewerState } from "../state/store";
+import type { Look, PaneState, ViewerState } from "../state/store";
 
 export type Scene =
   | { readonly kind: "picture"; readonly shown: Shown; readonly voi: ResolvedVoi }
@@ -78,12 +80,19 @@ function imageScene(state: ViewerState, pane: PaneState, facts: ImageFacts, { fr
     return { kind: "loading" };
   }
   const { look } = pane;
-  const over = facts.hasOverlays && look.hasOverlays ? (frames.overlaysOf(facts) ?? null) : null;
+  const over = overlaysFor(facts, look, frames);
   const auto = (): Window => rememberAuto(autos, pane.seriesId, look.window, pixels, facts);
   const voi = resolveVoi(facts, look.window, auto);
   const view =
     look.view === null || look.isFitted ? fitView(extentOf(facts), size, look.view ?? undefined) : look.view;
   return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth, enhanced: null, filters: [], enhancing: "done", ...coloursOf(state, look.colourMap, facts), over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key) } };
+}
+
+/** What lies over the image, as far as the reader wants it: a shutter by a bitmap comes with it. */
+function overlaysFor(facts: ImageFacts, look: Look, frames: FrameSource): Uint8Array | null {
+  const hasBitmap = facts.shutter !== null && facts.shutter.isBitmap && look.hasShutter;
+  const over = facts.hasOverlays && (look.hasOverlays || hasBitmap) ? frames.overlaysOf(facts) : null;
+  return over === null || over === undefined || look.hasOverlays ? (over ?? null) : shutterOnly(over);
 }
 
 function rememberAuto(autos: AutoWindows, seriesId: string, choice: WindowChoice, pixels: Pixels, facts: ImageFacts): Window {
@@ -102,7 +111,7 @@ const palettes = new WeakMap<ColourMap, Uint8Array>();
 
 function coloursOf(state: ViewerState, code: string, facts: ImageFacts): Pick<Shown, "colourMap" | "palette"> {
   const colourMap = state.colourMaps.find((one) => one.code === code);
-  if (colourMap === undefined || facts.pixelFormat === "rgb8") {
+  if (colourMap === undefined || hasOwnColours(facts)) {
     return { colourMap: null, palette: null };
   }
   const palette = palettes.get(colourMap) ?? paletteOf(colourMap);

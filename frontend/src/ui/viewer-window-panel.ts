@@ -1,5 +1,6 @@
 /** Histogram, colours and filters of the open series, in a panel on the right. */
 
+import { hasOwnColours } from "../core/display";
 import { FILTERS, LEAST_STRENGTH, MOST_STRENGTH, type FilterName } from "../core/enhance";
 import { t } from "../core/text";
 import {
@@ -81,7 +82,7 @@ class WindowPanel {
     const look = activeLook(state);
     const { shown } = viewport;
     this.histogram.show(shown);
-    this.colours.disabled = shown === null || shown.facts.pixelFormat === "rgb8";
+    this.colours.disabled = shown === null || hasOwnColours(shown.facts);
     this.colours.value = look.colourMap;
     const whyNot = activeStack(state)?.presetsWhyNot ?? "";
     this.note.hidden = whyNot === "";

@@ -11,10 +11,18 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from imaging.automatic_window import percentile_window
 from imaging.display import Grayscale, render_frame
 from imaging.image_facts import image_facts
 from imaging.lut import LookupTable, Window
-from imaging.overlays import Plane, bits_of_plane, compose, draw_overlays, frame_of_overlay
+from imaging.overlays import (
+    Plane,
+    bits_of_plane,
+    compose,
+    draw_overlays,
+    frame_of_overlay,
+    hidden_bits,
+)
 from imaging.shutters import apply_shutter, visible_mask
 from tests.unit.imaging.build import BIG, EXPLICIT, IMPLICIT, image, read_image, written
 from tests.unit.imaging.real_files import GOLDEN, all_files, read
@@ -61,15 +69,18 @@ def planes_of(case: dict[str, Any]) -> list[Plane]:
         bits = bits_of_plane(bytes(facts["data"]), facts, 0)
         assert bits is not None
         row, column = facts["overlay_origin"]
-        planes.append(Plane(0x6000, (row, column), facts["overlay_type"] == "R", bits))
+        is_region, is_shutter = facts["overlay_type"] == "R", facts.get("is_shutter", False)
+        planes.append(Plane(0x6000, (row, column), is_region, bits, is_shutter))
     return planes
 
 
 @named("case", CASES["overlay"], ids=lambda case: case["name"])
 def test_overlays_lie_where_they_say(case: dict[str, Any]) -> None:
-    over = compose(planes_of(case), case["rows"], case["columns"])
-    over = np.zeros((case["rows"], case["columns"]), int) if over is None else over
-    assert ["".join(".RG"[code] for code in line) for line in over] == case["over"]
+    planes, size = planes_of(case), (case["rows"], case["columns"])
+    over, hidden = compose(planes, *size), hidden_bits(planes, *size)
+    codes = np.zeros(size, int) if over is None else over.astype(int)
+    codes += 0 if hidden is None else 4 * hidden
+    assert ["".join(".RG.srg"[code] for code in line) for line in codes] == case["over"]
 
 
 def test_graphics_are_solid_regions_let_the_picture_through() -> None:
@@ -77,6 +88,93 @@ def test_graphics_are_solid_regions_let_the_picture_through() -> None:
     drawn = draw_overlays(grey, np.array([[0, 1, 2]], np.uint8))
     colour = CASES["colour"]
     assert drawn.tolist() == [[[colour["grey"]] * 3, colour["region"], colour["overlay"]]]
+
+
+@named("case", CASES["shutter_color"], ids=lambda case: case["name"])
+def test_a_shutter_has_its_own_colour_on_a_coloured_screen(case: dict[str, Any]) -> None:
+    made = image(np.zeros((1, 2), np.uint16), ShutterShape=["RECTANGULAR"])
+    made.ShutterLeftVerticalEdge = made.ShutterRightVerticalEdge = 1
+    made.ShutterUpperHorizontalEdge = made.ShutterLowerHorizontalEdge = 1
+    made.ShutterPresentationColorCIELabValue = case["cielab"]
+    shutter = image_facts(read_image(written(made))[0])["shutter"]
+    shown = apply_shutter(np.array([[200, 100]], np.uint8), shutter)
+    assert shown.tolist() == [[[200] * 3, case["rgb"]]]
+
+
+def with_palette(case: dict[str, Any], presentation: str) -> Dataset:
+    made = image(
+        np.array([case["stored"]], np.uint16), PixelPresentation=presentation,
+        PhotometricInterpretation=case["photometric_interpretation"],
+        WindowCenter=case["center"], WindowWidth=case["width"], VOILUTFunction="LINEAR_EXACT",
+    )  # fmt: skip
+    if case["padding_value"] is not None:
+        made.add_new(0x00280120, "US", case["padding_value"])
+    for number, name in enumerate(("Red", "Green", "Blue")):
+        table = np.array(case["rgb"][number::3], np.uint16) * 257
+        setattr(made, f"{name}PaletteColorLookupTableDescriptor", [len(table), case["first"], 16])
+        setattr(made, f"{name}PaletteColorLookupTableData", table.tobytes())
+    return made
+
+
+@named("case", CASES["supplemental_palette"], ids=lambda case: case["name"])
+@named("syntax", [EXPLICIT, IMPLICIT])
+def test_a_supplemental_palette_lies_over_grey(case: dict[str, Any], syntax: str) -> None:
+    header, _ = read_image(written(with_palette(case, "COLOR"), syntax))
+    facts = image_facts(header)
+    assert facts["has_supplemental_palette"]
+    pipeline = Grayscale.from_image_facts(facts).with_tables(header)
+    stored = np.array([case["stored"]], np.uint16)
+    assert render_frame(stored, pipeline, bits_stored=16).tolist() == [case["colours"]]
+    low, high = case["automatic"]
+    grey = stored[(stored >= low) & (stored <= high)]
+    assert pipeline.percentile_window(stored) == percentile_window(grey)
+
+
+def test_the_palette_of_a_mixed_object_is_for_the_frames_that_say_so() -> None:
+    # An enhanced MR: the first frame in grey, the second with colours (C.8.16.2.1.1.1).
+    made = with_palette(CASES["supplemental_palette"][0], "MIXED")
+    made.SOPClassUID, made.NumberOfFrames = "1.2.840.10008.5.1.4.1.1.4.1", 2
+    stored = np.array([CASES["supplemental_palette"][0]["stored"]], np.uint16)
+    made.PixelData = stored.tobytes() * 2
+    frames = []
+    for presentation in ("MONOCHROME", "COLOR"):
+        kind, groups = Dataset(), Dataset()
+        kind.PixelPresentation = presentation
+        groups.MRImageFrameTypeSequence = Sequence([kind])
+        frames.append(groups)
+    made.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    header, _ = read_image(written(made))
+    facts = image_facts(header)
+    shown = []
+    for frame in (0, 1):
+        pipeline = Grayscale.from_image_facts(facts, frame=frame).with_tables(header, frame)
+        shown.append(render_frame(stored, pipeline, bits_stored=16))
+    assert shown[0].shape == (1, 7)
+    assert shown[1].tolist() == [CASES["supplemental_palette"][0]["colours"]]
+    assert "palette_not_applied" not in header.flags
+
+
+@named(("group", "is_whole"), [(0x6000, True), (0x6002, False), (0x5000, False)])
+def test_a_bitmap_shutter_needs_the_overlay_that_it_names(group: int, is_whole: bool) -> None:
+    made = with_overlay()
+    made.ShutterShape, made.ShutterOverlayGroup = ["BITMAP"], group
+    made.ShutterPresentationValue = 0xFFFF
+    header, _ = read_image(written(made))
+    facts = image_facts(header)
+    assert ("bad_shutter" in header.flags) is not is_whole
+    whole = {"bitmap_group": "6000", "presentation_value": 0xFFFF}
+    assert facts.get("shutter") == (whole if is_whole else None)
+
+
+def test_a_bitmap_shutter_hides_its_pixels() -> None:
+    bits = np.array([[True, False, True]])
+    gray = Grayscale(window=Window(128, 256))
+    frame = np.full((1, 3), 100, np.uint8)
+    planes = [Plane(0x6000, (1, 1), is_region=False, bits=bits, is_shutter=True)]
+    shutter = {"bitmap_group": "6000", "presentation_value": 0xFFFF}
+    assert render_frame(frame, gray, shutter=shutter, overlays=planes).tolist() == [[255, 100, 255]]
+    # Switched off by the reader it is neither a shutter nor graphics.
+    assert render_frame(frame, gray, overlays=planes).tolist() == [[100, 100, 100]]
 
 
 def test_a_shutter_hides_pixels_but_no_overlay() -> None:

@@ -257,7 +257,7 @@ def test_images_of_two_frames_of_reference_are_two_groups_and_no_volume() -> Non
 
 def test_the_frame_of_reference_of_each_file_reaches_its_place() -> None:
     for uid in ("1.2.840.77", ""):
-        made = image(np.zeros((4, 4), np.int16), **({"FrameOfReferenceUID": uid} if uid else {}))
+        made = image(np.zeros((4, 4), np.int16), FrameOfReferenceUID=uid)
         place = Placement.from_image_facts(1, image_facts(read_bytes(written(made))), 1)
         assert place.frame_of_reference_uid == uid
 
