@@ -58,6 +58,12 @@ def srgb_from_profile(rgb: np.ndarray, profile: bytes) -> np.ndarray:
     return np.array(shown)
 
 
+def srgb_profile() -> bytes:
+    """Return the profile of sRGB as one of an input device, as DICOM asks for (C.11.15)."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile[:12] + b"scnr" + profile[16:]
+
+
 @lru_cache(maxsize=_KEPT_TRANSFORMS)
 def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
     """Return the way to sRGB, None when there is nothing to do: no colour moves by two levels."""

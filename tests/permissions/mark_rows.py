@@ -17,6 +17,10 @@ def _mark(name: str) -> Maker:
     return lambda target: {"mark_id": target[name]}
 
 
+def _study(target: Target) -> dict[str, Any]:
+    return {"study_id": target["study"]}
+
+
 def _rows(name: str, key: str, change: dict[str, Any], new: Maker) -> list[Row]:
     """Return the rows of one kind of marks."""
     shared: dict[str, Any] = {"json": True, "by_role": READS_ONLY, "anonymous": 401}
@@ -52,4 +56,16 @@ MARKS = [
         lambda target: {"study": target["study"], "name": "new", "colour": "#ff0000"},
     ),
     *_rows("key-image", "keyimage", {"note": "seen"}, _of),
+    Row(
+        route="api:mark-exports",
+        method="POST",
+        path=_study,
+        data=lambda _: {"forms": ["report"]},
+        json=True,
+        own=201,
+        by_role=READS_ONLY,
+        anonymous=401,
+    ),
+    Row(route="api:marks-csv", path=_study, anonymous=401),
+    Row(route="api:marks-json", path=_study, anonymous=401),
 ]

@@ -1,0 +1,259 @@
+"""Marks and the look of the screen as a presentation state (PS3.3 A.33), by highdicom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import highdicom as hd
+import numpy as np
+from highdicom import pr
+from pydicom import Dataset
+
+from imaging.drawn import CORNER_PX, Drawn, ImageRef, graphics_of
+from imaging.icc import srgb_profile
+from imaging.report_writer import MANUFACTURER, Writing
+
+_LAYER = "MARKS"
+# Room for words beside their anchor, in pixels a character and a line.
+_CHARACTER_PX, _LINE_PX = 8.0, 16.0
+_TEXT_LIMIT = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """How the marks of a layer look; `colour` is #rrggbb."""
+
+    name: str
+    colour: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How the pictures are shown: what a presentation state can keep of the viewer's state.
+
+    `rotation_deg` is 0, 90, 180 or 270, clockwise, after `is_flipped` (left to right).
+    `area_px` is [left, top, right, bottom], from the outer corner of the first pixel.
+    """
+
+    window: tuple[float, float] | None = None
+    window_function: str = "LINEAR"
+    is_inverted: bool = False
+    rotation_deg: int = 0
+    is_flipped: bool = False
+    area_px: tuple[float, float, float, float] | None = None
+
+
+def write_presentation(
+    marks: Sequence[Drawn],
+    layers: Sequence[Layer],
+    evidence: Sequence[Dataset],
+    writing: Writing,
+    look: Look,
+) -> Dataset:
+    """Return a grayscale or colour softcopy presentation state over images of one series."""
+    known = {layer.name: layer for layer in layers}
+    layered = _layers(marks, known)
+    shared: dict[str, Any] = {
+        "referenced_images": list(evidence),
+        "series_instance_uid": writing.series_instance_uid,
+        "series_number": writing.series_number,
+        "sop_instance_uid": writing.sop_instance_uid,
+        "instance_number": writing.instance_number,
+        "manufacturer": MANUFACTURER,
+        "manufacturer_model_name": MANUFACTURER,
+        "software_versions": writing.software_version,
+        "device_serial_number": "0",
+        "content_label": "MARKS",
+        "content_description": "Marks of a reader",
+        "graphic_annotations": _annotations(marks, known, layered, evidence) or None,
+        "graphic_layers": list(layered.values()) or None,
+        "content_creator_name": writing.author_name,
+        "series_description": "Presentation states",
+    }
+    state: Dataset
+    if is_colour(evidence[0]):
+        state = pr.ColorSoftcopyPresentationState(icc_profile=srgb_profile(), **shared)
+    else:
+        state = pr.GrayscaleSoftcopyPresentationState(**shared, **_tables(look))
+    _place(state, evidence[0], look)
+    _keep_shutter(state, evidence[0])
+    # Type 2C in the series of a state, whatever its images are of.
+    state.Laterality = ""
+    return state
+
+
+def is_colour(image: Dataset) -> bool:
+    """Whether an image has colours of its own, which no grayscale state applies to."""
+    return int(image.get("SamplesPerPixel", 1)) > 1 or (
+        image.get("PhotometricInterpretation") == "PALETTE COLOR"
+    )
+
+
+# --- marks --------------------------------------------------------------------------------
+# By name and colour: a layer has one colour in DICOM.
+_Layered = dict[tuple[str, str], pr.GraphicLayer]
+
+
+def _layer_key(mark: Drawn, known: dict[str, Layer]) -> tuple[str, str]:
+    layer = known.get(mark.layer)
+    return mark.layer, mark.colour or (layer.colour if layer else "")
+
+
+def _layers(marks: Sequence[Drawn], known: dict[str, Layer]) -> _Layered:
+    positions = {
+        _layer_key(mark, known): known[mark.layer].position if mark.layer in known else 0
+        for mark in marks
+    }
+    ordered = sorted(positions, key=lambda key: (positions[key], key))
+    return {
+        (name, colour): pr.GraphicLayer(
+            layer_name=f"{_LAYER}_{number}",
+            order=number,
+            description=name or None,
+            display_color=_colour(colour),
+        )
+        for number, (name, colour) in enumerate(ordered, 1)
+    }
+
+
+def _colour(colour: str) -> hd.color.CIELabColor | None:
+    if not colour:
+        return None
+    return hd.color.CIELabColor.from_rgb(*(int(colour[at : at + 2], 16) for at in (1, 3, 5)))
+
+
+def _annotations(
+    marks: Sequence[Drawn], known: dict[str, Layer], layered: _Layered, evidence: Sequence[Dataset]
+) -> list[pr.GraphicAnnotation]:
+    """Return an annotation for each frame and layer that has marks."""
+    images = {str(image.SOPInstanceUID): image for image in evidence}
+    groups: dict[tuple[ImageRef, tuple[str, str]], list[Drawn]] = {}
+    for mark in marks:
+        groups.setdefault((mark.image, _layer_key(mark, known)), []).append(mark)
+    return [
+        pr.GraphicAnnotation(
+            referenced_images=[images[image.sop_instance_uid]],
+            referenced_frame_number=image.frame_numbers,
+            graphic_layer=layered[key],
+            graphic_objects=[one for mark in group for one in _graphics(mark)] or None,
+            text_objects=[_text(mark) for mark in group if _words(mark)] or None,
+        )
+        for (image, key), group in groups.items()
+    ]
+
+
+def _graphics(mark: Drawn) -> list[pr.GraphicObject]:
+    return [
+        pr.GraphicObject(
+            graphic_type=kind,
+            graphic_data=points,
+            units="PIXEL",
+            is_filled=mark.is_filled and kind in ("CIRCLE", "ELLIPSE"),
+            tracking_id=(mark.label or mark.kind)[:64],
+            tracking_uid=mark.uid,
+        )
+        for kind, points in graphics_of(mark)
+    ]
+
+
+def _words(mark: Drawn) -> str:
+    """Return what stands beside a mark: its words, and the value of a measurement."""
+    value = "" if mark.value is None else f"{mark.value:.4g} {mark.unit}".strip()
+    return "\r\n".join(part for part in (mark.label, mark.text, value) if part)[:_TEXT_LIMIT]
+
+
+def _text(mark: Drawn) -> pr.TextObject:
+    words = _words(mark).replace("\n", "\r\n").replace("\r\r\n", "\r\n")
+    points = np.asarray(mark.points_px, np.float64) + CORNER_PX
+    anchor = (float(points[0][0]), float(points[0][1]))
+    box = None
+    if mark.kind in ("text", "spine_label") and len(points) == 2:
+        left, top = (float(value) for value in points[1])
+        lines = words.split("\r\n")
+        right = left + _CHARACTER_PX * max(map(len, lines))
+        box = (left, top, right, top + _LINE_PX * len(lines))
+    return pr.TextObject(
+        text_value=words,
+        units="PIXEL",
+        anchor_point=anchor,
+        bounding_box=box,
+        text_justification="LEFT",
+        anchor_point_visible=box is not None,
+        tracking_id=(mark.label or mark.kind)[:64],
+        tracking_uid=mark.uid,
+    )
+
+
+# --- look ---------------------------------------------------------------------------------
+def _tables(look: Look) -> dict[str, Any]:
+    shape = "INVERSE" if look.is_inverted else "IDENTITY"
+    tables: dict[str, Any] = {
+        "presentation_lut_transformation": hd.PresentationLUTTransformation(
+            presentation_lut_shape=shape
+        )
+    }
+    if look.window is not None:
+        centre, width = look.window
+        tables["voi_lut_transformations"] = [
+            pr.SoftcopyVOILUTTransformation(
+                window_center=centre, window_width=width, voi_lut_function=look.window_function
+            )
+        ]
+    return tables
+
+
+def _place(state: Dataset, image: Dataset, look: Look) -> None:
+    """Write rotation, flip (C.10.6) and displayed area (C.10.4) as the viewer has them."""
+    area = Dataset()
+    left, top, right, bottom = look.area_px or (0.0, 0.0, float(image.Columns), float(image.Rows))
+    # The corners as displayed, named by the pixels of the image as stored, which count from 1.
+    first, last = (
+        (int(np.floor(left)) + 1, int(np.floor(top)) + 1),
+        (
+            int(np.ceil(right)),
+            int(np.ceil(bottom)),
+        ),
+    )
+    columns, rows = (first[0], last[0]), (first[1], last[1])
+    corner = _CORNERS[look.rotation_deg]
+    start = [columns[corner[0]], rows[corner[1]]]
+    end = [columns[1 - corner[0]], rows[1 - corner[1]]]
+    if look.is_flipped:
+        across = 0 if look.rotation_deg in (0, 180) else 1
+        start[across], end[across] = end[across], start[across]
+    area.DisplayedAreaTopLeftHandCorner = start
+    area.DisplayedAreaBottomRightHandCorner = end
+    area.PresentationSizeMode = "SCALE TO FIT"
+    spacing = image.get("PixelSpacing") or image.get("ImagerPixelSpacing")
+    if spacing:
+        area.PresentationPixelSpacing = [float(value) for value in spacing]
+    else:
+        ratio = image.get("PixelAspectRatio") or [1, 1]
+        area.PresentationPixelAspectRatio = [int(value) for value in ratio]
+    state.DisplayedAreaSelectionSequence = [area]
+    state.ImageRotation = look.rotation_deg
+    state.ImageHorizontalFlip = "Y" if look.is_flipped else "N"
+
+
+# Rotation -> which corner of the stored image (0 left or top, 1 right or bottom) is displayed
+# at the top left: turned clockwise by 90, what was at the bottom left.
+_CORNERS = {0: (0, 0), 90: (0, 1), 180: (1, 1), 270: (1, 0)}
+
+_SHUTTER = (
+    "ShutterShape", "ShutterLeftVerticalEdge", "ShutterRightVerticalEdge",
+    "ShutterUpperHorizontalEdge", "ShutterLowerHorizontalEdge", "CenterOfCircularShutter",
+    "RadiusOfCircularShutter", "VerticesOfThePolygonalShutter",
+)  # fmt: skip
+
+
+def _keep_shutter(state: Dataset, image: Dataset) -> None:
+    """Keep the images' own display shutter: a state without one shows what they hide."""
+    if "ShutterShape" not in image:
+        return
+    for keyword in _SHUTTER:
+        if keyword in image:
+            setattr(state, keyword, image[keyword].value)
+    state.ShutterPresentationValue = int(image.get("ShutterPresentationValue", 0) or 0)

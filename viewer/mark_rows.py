@@ -1,0 +1,110 @@
+"""A study's marks gathered for those who write them out: reports, tables, presentation states."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archive.models import Instance, Study
+from imaging.drawn import Drawn, ImageRef
+from imaging.measure_plane import MeasureError, Plane
+from viewer.calibration import calibrate, usable_facts
+from viewer.models import Annotation, KeyImage, Mark, MarkLayer, Measurement
+
+# More than any person draws; a report beyond this is refused, not cut.
+MARKS_LIMIT = 5000
+
+
+@dataclass(frozen=True)
+class StudyMarks:
+    """What is marked in a study, as it is now, in the order in which it was made."""
+
+    measurements: list[Measurement]
+    annotations: list[Annotation]
+    key_images: list[KeyImage]
+    layers: list[MarkLayer]
+
+    @property
+    def drawings(self) -> list[Measurement | Annotation]:
+        """Return what is drawn with points."""
+        return [*self.measurements, *self.annotations]
+
+    def instances(self) -> dict[uuid.UUID, Instance]:
+        """Return the images that anything lies on."""
+        marks: list[Mark] = [*self.drawings, *self.key_images]
+        return {mark.instance_id: mark.instance for mark in marks}
+
+
+def gather_marks(study: Study, wanted: Sequence[uuid.UUID] | None = None) -> StudyMarks:
+    """Return the marks of a study that the person may see; four queries.
+
+    `wanted` are keys of marks; None is all.
+    """
+
+    def rows(model: Any) -> list[Any]:
+        found = model.objects.present().filter(study=study)
+        if wanted is not None:
+            found = found.filter(pk__in=wanted)
+        found = found.select_related("instance__series", "created_by", "changed_by", "study")
+        return list(found.defer("instance__frame_table").order_by("id")[: MARKS_LIMIT + 1])
+
+    layers = MarkLayer.objects.present().filter(study=study).order_by("position", "name")
+    return StudyMarks(rows(Measurement), rows(Annotation), rows(KeyImage), list(layers))
+
+
+def image_of(mark: Measurement | Annotation | KeyImage) -> ImageRef:
+    """Return how DICOM names the frame of a mark."""
+    instance = mark.instance
+    return ImageRef(
+        instance.sop_class_uid,
+        instance.sop_instance_uid,
+        mark.frame,
+        max(instance.number_of_frames, 1),
+    )
+
+
+def drawn_of(mark: Measurement | Annotation) -> Drawn:
+    """Return a row as reports carry it."""
+    style = mark.style or {}
+    shared: dict[str, Any] = {
+        "kind": mark.kind,
+        "points_px": mark.points_px,
+        "points_lps_mm": mark.points_lps_mm,
+        "frame_of_reference_uid": mark.instance.series.frame_of_reference_uid,
+        "image": image_of(mark),
+        "uid": uid_of(mark.pk),
+        "label": mark.label,
+        "layer": mark.layer,
+        "colour": style.get("colour", ""),
+        "is_filled": bool(style.get("fill_opacity")),
+        "steps": _steps(mark),
+    }
+    if isinstance(mark, Annotation):
+        return Drawn(**shared, text=mark.text)
+    found = mark.finding
+    return Drawn(
+        **shared,
+        value=mark.value,
+        unit=mark.unit,
+        statistics=mark.statistics,
+        provenance=mark.provenance,
+        uncertainty=mark.uncertainty,
+        notes=mark.notes,
+        finding=(found["value"], found["scheme"], found["meaning"]) if found else None,
+    )
+
+
+def uid_of(key: uuid.UUID) -> str:
+    """Return the UID that tells a row apart for ever (PS3.5 B.2)."""
+    return f"2.25.{key.int}"
+
+
+def _steps(mark: Measurement | Annotation) -> tuple[float, float]:
+    try:
+        plane = Plane.from_image_facts(usable_facts(mark.instance, mark.frame), mark.points_px)
+    except MeasureError:
+        return 1.0, 1.0
+    width, height = (float(step) for step in calibrate(plane, mark.instance).steps)
+    return width, height
