@@ -2,13 +2,13 @@
 
 import type { ColourMap } from "../core/colour-map";
 import type { Filter } from "../core/enhance";
-import type { Series, Stack, Study } from "../core/facts";
+import type { Series, Stack, Study, Triple } from "../core/facts";
 import type { DrawnKind } from "../core/findings";
 import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
 
 /** Tools that act on the picture alone. */
-export type PlainTool = "window" | "scroll" | "zoom" | "pan";
+export type PlainTool = "window" | "scroll" | "zoom" | "pan" | "cursor";
 
 export type ToolName = PlainTool | "select" | DrawnKind;
 
@@ -55,6 +55,23 @@ export interface Layout {
   readonly columns: number;
 }
 
+/** What the other panes do when one does it; `lines`: where the active slice cuts the others. */
+export interface Links {
+  readonly scroll: boolean;
+  readonly window: boolean;
+  readonly zoom: boolean;
+  readonly lines: boolean;
+}
+export type LinkName = keyof Links;
+
+/** A point in the patient, shown in every pane of the same frame of reference. */
+export interface Cursor {
+  readonly lps: Triple;
+  readonly frameOfReferenceUid: string;
+  /** Where it was set; empty: in another window. */
+  readonly paneId: string;
+}
+
 export interface ViewerState {
   readonly study: Study;
   readonly series: readonly Series[];
@@ -64,6 +81,10 @@ export interface ViewerState {
   readonly layout: Layout;
   /** The active pane has the whole stage; the others wait behind it. */
   readonly isMaximised: boolean;
+  readonly links: Links;
+  /** The image that each pane showed when scrolling was linked, by the pane's id. */
+  readonly anchors: ReadonlyMap<string, string>;
+  readonly cursor: Cursor | null;
   readonly stacks: ReadonlyMap<string, StackState>;
   /** The last look at each series, for the next pane that opens it. */
   readonly looks: ReadonlyMap<string, Look>;
@@ -76,8 +97,12 @@ export interface ViewerState {
   readonly colourMaps: readonly ColourMap[];
 }
 
+/** Completes a change: what else must be so once this is. */
+export type Rule = (before: ViewerState, after: ViewerState) => ViewerState;
+
 export class Store {
   private readonly listeners = new Set<() => void>();
+  private readonly rules: Rule[] = [];
 
   constructor(private current: ViewerState) {}
 
@@ -88,7 +113,7 @@ export class Store {
   change(make: (state: ViewerState) => ViewerState): void {
     const next = make(this.current);
     if (next !== this.current) {
-      this.current = next;
+      this.current = this.rules.reduce((state, rule) => rule(this.current, state), next);
       this.announce();
     }
   }
@@ -98,6 +123,10 @@ export class Store {
     for (const listener of this.listeners) {
       listener();
     }
+  }
+
+  addRule(rule: Rule): void {
+    this.rules.push(rule);
   }
 
   subscribe(listener: () => void): void {

@@ -196,13 +196,15 @@ export class Marking {
   }
 
   /** A double click on a finding opens its words. */
-  open(at: Point): void {
+  open(at: Point): boolean {
     const sight = this.sight();
     const hit = sight === null || this.draft !== null ? null : this.hitAt(sight, at, { shiftKey: false, pointerType: "mouse" });
     const finding = hit === null ? null : this.store.finding(hit.key);
-    if (finding !== null && this.mayMark) {
-      this.asking.edit(finding);
+    if (finding === null || !this.mayMark) {
+      return false;
     }
+    this.asking.edit(finding);
+    return true;
   }
 
   /** Moves the selection on the screen by so many pixels of the image. */

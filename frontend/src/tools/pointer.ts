@@ -7,6 +7,7 @@ import { panView, zoomView, type Point } from "../core/view";
 import { setView } from "../state/changes";
 import type { PlainTool, ToolName } from "../state/store";
 import type { Marking } from "./marking";
+import { cursorTool } from "./cursor";
 import { panTool } from "./pan";
 import { scrollTool, WheelScroll } from "./scroll";
 import { NO_DRAG, sightOf, type Drag, type Instrument, type Tool } from "./tool";
@@ -18,6 +19,7 @@ const TOOLS: Readonly<Record<PlainTool, Tool>> = {
   scroll: scrollTool,
   zoom: zoomTool,
   pan: panTool,
+  cursor: cursorTool,
 };
 const MIDDLE_BUTTON = 1;
 const RIGHT_BUTTON = 2;
@@ -43,7 +45,11 @@ export class Pointers {
     host.addEventListener("pointerup", (event) => this.release(event));
     host.addEventListener("pointercancel", (event) => this.lose(event));
     host.addEventListener("pointerleave", (event) => this.leave(event));
-    host.addEventListener("dblclick", (event) => this.marking?.open(this.place(event)));
+    host.addEventListener("dblclick", (event) => {
+      if (this.marking?.open(this.place(event)) === true) {
+        event.preventDefault();
+      }
+    });
     host.addEventListener("contextmenu", (event) => event.preventDefault());
     host.addEventListener("wheel", (event) => this.turnWheel(event), { passive: false });
   }
@@ -171,8 +177,13 @@ export class Pointers {
 }
 
 /** Tools for findings have taken what is theirs: what is left does nothing. */
+/** Whether a tool only looks: it draws nothing and moves no mark. */
+export function isPlainTool(name: ToolName): boolean {
+  return name in TOOLS;
+}
+
 function plainTool(name: ToolName): Tool {
-  return name in TOOLS ? TOOLS[name as PlainTool] : () => NO_DRAG;
+  return isPlainTool(name) ? TOOLS[name as PlainTool] : () => NO_DRAG;
 }
 
 function middleOf(points: readonly Point[]): Point {

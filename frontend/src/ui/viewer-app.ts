@@ -5,6 +5,7 @@ import { Traffic } from "../io/traffic";
 import { chooseEngine } from "../render/choose-engine";
 import { activeLook, activeSeries, activeStack, setHelpOpen } from "../state/changes";
 import { FrameCache } from "../state/frame-cache";
+import { followLinks, NO_LINKS } from "../state/links";
 import { firstPane, ONE_PANE } from "../state/panes";
 import { Store, type StackState } from "../state/store";
 import { Cine } from "../tools/cine";
@@ -13,13 +14,11 @@ import type { Instrument } from "../tools/tool";
 import { make } from "./dom";
 import { adoptFiledSpeed, makeCommands } from "./viewer-commands";
 import { exposeReport, type Report } from "./viewer-debug";
-import { SeriesDrag } from "./viewer-drag";
 import { Findings } from "./viewer-findings";
 import { Help } from "./viewer-help";
 import { listenToKeys } from "./viewer-keys";
-import { LayoutPicker } from "./viewer-layout";
 import { StudyNews } from "./viewer-news";
-import { paneCommands } from "./viewer-pane-commands";
+import { PaneControls } from "./viewer-pane-controls";
 import { Panes } from "./viewer-panes";
 import { passportPanel } from "./viewer-passport";
 import { Side } from "./viewer-side";
@@ -40,6 +39,7 @@ class ViewerApp {
   private readonly cache = new FrameCache(CACHE_BYTES);
   private readonly panes: Panes;
   private readonly strip: SeriesStrip;
+  private readonly controls: PaneControls;
   private readonly side: Side;
   private readonly toolbar: Toolbar;
   private readonly help: Help;
@@ -50,6 +50,7 @@ class ViewerApp {
 
   constructor(page: ViewerPage, root: HTMLElement) {
     this.store = new Store(firstState(page));
+    this.store.addRule(followLinks);
     this.news = new StudyNews(page, this.store, {
       onNews: (news) => this.findings.hear(news),
       onReset: () => this.findings.reload(),
@@ -69,14 +70,9 @@ class ViewerApp {
     this.registerPanels(instrument);
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
-    new SeriesDrag(this.strip.root, this.panes, this.store);
-    const layouts = new LayoutPicker(this.store, () => this.panes.active.picture.focus({ preventScroll: true }));
-    const ofPanes = paneCommands(this.store, {
-      chooseLayout: () => layouts.toggle(),
-      chooseSeries: () => this.strip.focus(),
-    });
-    const commands = [...makeCommands(instrument, leave), ...this.findings.commands, ...ofPanes, ...this.side.commands()];
-    this.toolbar = new Toolbar(instrument, commands, layouts.root);
+    this.controls = new PaneControls(this.store, this.panes, this.strip);
+    const commands = [...makeCommands(instrument, leave), ...this.findings.commands, ...this.controls.commands, ...this.side.commands()];
+    this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
     root.prepend(this.toolbar.root);
@@ -153,6 +149,7 @@ class ViewerApp {
     this.strip.show((key) => this.cache.has(key));
     this.toolbar.show();
     this.findings.show();
+    this.controls.show();
     this.help.show();
     this.side.show();
   }
@@ -197,6 +194,9 @@ function firstState(page: ViewerPage): Store["state"] {
     activePaneId: pane.id,
     layout: ONE_PANE,
     isMaximised: false,
+    links: NO_LINKS,
+    anchors: new Map(),
+    cursor: null,
     stacks,
     looks: new Map(),
     tool: matchMedia("(pointer: coarse)").matches ? "scroll" : "window",

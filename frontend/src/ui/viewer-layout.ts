@@ -3,28 +3,17 @@
 import { t } from "../core/text";
 import { MOST_COLUMNS, MOST_ROWS, setLayout } from "../state/layouts";
 import type { Layout, Store } from "../state/store";
-import { icon, make, setAttribute, setText } from "./dom";
+import { make, setText } from "./dom";
 import { keyName } from "./viewer-keys";
+import { Popover } from "./viewer-popover";
 
 export const LAYOUT_KEY = "G";
 
 export class LayoutPicker {
-  private readonly button = make(
-    "button",
-    {
-      type: "button",
-      class: "tool",
-      "aria-label": t("Layout"),
-      "aria-haspopup": "true",
-      "aria-expanded": "false",
-      "data-tip": `${t("Layout")} · ${t("Shift")} ${keyName(LAYOUT_KEY)}`,
-    },
-    icon("layout-grid"),
-  );
+  private readonly popover = new Popover(t("Layout"), `${t("Layout")} · ${t("Shift")} ${keyName(LAYOUT_KEY)}`, "layout-grid", () => this.focus());
   private readonly words = make("p", { class: "layout-words", "aria-live": "polite" });
   private readonly cells: HTMLButtonElement[] = [];
-  private readonly sheet = make("div", { class: "layout-sheet", role: "group", "aria-label": t("Layout"), hidden: true });
-  readonly root = make("div", { class: "layout-control" }, this.button, this.sheet);
+  readonly root = this.popover.root;
 
   constructor(
     private readonly store: Store,
@@ -34,38 +23,25 @@ export class LayoutPicker {
     for (let place = 0; place < MOST_ROWS * MOST_COLUMNS; place += 1) {
       grid.append(this.makeCell(place));
     }
-    this.sheet.append(grid, this.words);
-    this.button.addEventListener("click", () => this.toggle());
-    this.sheet.addEventListener("keydown", (event) => this.obey(event));
-    document.addEventListener("pointerdown", ({ target }) => {
-      if (target instanceof Node && !this.root.contains(target)) {
-        this.close();
-      }
-    });
+    this.popover.sheet.append(grid, this.words);
+    this.popover.sheet.addEventListener("keydown", (event) => this.obey(event));
   }
 
   toggle(): void {
-    if (!this.sheet.hidden) {
-      this.close();
-      return;
-    }
-    this.sheet.hidden = false;
-    setAttribute(this.button, "aria-expanded", "true");
+    this.popover.toggle();
+  }
+
+  private focus(): void {
     const { layout } = this.store.state;
     this.mark(layout);
     this.cells[placeOf(layout)]?.focus();
-  }
-
-  private close(): void {
-    this.sheet.hidden = true;
-    setAttribute(this.button, "aria-expanded", "false");
   }
 
   private makeCell(place: number): HTMLButtonElement {
     const layout = layoutAt(place);
     const cell = make("button", { type: "button", class: "layout-cell", "aria-label": nameOf(layout), tabindex: "-1" });
     cell.addEventListener("click", () => {
-      this.close();
+      this.popover.close();
       this.store.change(setLayout(layout));
       this.onChosen();
     });
@@ -94,16 +70,11 @@ export class LayoutPicker {
       ArrowUp: { rows: rows - 1, columns },
     };
     const next = steps[event.key];
-    if (event.key === "Escape") {
-      this.close();
-      this.button.focus();
-    } else if (next !== undefined) {
+    if (next !== undefined) {
       this.cells[placeOf(next)]?.focus();
-    } else {
-      return;
+      event.preventDefault();
+      event.stopPropagation();
     }
-    event.preventDefault();
-    event.stopPropagation();
   }
 }
 

@@ -2,9 +2,11 @@
 
 import { t } from "../core/text";
 import { stepPane, toggleMaximised } from "../state/layouts";
-import type { Store } from "../state/store";
+import { setCursor, toggleLink } from "../state/links";
+import type { Store, ViewerState } from "../state/store";
 import type { Command } from "./viewer-commands";
 import { LAYOUT_KEY } from "./viewer-layout";
+import { linkNames } from "./viewer-link-menu";
 
 /** What the page can do that is not in the state. */
 export interface PaneActions {
@@ -30,5 +32,10 @@ export function paneCommands(store: Store, actions: PaneActions): Command[] {
     command(t("Next pane"), "j", () => store.change(stepPane(1))),
     command(t("Previous pane"), "J", () => store.change(stepPane(-1))),
     command(t("Choose a series"), "B", actions.chooseSeries),
+    ...linkNames().map(([name, words, key]) => ({
+      ...command(words, key, () => store.change(toggleLink(name))),
+      isOn: ({ links }: ViewerState) => links[name],
+    })),
+    command(t("Take the 3D cursor away"), "Y", () => store.change(setCursor(null))),
   ];
 }

@@ -13,6 +13,7 @@ import type { PaneState, Store } from "../state/store";
 import { setAttribute } from "./dom";
 import { ColourBar } from "./viewer-colour-bar";
 import { MarksHost, type MarksLayer } from "./viewer-layers";
+import { paneNotes } from "./viewer-pane-notes";
 import { sceneOf, type AutoWindows, type Means, type Scene } from "./viewer-scene";
 import { PATIENCE_MS, Stage } from "./viewer-stage";
 
@@ -143,7 +144,7 @@ export class ViewerPane {
     setAttribute(this.root, "data-active", pane.id === state.activePaneId);
     setAttribute(this.root, "aria-label", state.panes.length > 1 ? t("Pane {number}", { number }) : t("Stage"));
     const now = { series, facts: imageIn(state, pane), index: pane.look.index, loaded, size };
-    this.stage.show({ ...now, scene: this.current, isHeld });
+    this.stage.show({ ...now, scene: this.current, isHeld, notes: paneNotes(state, pane) });
     this.colourBar.show(shown);
     this.marks.show(shown, size);
   }

@@ -2,6 +2,7 @@
 
 import { toggleMaximised } from "../state/layouts";
 import { activePane } from "../state/panes";
+import { isPlainTool } from "../tools/pointer";
 import { make, setAttribute } from "./dom";
 import { ViewerPane, type PaneHouse } from "./viewer-pane";
 
@@ -68,16 +69,21 @@ export class Panes {
     this.shown.forEach((pane) => setAttribute(pane.root, "data-target", pane === target));
   }
 
+  /** A double click on a mark opens it, and while one draws it ends the line. */
+  private maximise(event: MouseEvent): void {
+    const { store } = this.house;
+    const isPicture = event.target instanceof Element && event.target.closest(".picture") !== null;
+    if (isPicture && !event.defaultPrevented && isPlainTool(store.state.tool)) {
+      store.change(toggleMaximised());
+    }
+  }
+
   private add(id: string): ViewerPane {
     const pane = new ViewerPane(id, this.house);
     this.shown.set(id, pane);
     this.root.append(pane.root);
-    pane.picture.addEventListener("dblclick", (event) => {
-      if (!event.defaultPrevented) {
-        this.house.store.change(toggleMaximised());
-      }
-    });
     this.makers.forEach((maker) => maker(pane));
+    pane.root.addEventListener("dblclick", (event) => this.maximise(event));
     return pane;
   }
 }

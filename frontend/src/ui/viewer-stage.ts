@@ -23,6 +23,8 @@ export interface StageFacts {
   readonly size: Size;
   /** The picture before stays for a moment, with its own texts. */
   readonly isHeld: boolean;
+  /** What stands on this pane because of the others. */
+  readonly notes: readonly string[];
 }
 
 export class Stage {
@@ -92,7 +94,7 @@ export class Stage {
     if (scene.kind === "picture" && series !== undefined) {
       const { facts, view, invert, isOverlayMissing } = scene.shown;
       const count = now.loaded.length;
-      const enhancement = enhancementLines(scene.shown);
+      const enhancement = [...now.notes, ...enhancementLines(scene.shown)];
       this.corners.show({ series, facts, isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
       const label = t("Image {index} of {count}", { index: now.index + 1, count });
       setAttribute(this.picture, "aria-label", [`${series.modality} ${series.seriesDescription}`, label, ...enhancement].join(", "));

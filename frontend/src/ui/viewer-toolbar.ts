@@ -19,7 +19,7 @@ export class Toolbar {
   constructor(
     private readonly instrument: Instrument,
     commands: readonly Command[],
-    layouts: HTMLElement,
+    ofPanes: readonly HTMLElement[],
   ) {
     const { store } = instrument;
     this.windows = new WindowControl(instrument);
@@ -32,7 +32,7 @@ export class Toolbar {
         ...commands.filter((one) => one.group === name && one.icon !== undefined).map((one) => this.button(one)),
       );
     const panes = group("panes");
-    panes.prepend(layouts);
+    panes.prepend(...ofPanes);
     this.root.append(group("tools"), group("picture"), this.windows.root, this.film.root, panes, group("page"));
   }
 
