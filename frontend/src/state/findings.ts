@@ -302,7 +302,7 @@ export class FindingStore {
   /** A version that came while the reader's own waits: the reader decides between the two. */
   contest(key: string, saved: Saved | null): void {
     const entry = this.entries.get(key);
-    if (entry === undefined || isSame(entry.local, saved?.content ?? null)) {
+    if (entry === undefined || !isDirty(entry) || isSame(entry.local, saved?.content ?? null)) {
       this.adopt(key, saved);
       return;
     }

@@ -15,7 +15,8 @@ export class MeasureBar {
     { type: "button", class: "tool", "aria-label": t("More tools"), "aria-haspopup": "menu", "data-tip": t("More tools") },
     icon("chevron-down"),
   );
-  private readonly state = make("button", { type: "button", class: "saving", role: "status", hidden: true });
+  private readonly stateWords = make("span");
+  private readonly state = make("button", { type: "button", class: "saving" }, icon("check"), this.stateWords);
   readonly root = make("div", { class: "tools-group measure-bar", role: "group", "aria-label": t("Measure") });
   private readonly buttons = new Map<MeasureTool, HTMLElement>();
   private readonly inMenu: readonly MeasureTool[];
@@ -32,7 +33,7 @@ export class MeasureBar {
     row.forEach((one) => this.root.append(this.toolButton(one)));
     this.menu.append(...this.inMenu.map((one) => this.menuItem(one.command, one)));
     this.menu.append(make("hr"), ...actions.filter((one) => one.icon !== undefined).map((one) => this.menuItem(one)));
-    this.root.append(make("div", { class: "measure-more" }, this.more, this.menu), this.state);
+    this.root.append(make("div", { class: "measure-more" }, this.more, this.menu), make("div", { role: "status" }, this.state));
     this.more.addEventListener("click", () => this.open(this.menu.hasAttribute("hidden")));
     this.root.addEventListener("keydown", (event) => this.key(event));
     document.addEventListener("pointerdown", (event) => {
@@ -120,21 +121,23 @@ export class MeasureBar {
     event.stopPropagation();
   }
 
-  /** Says it when something is not on the server; nothing when all is well. */
+  /** A mark while all is well, words when something is not on the server. */
   private showSaving(): void {
     const states = this.findings.all().map(({ state }) => state);
     const count = (...names: string[]): number => states.filter((state) => names.includes(state)).length;
     const [unsaved, disputed, busy] = [count("away", "refused"), count("conflict"), count("waiting", "sending")];
-    const kind = unsaved > 0 ? "unsaved" : disputed > 0 ? "disputed" : busy > 0 ? "busy" : states.length > 0 ? "saved" : "";
-    this.state.hidden = kind === "";
-    setAttribute(this.state, "data-state", kind);
+    const kind = unsaved > 0 ? "unsaved" : disputed > 0 ? "disputed" : busy > 0 ? "busy" : "saved";
     const words: Readonly<Record<string, string>> = {
       unsaved: t("{count} not saved", { count: unsaved }),
       disputed: t("Changed by somebody else"),
       busy: t("Saving"),
       saved: t("Saved"),
     };
-    setText(this.state, words[kind] ?? "");
+    this.state.hidden = states.length === 0;
+    setAttribute(this.state, "data-state", kind);
+    setAttribute(this.state, "title", words[kind]);
+    setIcon(this.state.firstElementChild as SVGSVGElement, kind === "saved" ? "check" : kind === "busy" ? "loader-circle" : "triangle-alert");
+    setText(this.stateWords, words[kind] ?? "");
   }
 }
 

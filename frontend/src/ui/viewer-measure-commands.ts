@@ -16,8 +16,8 @@ const TOOLS: readonly (readonly [DrawnKind, string, string])[] = [
   ["length", "m", "ruler"],
   ["angle", "A", "triangle-right"],
   ["ellipse", "O", "egg"],
-  ["probe", "P", "pipette"],
   ["arrow", "W", "arrow-up-right"],
+  ["probe", "P", "pipette"],
   ["bidirectional", "X", "move-diagonal"],
   ["cobb", "c", "slash"],
   ["rectangle", "R", "rectangle-horizontal"],
@@ -29,7 +29,7 @@ const TOOLS: readonly (readonly [DrawnKind, string, string])[] = [
   ["cardiothoracic", "H", "heart-pulse"],
   ["calibration", "U", "ruler-dimension-line"],
 ];
-export const ROW_COUNT = 5;
+export const ROW_COUNT = 3;
 
 export interface MeasureTool {
   readonly tool: ToolName;
