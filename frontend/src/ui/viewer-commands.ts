@@ -65,7 +65,7 @@ function toolCommands({ store }: Instrument): Command[] {
     ["scroll", t("Scroll"), "s", "layers"],
     ["zoom", t("Zoom"), "z", "zoom-in"],
     ["pan", t("Pan"), "p", "hand"],
-    ["cursor", t("3D cursor"), "y", "crosshair"],
+    ["cursor", t("3D cursor"), ";", "crosshair"],
   ];
   return tools.map(([tool, name, key, icon]) => ({
     name,

@@ -36,6 +36,6 @@ export function paneCommands(store: Store, actions: PaneActions): Command[] {
       ...command(words, key, () => store.change(toggleLink(name))),
       isOn: ({ links }: ViewerState) => links[name],
     })),
-    command(t("Take the 3D cursor away"), "Y", () => store.change(setCursor(null))),
+    command(t("Take the 3D cursor away"), ":", () => store.change(setCursor(null))),
   ];
 }
