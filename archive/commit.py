@@ -20,6 +20,7 @@ from django.db import (
     OperationalError,
     close_old_connections,
     connection,
+    connections,
 )
 
 from accounts.locks import writing_turn
@@ -75,17 +76,31 @@ def commit(arrival: Arrival, publish: Callable[[], None]) -> Outcome:
     return found if isinstance(found, Outcome) else _settle(arrival, found)
 
 
+def close_connection() -> None:
+    """Close the committing thread's connection once all is committed that was submitted.
+
+    For the end of a process, or of a database; the next arrival opens another.
+    """
+    _committer.get().rest().result()
+
+
 class Committer(threading.Thread):
     """The thread that turns waiting arrivals into rows, a batch at a time."""
 
     def __init__(self) -> None:
         super().__init__(name="ingest-commit", daemon=True)
-        self._waiting: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Waiting | Future[None]] = queue.SimpleQueue()
 
     def submit(self, arrival: Arrival) -> Future[Found]:
         """Queue an arrival; the future tells its outcome or error."""
         future: Future[Found] = Future()
         self._waiting.put((arrival, future))
+        return future
+
+    def rest(self) -> Future[None]:
+        """Queue the wish to close the thread's connection; the next arrival opens another."""
+        future: Future[None] = Future()
+        self._waiting.put(future)
         return future
 
     def run(self) -> None:
@@ -95,11 +110,16 @@ class Committer(threading.Thread):
             with writing_turn():
                 # What arrived while we waited for our turn goes along.
                 batch += self._take_more(MAX_BATCH - 1)
-                _commit_batch(batch)
+                if arrivals := [one for one in batch if isinstance(one, tuple)]:
+                    _commit_batch(arrivals)
+            if rests := [one for one in batch if isinstance(one, Future)]:
+                connections.close_all()
+                for future in rests:
+                    future.set_result(None)
 
-    def _take_more(self, limit: int) -> list[Waiting]:
+    def _take_more(self, limit: int) -> list[Waiting | Future[None]]:
         """Return what waits already, without waiting."""
-        more: list[Waiting] = []
+        more: list[Waiting | Future[None]] = []
         while len(more) < limit and not self._waiting.empty():
             more.append(self._waiting.get())
         return more

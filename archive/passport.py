@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from archive import events, jobs
 from archive.badges import find_badges
@@ -115,7 +115,9 @@ def make_passport(series_id: uuid.UUID) -> Document:
     if series is None:
         raise MissingError("There is no such series.")
     instances = list(Instance.objects.filter(series=series).defer("meta_sha256"))
-    passport = build_passport(series, instances)
+    # What is kept is in English, whoever asks first: pages translate by the codes.
+    with translation.override("en"):
+        passport = build_passport(series, instances)
     _keep(series, passport, Counter(one.facts_version for one in instances))
     return passport
 

@@ -16,7 +16,13 @@ from archive.models import Instance, Series
 from archive.stack import Stack, read_stack
 from archive.video import is_video
 from imaging.body_region import find_region
-from imaging.errors import NoctisError, TransientError
+from imaging.errors import (
+    MissingError,
+    NoctisError,
+    TransientError,
+    UnreadableError,
+    UnsupportedError,
+)
 from imaging.hounsfield import (
     CT_CLASSES,
     HuVerdict,
@@ -27,6 +33,19 @@ from imaging.hounsfield import (
 )
 from imaging.ordering import frame_view
 
+# What frames may have to say beside what a decoder says; codes are for pages in other languages.
+WORDS = {
+    "same_value": "All pixels have the same value.",
+    "more_bits": "Some values need more bits than the file says are stored.",
+    "sizes_contradict": "The picture has another size than the file says.",
+    "no_order": "The images cannot be put in order.",
+}
+_ERROR_CODES: dict[type[Exception], str] = {
+    MissingError: "file_missing",
+    UnreadableError: "file_damaged",
+    UnsupportedError: "unsupported",
+    ValueError: "sizes_contradict",
+}
 # A picture beyond this is not decoded for its values alone.
 MOST_SAMPLES_PX = 64 << 20
 # So many pixels of one picture are judged, evenly thinned.
@@ -97,40 +116,46 @@ def _try(
         "frame": index,
         "decodes": True,
         "reason": "",
+        "reason_code": "",
         "sop_instance_uid": instance.sop_instance_uid,
         "instance_frame": frame,
     }
     try:
         data = read_frame(instance, frame)
         pixels = data.to_array(instance.rows or 0, instance.columns or 0)
-        report["reason"] = _remark(pixels, instance, data.pixel_format)
+        code = _remark(pixels, instance, data.pixel_format)
+        report |= {"reason_code": code, "reason": WORDS.get(code, "")}
         decoded.append(DecodedFrame(instance, frame, pixels))
     except TransientError:
         raise
     except (NoctisError, ValueError) as error:
-        report["decodes"] = False
-        report["reason"] = str(error) if isinstance(error, NoctisError) else "The sizes differ."
+        code = next(
+            (code for kind, code in _ERROR_CODES.items() if isinstance(error, kind)), "undecodable"
+        )
+        words = str(error) if isinstance(error, NoctisError) else WORDS[code]
+        report |= {"decodes": False, "reason_code": code, "reason": words}
     return report
 
 
 def _refused(index: int, instance: Instance) -> dict[str, Any]:
+    words = why_not_displayable(
+        instance.sop_class_uid, instance.transfer_syntax_uid, instance.number_of_frames
+    )
     return {
         "frame": index,
         "decodes": False,
-        "reason": why_not_displayable(
-            instance.sop_class_uid, instance.transfer_syntax_uid, instance.number_of_frames
-        )
-        or "The images cannot be put in order.",
+        "reason": words or WORDS["no_order"],
+        "reason_code": "not_displayable" if words else "no_order",
         "sop_instance_uid": instance.sop_instance_uid,
         "instance_frame": 0,
     }
 
 
 def _remark(pixels: np.ndarray, instance: Instance, pixel_format: str) -> str:
-    """Return what is odd about a frame that decodes; empty when nothing is."""
+    """Return the code of what is odd about a frame that decodes; empty when nothing is."""
     low, high = pixels.min(), pixels.max()
     if low == high:
-        return "All pixels have the same value."
+        return "same_value"
     stored = int(instance.image.get("bits_stored") or 0)
     if pixel_format == RGB8 or pixels.dtype.kind == "f" or not 0 < stored < 64:
         return ""
@@ -139,7 +164,7 @@ def _remark(pixels: np.ndarray, instance: Instance, pixel_format: str) -> str:
         (-(1 << (stored - 1)), (1 << (stored - 1)) - 1) if signed else (0, (1 << stored) - 1)
     )
     if low < least or high > most:
-        return "Some values need more bits than the file says are stored."
+        return "more_bits"
     return ""
 
 

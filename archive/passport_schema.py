@@ -36,6 +36,7 @@ class FrameSerializer(Plain):
     frame = serializers.IntegerField()
     decodes = serializers.BooleanField()
     reason = serializers.CharField(allow_blank=True)
+    reason_code = serializers.CharField(allow_blank=True)
     sop_instance_uid = serializers.CharField()
     instance_frame = serializers.IntegerField()
 

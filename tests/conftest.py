@@ -9,7 +9,7 @@ and processes can share it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import Facility, Role, User
+from archive import commit
 from tests import factories
 
 
@@ -29,6 +30,13 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     chosen = connections["default"].settings_dict
     if chosen["ENGINE"].endswith("sqlite3"):
         chosen["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Let nobody be at the test database when it is dropped: the committing thread may be."""
+    yield
+    commit.close_connection()
 
 
 @pytest.fixture(autouse=True)

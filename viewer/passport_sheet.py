@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from archive.badges import describe_badges
+from viewer.passport_words import WORDS, say_reasons
 
 Row = dict[str, Any]
 
@@ -60,7 +61,7 @@ def _space(passport: dict[str, Any]) -> list[Row]:
     pixel = " x ".join(_number(value, "", digits=4) for value in spacing) + " mm" if spacing else ""
     source = passport["pixel_spacing_source"]
     rows = [
-        _row(_("Volume"), _("yes") if passport["is_volume"] else _("no"), passport["reasons"]),
+        _row(_("Volume"), _("yes") if passport["is_volume"] else _("no"), _reasons(passport)),
         _row(_("Orientations"), str(passport["orientation_groups"])),
         _row(_("Slices"), str(passport["slice_count"])),
     ]
@@ -85,7 +86,7 @@ def _values(passport: dict[str, Any]) -> list[Row]:
     rows = []
     if passport["hu"]["reason_codes"] != ["not_ct"]:
         is_suspect = hu["verdict"] == "suspect"
-        rows.append(_row(_("CT values"), str(_HU[hu["verdict"]]), hu["reasons"], heed=is_suspect))
+        rows.append(_row(_("CT values"), str(_HU[hu["verdict"]]), _reasons(hu), heed=is_suspect))
     if hu["air_peak_hu"] is not None:
         rows.append(_row(_("Air"), _number(hu["air_peak_hu"], "HU", digits=1)))
     if hu.get("tissue_peak_hu") is not None:
@@ -93,7 +94,7 @@ def _values(passport: dict[str, Any]) -> list[Row]:
     if suv["verdict"] != "not_pet":
         is_lacking = suv["verdict"] == "not_ready"
         rows.append(
-            _row(_("PET values"), str(_SUV[suv["verdict"]]), suv["reasons"], heed=is_lacking)
+            _row(_("PET values"), str(_SUV[suv["verdict"]]), _reasons(suv), heed=is_lacking)
         )
     bits = ", ".join(map(str, passport["bits_stored"]))
     rows.append(_row(_("Bits stored"), bits or "-"))
@@ -111,15 +112,28 @@ def _frames(passport: dict[str, Any]) -> list[Row]:
         _row(
             _("Image %(number)d") % {"number": frame["frame"] + 1},
             _("decodes") if frame["decodes"] else _("cannot be decoded"),
-            [frame["reason"]] if frame["reason"] else [],
+            _frame_notes(frame),
             heed=not frame["decodes"],
         )
         for frame in passport["frames"]
     ]
 
 
+def _frame_notes(frame: dict[str, Any]) -> list[str]:
+    """Return what a frame has to say, then the decoder's own words where it has some."""
+    code, words = frame.get("reason_code", ""), frame["reason"]
+    if code not in WORDS:
+        return [words] if words else []
+    own = [] if words == WORDS[code] else [words]
+    return [*say_reasons([code], [words]), *own]
+
+
+def _reasons(part: dict[str, Any]) -> list[str]:
+    return say_reasons(part["reason_codes"], part["reasons"])
+
+
 def _text(passport: dict[str, Any]) -> list[Row]:
     text = passport["text"]
     is_flagged = text["verdict"] == "flagged"
     word = _("doubtful") if is_flagged else _("in order")
-    return [_row(_("Text"), word, text["reasons"], heed=is_flagged)]
+    return [_row(_("Text"), word, _reasons(text), heed=is_flagged)]

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
 
 from accounts.models import Facility
-from archive import storage
+from archive import commit, storage
 from archive.importing import Verdict
 from archive.ingest import Source
 from archive.send import Target, send_files
@@ -44,6 +44,7 @@ def report_verdicts(out: OutputWrapper, verdicts: Iterable[Verdict]) -> Counter[
             out.write(f"{verdict.status:<9}  {verdict.name}{reason}")
     finally:
         storage.leave_incoming_room()
+        commit.close_connection()
         summary = ", ".join(f"{counts[status]} {status}" for status in _ORDER if counts[status])
         out.write(f"{counts.total()} files: {summary or 'nothing found'}")
     return counts

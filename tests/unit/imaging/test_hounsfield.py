@@ -105,7 +105,7 @@ def test_padding_outside_the_field_counts_for_nothing(padding: int, is_declared:
     y, x = np.mgrid[-1:1:256j, -1:1:256j]
     pixels = np.rint(body()).astype(np.int16)
     pixels[np.hypot(x, y) > 1] = padding
-    also = {"pixel_padding_value": padding} if is_declared else {}
+    also: dict[str, Any] = {"pixel_padding_value": padding} if is_declared else {}
     verdict = judge(pixels, 1, 0, **also)
     assert (verdict.verdict, verdict.codes) == ("calibrated", ("air_and_tissue",))
     assert verdict.air_peak_hu == pytest.approx(-1000, abs=2)
