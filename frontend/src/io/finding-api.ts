@@ -24,6 +24,9 @@ const PAGE_SIZE = 1000;
 const ADDRESSES: Readonly<Record<Family, string>> = { measurement: "measurements/", annotation: "annotations/" };
 const LATER: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
+/** SR (TID 1500), GSPS, key object selection. */
+export type ExportForm = "report" | "presentation" | "key_objects";
+
 export interface Everything {
   readonly findings: readonly Saved[];
   readonly layers: readonly Layer[];
@@ -111,6 +114,17 @@ export class FindingApi {
     const isIt = ({ id, content, createdBy }: Saved): boolean =>
       createdBy === maker && !known.has(id) && content.kind === finding.kind && isSame(content, finding);
     return saved.find(isIt) ?? null;
+  }
+
+  /** Where a browser saves all marks of the study from. */
+  fileUrl(kind: "csv" | "json"): string {
+    return `${this.root}studies/${this.studyId}/marks.${kind}`;
+  }
+
+  /** Writes all marks of the study as DICOM objects and stores them beside the pictures. */
+  async storeObjects(form: ExportForm): Promise<{ stored: number; leftOut: number }> {
+    const answer = await this.ask("POST", `studies/${this.studyId}/mark-exports/`, { forms: [form] });
+    return { stored: asList(answer["objects"]).length, leftOut: asList(answer["left_out"]).length };
   }
 
   async saveLayer(layer: Layer): Promise<Layer> {

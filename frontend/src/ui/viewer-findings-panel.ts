@@ -20,7 +20,7 @@ export interface FindingsWays {
   readonly colourOf: (finding: Finding) => string;
   readonly saveLayer: (layer: Layer) => void;
   readonly retry: () => void;
-  readonly exports: readonly (readonly [string, string])[];
+  readonly exports: HTMLElement;
 }
 
 export function findingsPanel(store: Store, findings: FindingStore, ways: FindingsWays): SidePanel {
@@ -61,7 +61,6 @@ class FindingsPanel {
     this.undo.addEventListener("click", () => findings.undo());
     this.redo.addEventListener("click", () => findings.redo());
     this.filter.addEventListener("change", () => store.announce());
-    const links = ways.exports.map(([name, address]) => make("a", { class: "button", href: address, download: "" }, name));
     const actions = make("div", { class: "findings-actions" }, this.undo, this.redo);
     this.root = make(
       "div",
@@ -71,7 +70,7 @@ class FindingsPanel {
       this.empty,
       this.list,
       this.layers.root,
-      make("div", { class: "findings-exports", hidden: links.length === 0 }, make("span", {}, t("Export")), ...links),
+      ways.exports,
     );
   }
 

@@ -20,6 +20,7 @@ import { make } from "./dom";
 import type { Command } from "./viewer-commands";
 import { FINDINGS_PANEL, findingsPanel } from "./viewer-findings-panel";
 import type { MarksLayer } from "./viewer-layers";
+import { exportRow } from "./viewer-mark-exports";
 import { MarkEditor } from "./viewer-mark-editor";
 import { MeasureBar } from "./viewer-measure-bar";
 import { findingCommands, measureTools, selectTool } from "./viewer-measure-commands";
@@ -79,7 +80,7 @@ export class Findings {
       colourOf: (finding) => this.colourOf(finding),
       saveLayer: (layer) => void this.saveLayer(layer),
       retry: () => this.sync.flush(),
-      exports: [],
+      exports: exportRow(this.api, mayMark, (words) => this.say(words)),
     });
     this.findings.subscribe(() => store.announce());
     store.subscribe(() => this.followJump());

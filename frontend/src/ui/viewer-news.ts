@@ -47,7 +47,9 @@ export class StudyNews {
       };
       const onMarks = (id: string, news: JsonObject): void => {
         const family = asText(news["mark"]);
-        if (id === study.id && (family === "measurement" || family === "annotation")) {
+        if (id === study.id && family === "layer") {
+          this.marks.onReset();
+        } else if (id === study.id && (family === "measurement" || family === "annotation")) {
           const version = asNumber(news["version"]) ?? 0;
           this.marks.onNews({ family, id: asText(news["id"]), version, isGone: news["what"] === "deleted" });
         }
