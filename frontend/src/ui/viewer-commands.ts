@@ -32,6 +32,8 @@ import { zoomBy } from "../tools/zoom";
 import { filterName } from "./viewer-marks";
 
 export interface Command {
+  /** What the reader's settings call it: lower-case letters, digits and dashes; it never changes. */
+  readonly id: string;
   readonly name: string;
   /** As `KeyboardEvent.key` gives it; the first one is shown. */
   readonly keys: readonly string[];
@@ -68,6 +70,7 @@ function toolCommands({ store }: Instrument): Command[] {
     ["cursor", t("3D cursor"), ";", "crosshair"],
   ];
   return tools.map(([tool, name, key, icon]) => ({
+    id: `tool-${tool}`,
     name,
     keys: [key],
     group: "tools",
@@ -79,7 +82,8 @@ function toolCommands({ store }: Instrument): Command[] {
 
 function pictureCommands(instrument: Instrument): Command[] {
   const { store } = instrument;
-  const command = (name: string, keys: string[], icon: string, run: () => void): Command => ({
+  const command = (id: string, name: string, keys: string[], icon: string, run: () => void): Command => ({
+    id,
     name,
     keys,
     group: "picture",
@@ -88,34 +92,36 @@ function pictureCommands(instrument: Instrument): Command[] {
   });
   return [
     {
-      ...command(t("Fit to window"), ["f"], "maximize", () => store.change(fit())),
+      ...command("fit-to-window", t("Fit to window"), ["f"], "maximize", () => store.change(fit())),
       isOn: (state) => activeLook(state).isFitted,
     },
-    command(t("One to one"), ["o"], "scan", () => oneToOne(instrument)),
+    command("one-to-one", t("One to one"), ["o"], "scan", () => oneToOne(instrument)),
     {
-      ...command(t("Invert"), ["i"], "contrast", () => store.change(toggleInvert())),
+      ...command("invert", t("Invert"), ["i"], "contrast", () => store.change(toggleInvert())),
       isOn: (state) => activeLook(state).invert,
     },
-    command(t("Rotate left"), ["l"], "rotate-ccw", () => rotate(instrument, -90)),
-    command(t("Rotate right"), ["r"], "rotate-cw", () => rotate(instrument, 90)),
+    command("rotate-left", t("Rotate left"), ["l"], "rotate-ccw", () => rotate(instrument, -90)),
+    command("rotate-right", t("Rotate right"), ["r"], "rotate-cw", () => rotate(instrument, 90)),
     // Lucide names the mirror's axis, we the way that the picture goes.
-    command(t("Flip left to right"), ["h"], "flip-vertical-2", () => flip(instrument, "horizontal")),
-    command(t("Flip top to bottom"), ["v"], "flip-horizontal-2", () => flip(instrument, "vertical")),
+    command("flip-left-to-right", t("Flip left to right"), ["h"], "flip-vertical-2", () => flip(instrument, "horizontal")),
+    command("flip-top-to-bottom", t("Flip top to bottom"), ["v"], "flip-horizontal-2", () => flip(instrument, "vertical")),
     {
-      ...command(t("Overlays of the file"), ["g"], "eye", () => store.change(toggleOverlays())),
+      ...command("overlays-of-the-file", t("Overlays of the file"), ["g"], "eye", () => store.change(toggleOverlays())),
       isOn: (state) => activeLook(state).hasOverlays,
     },
     {
+      id: "shutter-of-the-file",
       name: t("Shutter of the file"),
       keys: ["u"],
       group: "picture",
       run: () => store.change(toggleShutter()),
       isOn: (state) => activeLook(state).hasShutter,
     },
-    command(t("Reset"), ["x"], "undo-2", () => store.change(resetLook())),
-    { name: t("Larger"), keys: ["+", "="], group: "picture", run: () => zoomBy(instrument, ZOOM_STEP) },
-    { name: t("Smaller"), keys: ["-"], group: "picture", run: () => zoomBy(instrument, 1 / ZOOM_STEP) },
+    command("reset", t("Reset"), ["x"], "undo-2", () => store.change(resetLook())),
+    { id: "larger", name: t("Larger"), keys: ["+", "="], group: "picture", run: () => zoomBy(instrument, ZOOM_STEP) },
+    { id: "smaller", name: t("Smaller"), keys: ["-"], group: "picture", run: () => zoomBy(instrument, 1 / ZOOM_STEP) },
     {
+      id: "smooth-pixels",
       name: t("Smooth pixels"),
       keys: ["n"],
       group: "picture",
@@ -126,23 +132,23 @@ function pictureCommands(instrument: Instrument): Command[] {
 }
 
 function stackCommands({ store }: Instrument): Command[] {
-  const command = (name: string, keys: string[], run: () => void): Command => ({ name, keys, group: "stack", run });
+  const command = (id: string, name: string, keys: string[], run: () => void): Command => ({ id, name, keys, group: "stack", run });
   return [
-    command(t("Next image"), ["ArrowDown", "ArrowRight"], () => store.change(step(1))),
-    command(t("Previous image"), ["ArrowUp", "ArrowLeft"], () => store.change(step(-1))),
-    command(t("Ten images on"), ["PageDown"], () => store.change(step(PAGE_OF_IMAGES))),
-    command(t("Ten images back"), ["PageUp"], () => store.change(step(-PAGE_OF_IMAGES))),
-    command(t("First image"), ["Home"], () => store.change(goTo(0))),
-    command(t("Last image"), ["End"], () => store.change(goTo(Number.MAX_SAFE_INTEGER))),
-    command(t("Next series"), ["]"], () => store.change(stepSeries(1))),
-    command(t("Previous series"), ["["], () => store.change(stepSeries(-1))),
+    command("next-image", t("Next image"), ["ArrowDown", "ArrowRight"], () => store.change(step(1))),
+    command("previous-image", t("Previous image"), ["ArrowUp", "ArrowLeft"], () => store.change(step(-1))),
+    command("ten-images-on", t("Ten images on"), ["PageDown"], () => store.change(step(PAGE_OF_IMAGES))),
+    command("ten-images-back", t("Ten images back"), ["PageUp"], () => store.change(step(-PAGE_OF_IMAGES))),
+    command("first-image", t("First image"), ["Home"], () => store.change(goTo(0))),
+    command("last-image", t("Last image"), ["End"], () => store.change(goTo(Number.MAX_SAFE_INTEGER))),
+    command("next-series", t("Next series"), ["]"], () => store.change(stepSeries(1))),
+    command("previous-series", t("Previous series"), ["["], () => store.change(stepSeries(-1))),
     {
-      ...command(t("Play or pause"), [" "], () => togglePlay(store)),
+      ...command("play-or-pause", t("Play or pause"), [" "], () => togglePlay(store)),
       icon: "play",
       isOn: (state) => state.cine.isPlaying,
     },
-    command(t("Faster"), ["."], () => store.change((state) => setCine(speedBy(state, 1))(state))),
-    command(t("Slower"), [","], () => store.change((state) => setCine(speedBy(state, -1))(state))),
+    command("faster", t("Faster"), ["."], () => store.change((state) => setCine(speedBy(state, 1))(state))),
+    command("slower", t("Slower"), [","], () => store.change((state) => setCine(speedBy(state, -1))(state))),
   ];
 }
 
@@ -185,9 +191,10 @@ function windowCommands(instrument: Instrument): Command[] {
   const automatic = (): void =>
     store.change(setWindow({ kind: "auto", of: instrument.viewport.shown?.facts.key ?? "" }));
   return [
-    { name: t("As filed"), keys: ["0"], group: "window", run: () => store.change(setWindow(AS_FILED)) },
-    { name: t("Automatic"), keys: ["a"], group: "window", run: automatic },
+    { id: "as-filed", name: t("As filed"), keys: ["0"], group: "window", run: () => store.change(setWindow(AS_FILED)) },
+    { id: "automatic", name: t("Automatic"), keys: ["a"], group: "window", run: automatic },
     {
+      id: "window-preset-of-this-number",
       name: t("Window preset of this number"),
       keys: DIGITS,
       shownKeys: ["1", "…", "9"],
@@ -200,6 +207,7 @@ function windowCommands(instrument: Instrument): Command[] {
       },
     },
     ...FILTERS.map((name, i): Command => ({
+      id: `filter-${name}`,
       name: filterName(name),
       keys: [["D", "C", "S", "E"][i] as string],
       shownKeys: [t("Shift"), ["D", "C", "S", "E"][i] as string],
@@ -213,6 +221,7 @@ function windowCommands(instrument: Instrument): Command[] {
 function pageCommands({ store }: Instrument, leave: () => void): Command[] {
   return [
     {
+      id: "series-list",
       name: t("Series list"),
       keys: ["b"],
       group: "page",
@@ -221,6 +230,7 @@ function pageCommands({ store }: Instrument, leave: () => void): Command[] {
       isOn: (state) => state.isStripOpen,
     },
     {
+      id: "all-keys",
       name: t("All keys"),
       keys: ["?"],
       group: "page",
@@ -228,6 +238,6 @@ function pageCommands({ store }: Instrument, leave: () => void): Command[] {
       run: () => store.change((state) => setHelpOpen(!state.isHelpOpen)(state)),
       isOn: (state) => state.isHelpOpen,
     },
-    { name: t("Back to the worklist"), keys: ["q"], group: "page", run: leave },
+    { id: "back-to-the-worklist", name: t("Back to the worklist"), keys: ["q"], group: "page", run: leave },
   ];
 }

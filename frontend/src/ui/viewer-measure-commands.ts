@@ -54,6 +54,7 @@ export function measureTools({ instrument: { store } }: MeasureParts): MeasureTo
 
 function toolOf(store: Instrument["store"], tool: ToolName, name: string, key: string, icon: string): MeasureTool {
   const command: Command = {
+    id: `tool-${tool.replace("_", "-")}`,
     name,
     keys: [key],
     shownKeys: key === key.toLowerCase() ? [key] : [t("Shift"), key],
@@ -67,7 +68,8 @@ function toolOf(store: Instrument["store"], tool: ToolName, name: string, key: s
 
 export function findingCommands(parts: MeasureParts): Command[] {
   const { findings, marking, editor, instrument } = parts;
-  const command = (name: string, keys: string[], run: () => void, canRun?: () => boolean): Command => ({
+  const command = (id: string, name: string, keys: string[], run: () => void, canRun?: () => boolean): Command => ({
+    id,
     name,
     keys,
     group: "measure",
@@ -77,15 +79,16 @@ export function findingCommands(parts: MeasureParts): Command[] {
   const hasSelection = (): boolean => findings.selection !== null;
   let copied: Finding | null = null;
   return [
-    { ...command(t("Undo"), ["Ctrl+z"], () => findings.undo()), icon: "undo-2" },
-    { ...command(t("Redo"), ["Ctrl+Shift+z", "Ctrl+y"], () => findings.redo()), icon: "redo-2" },
+    { ...command("undo", t("Undo"), ["Ctrl+z"], () => findings.undo()), icon: "undo-2" },
+    { ...command("redo", t("Redo"), ["Ctrl+Shift+z", "Ctrl+y"], () => findings.redo()), icon: "redo-2" },
     {
-      ...command(t("Delete the selected one"), ["Delete", "Backspace"], () => findings.remove(findings.selectedKey), hasSelection),
+      ...command("delete-the-selected-one", t("Delete the selected one"), ["Delete", "Backspace"], () => findings.remove(findings.selectedKey), hasSelection),
       icon: "trash-2",
     },
-    command(t("Copy"), ["Ctrl+c"], () => (copied = findings.selection), hasSelection),
-    command(t("Paste on this image"), ["Ctrl+v"], () => paste(parts, copied), () => copied !== null),
+    command("copy", t("Copy"), ["Ctrl+c"], () => (copied = findings.selection), hasSelection),
+    command("paste-on-this-image", t("Paste on this image"), ["Ctrl+v"], () => paste(parts, copied), () => copied !== null),
     command(
+      "end-the-line-or-edit-its-words",
       t("End the line, or edit its words"),
       ["Enter"],
       () => {
@@ -97,12 +100,12 @@ export function findingCommands(parts: MeasureParts): Command[] {
       () => marking.isDrawing || hasSelection(),
     ),
     {
-      ...command(t("Show or hide all marks"), ["K"], () => findings.show(!findings.isShown)),
+      ...command("show-or-hide-all-marks", t("Show or hide all marks"), ["K"], () => findings.show(!findings.isShown)),
       shownKeys: [t("Shift"), "K"],
       icon: "eye",
       isOn: () => findings.isShown,
     },
-    command(t("Next finding on this image"), ["'"], () => selectNext(instrument, findings)),
+    command("next-finding-on-this-image", t("Next finding on this image"), ["'"], () => selectNext(instrument, findings)),
   ];
 }
 

@@ -15,7 +15,8 @@ export interface PaneActions {
 }
 
 export function paneCommands(store: Store, actions: PaneActions): Command[] {
-  const command = (name: string, key: string, run: () => void): Command => ({
+  const command = (id: string, name: string, key: string, run: () => void): Command => ({
+    id,
     name,
     keys: [key],
     shownKeys: key === key.toLowerCase() ? [key] : [t("Shift"), key],
@@ -23,19 +24,19 @@ export function paneCommands(store: Store, actions: PaneActions): Command[] {
     run,
   });
   return [
-    command(t("Layout"), LAYOUT_KEY, actions.chooseLayout),
+    command("layout", t("Layout"), LAYOUT_KEY, actions.chooseLayout),
     {
-      ...command(t("This pane alone"), "M", () => store.change(toggleMaximised())),
+      ...command("this-pane-alone", t("This pane alone"), "M", () => store.change(toggleMaximised())),
       icon: "expand",
       isOn: (state) => state.isMaximised,
     },
-    command(t("Next pane"), "j", () => store.change(stepPane(1))),
-    command(t("Previous pane"), "J", () => store.change(stepPane(-1))),
-    command(t("Choose a series"), "B", actions.chooseSeries),
+    command("next-pane", t("Next pane"), "j", () => store.change(stepPane(1))),
+    command("previous-pane", t("Previous pane"), "J", () => store.change(stepPane(-1))),
+    command("choose-a-series", t("Choose a series"), "B", actions.chooseSeries),
     ...linkNames().map(([name, words, key]) => ({
-      ...command(words, key, () => store.change(toggleLink(name))),
+      ...command(`link-${name.toLowerCase()}`, words, key, () => store.change(toggleLink(name))),
       isOn: ({ links }: ViewerState) => links[name],
     })),
-    command(t("Take the 3D cursor away"), ":", () => store.change(setCursor(null))),
+    command("take-the-3d-cursor-away", t("Take the 3D cursor away"), ":", () => store.change(setCursor(null))),
   ];
 }

@@ -62,6 +62,7 @@ export class Side {
   /** What the keyboard and the help know of the panels. */
   commands(): Command[] {
     return this.places.map(({ panel }) => ({
+      id: `panel-${panel.id}`,
       name: panel.name,
       keys: [panel.key],
       group: "panels",
