@@ -73,7 +73,7 @@ class Server(ABC):
     def cpu_seconds(self) -> float:
         """Return user and system time of the whole process tree so far."""
         assert self._process is not None
-        return sum(_cpu_seconds(pid) for pid in _tree(self._process.pid))
+        return sum(cpu_seconds(pid) for pid in process_tree(self._process.pid))
 
 
 class Noctis(Server):
@@ -199,7 +199,7 @@ class Orthanc(Server):
 _MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
 
-def _tree(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """Return the process and all that descend from it."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
@@ -216,7 +216,7 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
