@@ -10,7 +10,7 @@ import { Popover } from "./viewer-popover";
 /** Each link with its key. */
 export function linkNames(): readonly (readonly [LinkName, string, string])[] {
   return [
-    ["scroll", t("Scroll together, by place"), "t"],
+    ["scroll", t("Scroll together, by place"), "Y"],
     ["window", t("Same window"), "V"],
     ["zoom", t("Same zoom and place"), "Z"],
     ["lines", t("Reference lines"), "I"],
