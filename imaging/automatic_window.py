@@ -6,6 +6,9 @@ The same numbers come from `frontend/src/core/automatic-window.ts`; both are hel
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from imaging.lut import LINEAR_EXACT, Window
@@ -29,14 +32,25 @@ def counted_values(values: np.ndarray, *, padding: tuple[float, float] | None = 
     collimator): it and its slope, down to a tenth of the peak, do not count, nor does what
     lies beyond.
     """
+    numbers = _thinned(_finite(values, padding))
+    if not numbers.size:
+        numbers = _thinned(_finite(values, None))
+    return numbers[~_background(numbers)] if numbers.size else numbers
+
+
+def _finite(values: np.ndarray, padding: tuple[float, float] | None) -> np.ndarray:
+    """Return the finite values that are no padding, flat."""
     numbers = np.asarray(values, np.float64).ravel()
     numbers = numbers[np.isfinite(numbers)]
-    if padding is not None:
-        kept = numbers[(numbers < padding[0]) | (numbers > padding[1])]
-        numbers = kept if kept.size else numbers
-    if numbers.size > MOST_SAMPLES:
-        numbers = numbers[:: numbers.size // MOST_SAMPLES]
-    return numbers[~_background(numbers)] if numbers.size else numbers
+    if padding is None:
+        return numbers
+    kept: np.ndarray = numbers[(numbers < padding[0]) | (numbers > padding[1])]
+    return kept
+
+
+def _thinned(numbers: np.ndarray) -> np.ndarray:
+    """Return evenly every n-th of many values."""
+    return numbers[:: max(1, numbers.size // MOST_SAMPLES)]
 
 
 def percentile_window(
@@ -50,8 +64,33 @@ def percentile_window(
     `padding` is the lowest and highest value that stand for "no pixel".
     """
     numbers = counted_values(values, padding=padding)
-    if not numbers.size:
-        return Window(0.5, 1.0, LINEAR_EXACT)
+    return _over(numbers, percentiles) if numbers.size else Window(0.5, 1.0, LINEAR_EXACT)
+
+
+def region_window(
+    values: np.ndarray,
+    region: Sequence[float],
+    *,
+    padding: tuple[float, float] | None = None,
+    percentiles: tuple[float, float] = AUTOMATIC,
+) -> Window | None:
+    """Return the window over percentiles of a rectangle of an image; None when nothing is in it.
+
+    `values` are modality values of shape (rows, columns). `region` are column and row of two
+    opposite corners, the centre of the first pixel being 0; pixels count whose centres lie
+    within or on its edge. The reader chose it, so all in it counts but padding: a background,
+    too.
+    """
+    (left, right), (top, bottom) = sorted(region[0::2]), sorted(region[1::2])
+    rows, columns = np.asarray(values).shape
+    first_row, last_row = max(0, math.ceil(top)), min(rows - 1, math.floor(bottom))
+    first_column, last_column = max(0, math.ceil(left)), min(columns - 1, math.floor(right))
+    inside = values[first_row : last_row + 1, first_column : last_column + 1]
+    numbers = _thinned(_finite(inside, padding))
+    return _over(numbers, percentiles) if numbers.size else None
+
+
+def _over(numbers: np.ndarray, percentiles: tuple[float, float]) -> Window:
     low, high = (float(value) for value in np.percentile(numbers, percentiles))
     if high <= low:
         low, high = float(numbers.min()), float(numbers.max())

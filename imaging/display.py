@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from imaging.automatic_window import AUTOMATIC, percentile_window
+from imaging.automatic_window import AUTOMATIC, percentile_window, region_window
 from imaging.elements import ElementView
 from imaging.lut import (
     LINEAR,
@@ -142,13 +142,34 @@ class Grayscale:
         self, stored: np.ndarray, percentiles: tuple[float, float] = AUTOMATIC
     ) -> Window:
         """Return the window over percentiles (0 to 100) of what a frame shows."""
-        padding = None
-        if self.padding is not None:
-            ends = self.modality_values(np.array(self.padding))
-            padding = float(ends.min()), float(ends.max())
-        grey = stored if self.supplement is None else stored[stored < self.supplement.first_mapped]
-        values = self.modality_values(grey)
-        return percentile_window(values, padding=padding, percentiles=percentiles)
+        values = self._grey_values(stored)
+        return percentile_window(values, padding=self._padding_values(), percentiles=percentiles)
+
+    def region_window(
+        self,
+        stored: np.ndarray,
+        region: Sequence[float],
+        percentiles: tuple[float, float] = AUTOMATIC,
+    ) -> Window | None:
+        """Return the window over a rectangle of a frame, None when nothing counts in it.
+
+        `region` as in `imaging.automatic_window.region_window`.
+        """
+        values, padding = self._grey_values(stored), self._padding_values()
+        return region_window(values, region, padding=padding, percentiles=percentiles)
+
+    def _grey_values(self, stored: np.ndarray) -> np.ndarray:
+        """Return modality values; those that a palette makes colours are NaN."""
+        values = self.modality_values(stored)
+        if self.supplement is None:
+            return values
+        return np.where(stored < self.supplement.first_mapped, values, np.nan)
+
+    def _padding_values(self) -> tuple[float, float] | None:
+        if self.padding is None:
+            return None
+        ends = self.modality_values(np.array(self.padding))
+        return float(ends.min()), float(ends.max())
 
     def colour(self, stored: np.ndarray, grey: np.ndarray) -> np.ndarray:
         """Return the grey of a frame as RGB with the colours of its supplemental palette.

@@ -16,6 +16,9 @@ MAX_FRAMES = 20_000
 AXIAL_COSINE = 0.9999
 SAME_PLANE_MM = 0.1
 
+# Concepts of a region that are kept, and what is kept of each.
+MAX_REGIONS = 4
+_CODE = ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
 # The fact that names numbers which decide millimetres and are not written as they should be.
 UNCLEAR = "unclear_numbers"
 
@@ -40,6 +43,14 @@ def _integer(keyword: str) -> _Reader:
 
 def _text(keyword: str) -> _Reader:
     return lambda item: clean_line(item.text(keyword))[:64] or None
+
+
+def anatomic_regions(view: ElementView) -> list[list[str]]:
+    """Return [code, scheme, meaning] of each item of Anatomic Region Sequence (PS3.3 10.5)."""
+    return [
+        [clean_line(item.text(keyword))[:64] for keyword in _CODE]
+        for item in view.items("AnatomicRegionSequence")[:MAX_REGIONS]
+    ]
 
 
 def _pair(keyword: str) -> _Reader:
@@ -81,7 +92,10 @@ GROUPS: dict[str, dict[str, _Reader]] = {
         "dimension_index_values": _indices,
         "frame_acquisition_number": _integer("FrameAcquisitionNumber"),
     },
-    "FrameAnatomySequence": {"frame_laterality": _text("FrameLaterality")},
+    "FrameAnatomySequence": {
+        "frame_laterality": _text("FrameLaterality"),
+        "anatomic_regions": lambda item: anatomic_regions(item) or None,
+    },
     "SegmentIdentificationSequence": {
         "referenced_segment_number": _integer("ReferencedSegmentNumber")
     },
@@ -143,6 +157,7 @@ _LIFTED = frozenset(
         "slice_thickness", "spacing_between_slices", "rescale_slope", "rescale_intercept",
         "rescale_type", "window_center", "window_width", "voi_lut_function", "shutter",
         "window_center_width_explanation", "real_world_value_mappings", "has_voi_lut",
+        "anatomic_regions",
     }
 )  # fmt: skip
 

@@ -8,7 +8,13 @@ from typing import Any
 
 from imaging.elements import ElementView
 from imaging.errors import IdentityError
-from imaging.frame_facts import UNCLEAR, find_unclear, frame_facts, offset_facts
+from imaging.frame_facts import (
+    UNCLEAR,
+    anatomic_regions,
+    find_unclear,
+    frame_facts,
+    offset_facts,
+)
 from imaging.header import Header
 from imaging.icc import find_profile
 from imaging.lut import LookupTable
@@ -118,6 +124,8 @@ def image_facts(header: Header) -> dict[str, Any]:
         _add_shutter(header, facts, shutter)
     _add_times(header, facts)
     _add_frame_of_reference(header, facts)
+    if regions := anatomic_regions(header):
+        facts["anatomic_regions"] = regions
     if unclear := find_unclear(header, _MILLIMETRES):
         facts[UNCLEAR] = unclear
     if "SharedFunctionalGroupsSequence" in header or "PerFrameFunctionalGroupsSequence" in header:

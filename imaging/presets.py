@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from imaging.body_parts import find_parts
 from imaging.hounsfield import WORDS, rescale_fault, why_not_hounsfield
 
 HU, SUV, SHARE = "HU", "SUV", "percentile"
@@ -34,25 +35,24 @@ class Preset:
     key: int | None = None
 
 
-# Widths and centres as they are taught and as scanners ship them; regions are words of
-# BodyPartExamined (PS3.16 annex L) for which a preset comes first.
+# Widths and centres as they are taught and as scanners ship them; regions are parts of
+# `imaging.body_parts` for which a preset comes first.
 CT_PRESETS = (
-    Preset("lung", "Lung", HU, -600, 1500, ("CHEST", "LUNG", "THORAX"), 1),
-    Preset("bone", "Bone", HU, 500, 2000,
-           ("SPINE", "EXTREMITY", "KNEE", "ANKLE", "FOOT", "HIP", "SHOULDER", "ELBOW", "WRIST",
-            "HAND", "LEG", "ARM", "BONE", "JAW", "MAXILLA", "FEMUR"), 2),
+    Preset("lung", "Lung", HU, -600, 1500, ("CHEST", "LUNG"), 1),
+    Preset("bone", "Bone", HU, 500, 2000, ("SPINE", "EXTREMITY", "FACE"), 2),
     Preset("brain", "Brain", HU, 40, 80, ("HEAD", "BRAIN", "SKULL"), 3),
     Preset("stroke", "Stroke", HU, 35, 40, ("HEAD", "BRAIN"), 4),
-    Preset("mediastinum", "Mediastinum", HU, 50, 350, ("CHEST", "THORAX", "HEART"), 5),
+    Preset("mediastinum", "Mediastinum", HU, 50, 350, ("CHEST", "LUNG", "HEART"), 5),
     Preset("abdomen", "Abdomen", HU, 50, 400, ("ABDOMEN", "PELVIS", "KIDNEY"), 6),
     Preset("liver", "Liver", HU, 90, 150, ("ABDOMEN", "LIVER", "PANCREAS"), 7),
-    Preset("angio", "Angio", HU, 300, 700, ("HEART", "AORTA", "CAROTID", "CIRCLEOFWILLIS"), 8),
+    Preset("angio", "Angio", HU, 300, 700, ("HEART", "VESSELS"), 8),
     Preset("subdural", "Subdural", HU, 75, 215, ("HEAD", "BRAIN"), 9),
-    Preset("temporal_bone", "Temporal bone", HU, 600, 2800, ("IAC", "EAR", "SKULL")),
-    Preset("neck", "Neck", HU, 50, 250, ("NECK", "THYROID", "LARYNX")),
+    Preset("pulmonary_embolism", "Pulmonary embolism", HU, 100, 700, ("CHEST", "LUNG")),
+    Preset("temporal_bone", "Temporal bone", HU, 600, 2800, ("EAR", "SKULL")),
+    Preset("neck", "Neck", HU, 50, 250, ("NECK",)),
     Preset("spine_soft", "Spine, soft tissue", HU, 50, 250, ("SPINE",)),
-    Preset("pelvis", "Pelvis", HU, 40, 400, ("PELVIS", "PROSTATE", "BLADDER", "UTERUS")),
-)  # fmt: skip
+    Preset("pelvis", "Pelvis", HU, 40, 400, ("PELVIS",)),
+)
 RELATIVE_PRESETS = (
     Preset("full", "Full range", SHARE, 0, 100, (), 1),
     Preset("wide", "Wide", SHARE, 0.1, 99.9, (), 2),
@@ -116,7 +116,8 @@ def offer_presets(
         SOP Class UID and facts (`InstanceFacts.image`, seen by `frame_view`) of its images;
         one that is not in HU refuses the presets in HU for all.
     body_part
-        BodyPartExamined, whose presets come first.
+        BodyPartExamined; presets of the parts that it or Anatomic Region Sequence of an image
+        names come first.
     suv_factor
         Rescaled value to SUV, from the passport; None when it is not known.
     """
@@ -128,7 +129,10 @@ def offer_presets(
         fault = next((fault for fault in faults if fault), "")
         if fault:
             return Offer(RELATIVE_PRESETS, f"These values are not HU: {WORDS[fault]}")
-        return Offer(_by_relevance(CT_PRESETS, body_part))
+        concepts = {
+            tuple(one) for _uid, facts in known for one in facts.get("anatomic_regions", ())
+        }
+        return Offer(_by_relevance(CT_PRESETS, find_parts(body_part, concepts)))
     if modality == "PT":
         if known and all(facts.get("units") == "GML" for _uid, facts in known):
             suv_factor = 1.0
@@ -138,7 +142,6 @@ def offer_presets(
     return Offer(RELATIVE_PRESETS)
 
 
-def _by_relevance(presets: tuple[Preset, ...], body_part: str) -> tuple[Preset, ...]:
-    """Return presets of the region first; otherwise the order of the table."""
-    part = "".join(body_part.upper().split())
-    return tuple(sorted(presets, key=lambda one: not any(word in part for word in one.regions)))
+def _by_relevance(presets: tuple[Preset, ...], parts: frozenset[str]) -> tuple[Preset, ...]:
+    """Return presets of the parts first; otherwise the order of the table."""
+    return tuple(sorted(presets, key=lambda one: parts.isdisjoint(one.regions)))

@@ -33,6 +33,7 @@ LABELS = (
     _("Neck"),
     _("PET"),
     _("Pelvis"),
+    _("Pulmonary embolism"),
     _("Rainbow"),
     _("SUV 0 to 10"),
     _("SUV 0 to 5"),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
-import { percentileWindow, type Percentiles } from "../src/core/automatic-window";
+import { autoWindowOf, percentileWindow, type Percentiles, type Rectangle } from "../src/core/automatic-window";
 import { paintGrey, paletteOf } from "../src/core/colour-map";
 import { applyFilters, type Filter, type FilterName } from "../src/core/enhance";
 import { imageFacts } from "./facts";
@@ -16,6 +16,18 @@ const enhanced = golden<{
 }>("enhance.json");
 const windows = golden<{
   cases: { name: string; runs: number[][]; padding: [number, number] | null; percentiles: Percentiles; low: number; high: number }[];
+  regions: {
+    name: string;
+    rows: number;
+    columns: number;
+    pixels: number[];
+    slope: number;
+    intercept: number;
+    padding: number | null;
+    region: Rectangle;
+    low: number | null;
+    high: number | null;
+  }[];
 }>("automatic_window.json");
 
 describe("filters give what other programs give, within one grey level", () => {
@@ -44,6 +56,24 @@ describe("the automatic window leaves padding and background out", () => {
     expect(window.center - window.width / 2).toBeCloseTo(low, 6);
     expect(window.center + window.width / 2).toBeCloseTo(high, 6);
   });
+});
+
+test.each(windows.regions)("the window of a region is over what lies in it: $name", (one) => {
+  const facts = imageFacts({
+    rows: one.rows,
+    columns: one.columns,
+    rescale_slope: one.slope,
+    rescale_intercept: one.intercept,
+    pixel_padding_value: one.padding,
+  });
+  const window = autoWindowOf(Uint16Array.from(one.pixels), facts, one.region);
+  if (one.low === null || one.high === null) {
+    expect(window).toBeNull();
+    return;
+  }
+  const { center, width } = window ?? { center: Number.NaN, width: Number.NaN };
+  expect(center - width / 2).toBeCloseTo(one.low, 9);
+  expect(center + width / 2).toBeCloseTo(one.high, 9);
 });
 
 test("colour is filtered in its luminance: each channel moves by the same", () => {

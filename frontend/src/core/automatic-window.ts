@@ -18,9 +18,42 @@ const LEAST_LEFT = 0.05;
 
 export function percentileWindow(pixels: Pixels, facts: ImageFacts, percentiles: Percentiles = AUTOMATIC): Window {
   const values = withoutBackground(countedValues(pixels, facts).sort());
-  if (values.length === 0) {
-    return { center: 0.5, width: 1 };
+  return values.length === 0 ? { center: 0.5, width: 1 } : windowOver(values, percentiles);
+}
+
+/** Column and row of two opposite corners; the centre of the first pixel is 0. */
+export type Rectangle = readonly [number, number, number, number];
+
+/**
+ * The window over a rectangle, null when nothing counts in it. Pixels count whose centres lie
+ * within or on its edge; the reader chose it, so all in it counts but padding: a background, too.
+ */
+export function autoWindowOf(
+  pixels: Pixels,
+  facts: ImageFacts,
+  region: Rectangle,
+  percentiles: Percentiles = AUTOMATIC,
+): Window | null {
+  const values = thinned(valuesOf(inside(pixels, facts, region), facts)).sort();
+  return values.length === 0 ? null : windowOver(values, percentiles);
+}
+
+function inside(pixels: Pixels, facts: ImageFacts, region: Rectangle): Pixels {
+  const [left, right] = [Math.min(region[0], region[2]), Math.max(region[0], region[2])];
+  const [top, bottom] = [Math.min(region[1], region[3]), Math.max(region[1], region[3])];
+  const [first, last] = [Math.max(0, Math.ceil(left)), Math.min(facts.columns - 1, Math.floor(right))];
+  const [firstRow, lastRow] = [Math.max(0, Math.ceil(top)), Math.min(facts.rows - 1, Math.floor(bottom))];
+  const width = Math.max(0, last - first + 1);
+  const kept = new Float64Array(width * Math.max(0, lastRow - firstRow + 1));
+  for (let row = firstRow; row <= lastRow && width > 0; row += 1) {
+    const at = row * facts.columns;
+    kept.set(pixels.subarray(at + first, at + last + 1), (row - firstRow) * width);
   }
+  return kept;
+}
+
+/** The values are sorted and not none. */
+function windowOver(values: Float64Array, percentiles: Percentiles): Window {
   let [low, high] = [percentile(values, percentiles[0]), percentile(values, percentiles[1])];
   if (high <= low) {
     [low, high] = [values[0] as number, values[values.length - 1] as number];
@@ -30,18 +63,23 @@ export function percentileWindow(pixels: Pixels, facts: ImageFacts, percentiles:
 
 /** Finite values after the modality step, without padding, thinned out when there are many. */
 export function countedValues(pixels: Pixels, facts: ImageFacts): Float64Array {
+  const counted = valuesOf(pixels, facts);
+  return thinned(counted.length > 0 ? counted : valuesOf(pixels, { ...facts, pixelPaddingValue: null }));
+}
+
+/** Finite values after the modality step, without padding and without those that a palette makes colours. */
+function valuesOf(pixels: Pixels, facts: ImageFacts): Float64Array {
   const modality = modalityCurve(facts);
   const { supplement } = facts;
   const grey = supplement === null ? pixels : Float64Array.from(pixels).filter((stored) => stored < supplement.first);
   const all = Float64Array.from(grey, (stored) => modality(stored)).filter(Number.isFinite);
   const padding = paddingRange(facts);
-  const kept = padding === null ? all : all.filter((value) => value < padding[0] || value > padding[1]);
-  const counted = kept.length > 0 ? kept : all;
-  if (counted.length <= MOST_SAMPLES) {
-    return counted;
-  }
-  const step = Math.floor(counted.length / MOST_SAMPLES);
-  return counted.filter((_value, i) => i % step === 0);
+  return padding === null ? all : all.filter((value) => value < padding[0] || value > padding[1]);
+}
+
+function thinned(values: Float64Array): Float64Array {
+  const step = Math.max(1, Math.floor(values.length / MOST_SAMPLES));
+  return step === 1 ? values : values.filter((_value, i) => i % step === 0);
 }
 
 /** Leaves a dominating peak at either end out, down to its foot; the values are sorted. */

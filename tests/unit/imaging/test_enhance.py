@@ -8,15 +8,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.sr._snomed_dict import mapping
 
 from imaging.automatic_window import percentile_window
+from imaging.body_parts import _PARTS_OF_CODE, PARTS, find_parts
 from imaging.colour_maps import COLOUR_MAPS
+from imaging.display import Grayscale
 from imaging.enhance import FILTERS, Filter, apply_filters
+from imaging.image_facts import image_facts
 from imaging.marks import draw_mark
-from imaging.presets import offer_presets
+from imaging.ordering import frame_view
+from imaging.presets import CT_PRESETS, offer_presets
+from tests.unit.imaging.build import image, read_bytes, written
 from tests.unit.imaging.real_files import GOLDEN
 
-WINDOWS = json.loads((GOLDEN / "automatic_window.json").read_text())["cases"]
+_AUTOMATIC = json.loads((GOLDEN / "automatic_window.json").read_text())
+WINDOWS, REGIONS = _AUTOMATIC["cases"], _AUTOMATIC["regions"]
 ENHANCED = json.loads((GOLDEN / "enhance.json").read_text())
 CT = "1.2.840.10008.5.1.4.1.1.2"
 HU = {"rescale_slope": 1.0, "rescale_intercept": -1024.0}
@@ -69,6 +78,20 @@ def test_a_large_picture_is_filtered_in_bounded_time() -> None:
     assert seconds < 30
 
 
+@pytest.mark.parametrize("case", REGIONS, ids=lambda case: case["name"])
+def test_the_window_of_a_region_is_over_what_lies_in_it(case: dict[str, Any]) -> None:
+    stored = np.array(case["pixels"], np.uint16).reshape(case["rows"], case["columns"])
+    padding = None if case["padding"] is None else (case["padding"], case["padding"])
+    pipeline = Grayscale(slope=case["slope"], intercept=case["intercept"], padding=padding)
+    window = pipeline.region_window(stored, case["region"])
+    if case["low"] is None:
+        assert window is None
+        return
+    assert window is not None
+    ends = window.center - window.width / 2, window.center + window.width / 2
+    assert ends == pytest.approx((case["low"], case["high"]))
+
+
 # --- presets ---------------------------------------------------------------------------
 def test_presets_of_the_region_come_first() -> None:
     head = offer_presets("CT", [(CT, HU)], body_part="HEAD").presets
@@ -78,6 +101,73 @@ def test_presets_of_the_region_come_first() -> None:
     assert {one.code for one in head} == {one.code for one in chest}
     keys = [one.key for one in head if one.key]
     assert sorted(keys) == list(range(1, 10)), "every key means one preset"
+
+
+# Words of annex L and of other languages; the parts are read off a dictionary by hand.
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ("HEAD", {"HEAD"}), ("Sch\u00e4del", {"HEAD", "SKULL"}), ("CRANE", {"HEAD", "SKULL"}),
+        ("CSPINE", {"SPINE"}), ("C SPINE", {"SPINE"}), ("HWS", {"SPINE"}),
+        ("CHESTABDPELVIS", {"CHEST", "PELVIS"}), ("ABDOMENPELVIS", {"ABDOMEN", "PELVIS"}),
+        ("T\u00f3rax", {"CHEST"}), ("ADDOME", {"ABDOMEN"}), ("Beckenuebersicht", {"PELVIS"}),
+        ("PESCO\u00c7O", {"NECK"}), ("\u0413\u041e\u041b\u041e\u0412\u0410", {"HEAD"}),
+        ("\u80f8\u90e8\u5358\u7d14", {"CHEST"}), ("RODILLA", {"EXTREMITY"}),
+        # An ear is no part of a heart, nor an inner ear of the ileum.
+        ("HEART", {"HEART"}), ("CARDIAC", {"HEART"}), ("ILIAC", set()), ("", set()),
+        ("INTERNAL AUDITORY CANAL", {"EAR"}), ("CORONARY", {"HEART", "VESSELS"}),
+    ],
+)  # fmt: skip
+def test_a_body_part_is_known_in_several_languages(words: str, parts: set[str]) -> None:
+    assert find_parts(words) == parts
+
+
+def test_codes_of_both_schemes_name_the_same_part_as_pydicoms_table() -> None:
+    checked = 0
+    for code, own in _PARTS_OF_CODE.items():
+        other = mapping["SCT" if code.isdigit() else "SRT"].get(code)
+        if other in _PARTS_OF_CODE:
+            assert _PARTS_OF_CODE[other] == own, code
+            checked += 1
+    assert checked > 120
+    assert find_parts("", [("T-D3000", "SRT", ""), ("10200004", "SCT", "")]) == {"CHEST", "LIVER"}
+    # Codes that are new, or of a scheme of their own, are read by their words.
+    assert find_parts("", [("L77", "99HOSPITAL", "Kniegelenk")]) == set()
+    assert find_parts("", [("T-D3000", "99HOSPITAL", "Left knee")]) == {"EXTREMITY"}
+
+
+@pytest.mark.parametrize("is_frame", [False, True], ids=["image", "functional group"])
+def test_presets_follow_the_anatomic_region_sequence(is_frame: bool) -> None:
+    region, groups, anatomy = Dataset(), Dataset(), Dataset()
+    region.CodeValue, region.CodingSchemeDesignator = "T-A0100", "SRT"
+    region.CodeMeaning = "Brain"
+    made = image(np.zeros((2, 2, 2), np.int16), RescaleSlope=1, RescaleIntercept=-1024)
+    if is_frame:
+        anatomy.AnatomicRegionSequence = Sequence([region])
+        groups.FrameAnatomySequence = Sequence([anatomy])
+        made.SharedFunctionalGroupsSequence = Sequence([groups])
+    else:
+        made.AnatomicRegionSequence = Sequence([region])
+    facts = frame_view(image_facts(read_bytes(written(made))), 1)
+    assert facts["anatomic_regions"] == [["T-A0100", "SRT", "Brain"]]
+    presets = offer_presets("CT", [(CT, facts)]).presets
+    assert [one.code for one in presets][:3] == ["brain", "stroke", "subdural"]
+
+
+def test_every_window_that_readers_ask_for_is_there_and_fits_only_parts_that_exist() -> None:
+    wanted = {
+        "lung",
+        "bone",
+        "brain",
+        "stroke",
+        "mediastinum",
+        "abdomen",
+        "liver",
+        "angio",
+        "subdural",
+    }
+    assert wanted <= {one.code for one in CT_PRESETS}
+    assert {part for one in CT_PRESETS for part in one.regions} <= set(PARTS)
 
 
 @pytest.mark.parametrize(
