@@ -14,7 +14,7 @@ from imaging.uids import checked_uid
 
 # Raised whenever the same header would give other facts than before: what was stored by an
 # earlier version is then read again (archive.refresh).
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 # Longest text kept of a value, in characters: LO and everything shorter, then names
 # (three groups of 64, PS3.5 6.2), then what has no such bound (UC, UT).
 LO_LENGTH = 64

@@ -410,3 +410,19 @@ def test_a_decimal_comma_is_read_and_the_shape_says_that_it_was_unclear(
     assert examine_text([{"bad_number"}])["verdict"] == "flagged"
     flat = Placement(1, None, None, is_unclear=True)
     assert examine_shape([flat]).codes == ("no_geometry", "numbers_unclear")
+
+
+def test_a_real_functional_mri_has_four_time_points_by_its_numbers_alone() -> None:
+    # By the headers: instance numbers 1 to 4, then 47 further on each time, at 4 positions; no
+    # time, no acquisition number and no echo differs.
+    images, datasets = real("mr/icometrix+dicom2nifti/002/")
+    assert sorted(int(one.InstanceNumber) for one in datasets) == [
+        first + n for first in (1, 48, 95, 142) for n in range(4)
+    ]
+    shape = shape_of(images)
+    assert (shape.time_points, shape.slice_count, shape.duplicate_count) == (4, 4, 0)
+    number_of = {image.key: image.instance_number for image in images}
+    assert shape.main is not None
+    assert [sorted(number_of[key] or 0 for key in each) for each in shape.main.passes] == [
+        list(range(first, first + 4)) for first in (1, 48, 95, 142)
+    ]
