@@ -415,7 +415,7 @@ def test_a_decimal_comma_is_read_and_the_shape_says_that_it_was_unclear(
 def test_a_real_functional_mri_has_four_time_points_by_its_numbers_alone() -> None:
     # By the headers: instance numbers 1 to 4, then 47 further on each time, at 4 positions; no
     # time, no acquisition number and no echo differs.
-    images, datasets = real("mr/icometrix+dicom2nifti/002/")
+    images, datasets = real("mr/icometrix+dicom2nifti/002")
     assert sorted(int(one.InstanceNumber) for one in datasets) == [
         first + n for first in (1, 48, 95, 142) for n in range(4)
     ]
