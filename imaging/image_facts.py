@@ -25,6 +25,7 @@ from imaging.shutters import shutter_facts
 from imaging.spacing import spacing_facts
 from imaging.text import clean_line, parse_time
 from imaging.uids import checked_uid
+from imaging.view_codes import view_of_code
 from imaging.window_facts import window_facts
 
 TEXT_LENGTH = 64
@@ -124,6 +125,7 @@ def image_facts(header: Header) -> dict[str, Any]:
         _add_shutter(header, facts, shutter)
     _add_times(header, facts)
     _add_frame_of_reference(header, facts)
+    _add_view(header, facts)
     if regions := anatomic_regions(header):
         facts["anatomic_regions"] = regions
     if unclear := find_unclear(header, _MILLIMETRES):
@@ -186,6 +188,12 @@ def _add_frame_of_reference(header: Header, facts: dict[str, Any]) -> None:
         )[0]
     except IdentityError:
         return
+
+
+def _add_view(header: Header, facts: dict[str, Any]) -> None:
+    """Add the view by its code where View Position is not written: some write only the code."""
+    if "view_position" not in facts and (view := view_of_code(header)):
+        facts["view_position"] = view
 
 
 def _add_times(header: Header, facts: dict[str, Any]) -> None:
