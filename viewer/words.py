@@ -71,7 +71,7 @@ WORDS = (
     _("CTR"),
     _("Ctrl + wheel"),
     _("Delete"),
-    _("Delete the selected one"),
+    _("Delete selected"),
     _("deleted"),
     _("Denoise"),
     _("Denoised"),

@@ -1,5 +1,6 @@
 /** The wire formats, parsed here once and nowhere else. */
 
+import type { Preferences } from "../core/preferences";
 import type { ColourMap } from "../core/colour-map";
 import type {
   Badge,
@@ -19,6 +20,7 @@ import type {
   VoiFunction,
 } from "../core/facts";
 import { readColourMaps, readOffer } from "./windows";
+import { readPreferences } from "./preferences";
 import {
   asFlag,
   asList,
@@ -56,6 +58,7 @@ export interface ViewerPage {
   readonly colourMaps: readonly ColourMap[];
   readonly person: Person;
   readonly texts: Readonly<Record<string, string>>;
+  readonly preferences: Preferences;
 }
 
 const PIXEL_FORMATS: readonly PixelFormat[] = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "f64", "rgb8", "none"];
@@ -80,6 +83,7 @@ export function readPage(text: string): ViewerPage {
     colourMaps: readColourMaps(page["colour_maps"]),
     person: readPerson(asObject(page["person"])),
     texts: Object.fromEntries(texts),
+    preferences: readPreferences(asObject(page["preferences"])),
   };
 }
 

@@ -1,4 +1,4 @@
-/** Reads a reader's settings from the page and sends changed ones to the server. */
+/** Reads a reader's settings, as the page brings them and as the server answers. */
 
 import {
   CORNER_FIELDS,
@@ -12,20 +12,7 @@ import {
   type DragTool,
   type Preferences,
 } from "../core/preferences";
-import { readProblem } from "./api";
 import { asList, asNumber, asObject, asText, type Json, type JsonObject } from "./read";
-
-const ADDRESS = "/api/v1/preferences/";
-
-/** The settings could not be kept; the message says why, in the server's words when it had some. */
-export class PreferencesError extends Error {
-  constructor(
-    message: string,
-    readonly isOutdated: boolean,
-  ) {
-    super(message);
-  }
-}
 
 export function readPreferences(wire: JsonObject): Preferences {
   const document = asObject(wire["document"]);
@@ -57,50 +44,6 @@ export function readPreferences(wire: JsonObject): Preferences {
     framesPerSecond: asNumber(cine["frames_per_second"]),
     loops: cine["loops"] !== false,
     smooth: document["smooth"] !== false,
-  };
-}
-
-export async function fetchPreferences(): Promise<Preferences> {
-  const response = await fetch(ADDRESS, { credentials: "same-origin", headers: { Accept: "application/json" } });
-  if (!response.ok) {
-    throw new PreferencesError(await readProblem(response), false);
-  }
-  return readPreferences(asObject((await response.json()) as Json));
-}
-
-/** Replaces the settings on the server; the answer has the new version. */
-export async function savePreferences(wish: Preferences, csrfToken: string): Promise<Preferences> {
-  const response = await fetch(ADDRESS, {
-    method: "PUT",
-    credentials: "same-origin",
-    headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrfToken },
-    body: JSON.stringify({ version: wish.version, document: documentOf(wish) }),
-  });
-  if (!response.ok) {
-    throw new PreferencesError(await readProblem(response), response.status === 409);
-  }
-  return readPreferences(asObject((await response.json()) as Json));
-}
-
-function documentOf({ keys, mouse, presets, corners, marks, framesPerSecond, loops, smooth }: Preferences): object {
-  return {
-    keys,
-    mouse: {
-      ...(mouse.left === null ? {} : { left: mouse.left }),
-      middle: mouse.middle,
-      right: mouse.right,
-      wheel: mouse.wheel,
-      is_wheel_reversed: mouse.isWheelReversed,
-    },
-    presets,
-    corners,
-    marks: {
-      ...(marks.colour === null ? {} : { colour: marks.colour }),
-      ...(marks.textPx === null ? {} : { text_px: marks.textPx }),
-      ...(marks.linePx === null ? {} : { line_px: marks.linePx }),
-    },
-    cine: { ...(framesPerSecond === null ? {} : { frames_per_second: framesPerSecond }), loops },
-    smooth,
   };
 }
 

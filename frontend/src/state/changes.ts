@@ -2,6 +2,7 @@
 
 import { FILTERS, type Filter, type FilterName } from "../core/enhance";
 import type { ImageFacts, Series, Stack } from "../core/facts";
+import type { Preferences } from "../core/preferences";
 import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
 import { activePane, changeLooksAt, changePane, FIRST_LOOK, imageIn, openIn, seriesIn, stackIn } from "./panes";
@@ -169,8 +170,16 @@ export function setColourMap(colourMap: string): Change {
   return look(() => ({ colourMap }));
 }
 
+export function isSmooth(state: ViewerState, { smooth }: Look): boolean {
+  return smooth ?? state.preferences.smooth;
+}
+
+export function setPreferences(preferences: Preferences): Change {
+  return (state) => ({ ...state, preferences });
+}
+
 export function toggleSmooth(): Change {
-  return look((now) => ({ smooth: !now.smooth }));
+  return (state) => look((now) => ({ smooth: !isSmooth(state, now) }))(state);
 }
 
 export function toggleOverlays(): Change {
@@ -199,9 +208,9 @@ export function setCine(cine: Partial<Cine>): Change {
 }
 
 /** The film's own speed when the file knows it. */
-export function filedSpeed(facts: ImageFacts | undefined): number {
+export function filedSpeed(facts: ImageFacts | undefined, otherwise: number | null): number {
   const time = facts?.frameTimeMs ?? null;
-  return time !== null && time > 0 ? Math.round(1000 / time) : DEFAULT_FPS;
+  return time !== null && time > 0 ? Math.round(1000 / time) : (otherwise ?? DEFAULT_FPS);
 }
 
 export function setStripOpen(isStripOpen: boolean): Change {

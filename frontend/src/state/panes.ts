@@ -9,7 +9,7 @@ export const FIRST_LOOK: Look = {
   direction: 1,
   window: AS_FILED,
   invert: false,
-  smooth: true,
+  smooth: null,
   hasOverlays: true,
   hasShutter: true,
   filters: [],

@@ -4,6 +4,7 @@ import type { ColourMap } from "../core/colour-map";
 import type { Filter } from "../core/enhance";
 import type { Series, Stack, Study, Triple } from "../core/facts";
 import type { DrawnKind } from "../core/findings";
+import type { Preferences } from "../core/preferences";
 import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
 
@@ -18,7 +19,8 @@ export interface Look {
   readonly direction: 1 | -1;
   readonly window: WindowChoice;
   readonly invert: boolean;
-  readonly smooth: boolean;
+  /** null: as the reader's settings have it. */
+  readonly smooth: boolean | null;
   readonly hasOverlays: boolean;
   readonly hasShutter: boolean;
   /** For the eye only; of this series alone. */
@@ -95,6 +97,7 @@ export interface ViewerState {
   /** Which panel of the right side is open, by its id; empty: none. */
   readonly openPanel: string;
   readonly colourMaps: readonly ColourMap[];
+  readonly preferences: Preferences;
 }
 
 /** Completes a change: what else must be so once this is. */

@@ -91,10 +91,11 @@ export class Pointers {
     if (this.down.size >= 3) {
       return windowTool;
     }
+    const { preferences, tool } = this.instrument.store.state;
     if (button === MIDDLE_BUTTON) {
-      return panTool;
+      return TOOLS[preferences.mouse.middle];
     }
-    return button === RIGHT_BUTTON ? zoomTool : plainTool(this.instrument.store.state.tool);
+    return button === RIGHT_BUTTON ? TOOLS[preferences.mouse.right] : plainTool(tool);
   }
 
   private beginPinch(): ((middle: Point, spread: number) => void) | null {
@@ -163,7 +164,9 @@ export class Pointers {
 
   private turnWheel(event: WheelEvent): void {
     event.preventDefault();
-    if (event.ctrlKey) {
+    // Ctrl calls what the wheel does not do by itself.
+    const isZooming = (this.instrument.store.state.preferences.mouse.wheel === "zoom") !== event.ctrlKey;
+    if (isZooming) {
       zoomBy(this.instrument, event.deltaY < 0 ? ZOOM_STEP : 1 / ZOOM_STEP, this.place(event));
     } else {
       this.wheel.turn(event);

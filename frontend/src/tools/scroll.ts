@@ -24,7 +24,9 @@ export class WheelScroll {
   constructor(private readonly store: Store) {}
 
   turn(event: WheelEvent): void {
-    const px = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * LINE_PX * 3;
+    const { isWheelReversed } = this.store.state.preferences.mouse;
+    const way = isWheelReversed ? -1 : 1;
+    const px = way * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * LINE_PX * 3);
     if (Math.sign(px) !== Math.sign(this.rest)) {
       this.rest = 0;
     }

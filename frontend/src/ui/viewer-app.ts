@@ -12,15 +12,17 @@ import { Cine } from "../tools/cine";
 import { Pointers } from "../tools/pointer";
 import type { Instrument } from "../tools/tool";
 import { make } from "./dom";
-import { adoptFiledSpeed, makeCommands } from "./viewer-commands";
+import { adoptFiledSpeed, makeCommands, type Command } from "./viewer-commands";
 import { exposeReport, type Report } from "./viewer-debug";
 import { Findings } from "./viewer-findings";
 import { Help } from "./viewer-help";
-import { listenToKeys } from "./viewer-keys";
+import { listenToKeys, withOwnKeys } from "./viewer-keys";
+import { keepSettings } from "./viewer-own-settings";
 import { StudyNews } from "./viewer-news";
 import { PaneControls } from "./viewer-pane-controls";
 import { Panes } from "./viewer-panes";
 import { passportPanel } from "./viewer-passport";
+import { settingsPanel } from "./viewer-settings";
 import { Side } from "./viewer-side";
 import { loadStack } from "./viewer-stacks";
 import { SeriesStrip } from "./viewer-strip";
@@ -67,11 +69,13 @@ class ViewerApp {
       pane.addLayer(this.findings.makeLayer());
     });
     this.side = new Side(this.store);
+    const settings = keepSettings(page, this.store, root);
     this.registerPanels(instrument);
+    this.side.registerPanel(settingsPanel(instrument, settings, () => commands));
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
     this.controls = new PaneControls(this.store, this.panes, this.strip);
-    const commands = [...makeCommands(instrument, leave), ...this.findings.commands, ...this.controls.commands, ...this.side.commands()];
+    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave), ...this.findings.commands, ...this.controls.commands, ...this.side.commands()], settings);
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
@@ -199,11 +203,12 @@ function firstState(page: ViewerPage): Store["state"] {
     cursor: null,
     stacks,
     looks: new Map(),
-    tool: matchMedia("(pointer: coarse)").matches ? "scroll" : "window",
-    cine: { isPlaying: false, framesPerSecond: 15, loops: true },
+    tool: page.preferences.mouse.left ?? (matchMedia("(pointer: coarse)").matches ? "scroll" : "window"),
+    cine: { isPlaying: false, framesPerSecond: 15, loops: page.preferences.loops },
     isStripOpen: true,
     isHelpOpen: false,
     openPanel: "",
     colourMaps: page.colourMaps,
+    preferences: page.preferences,
   };
 }

@@ -3,14 +3,17 @@
 import { t } from "../core/text";
 import { AS_FILED, type WindowChoice } from "../core/voi";
 import { FILTERS } from "../core/enhance";
+import { ownPresetsFor } from "../core/preferences";
 import { choiceOf } from "../core/presets";
 import {
   activeImage,
   activeLook,
+  activeSeries,
   activeStack,
   filedSpeed,
   fit,
   goTo,
+  isSmooth,
   resetLook,
   setCine,
   setHelpOpen,
@@ -126,7 +129,7 @@ function pictureCommands(instrument: Instrument): Command[] {
       keys: ["n"],
       group: "picture",
       run: () => store.change(toggleSmooth()),
-      isOn: (state) => activeLook(state).smooth,
+      isOn: (state) => isSmooth(state, activeLook(state)),
     },
   ];
 }
@@ -163,7 +166,7 @@ export function togglePlay(store: Instrument["store"]): void {
 
 /** Takes over the film speed that the open series asks for. */
 export function adoptFiledSpeed(store: Instrument["store"]): void {
-  store.change((state) => setCine({ framesPerSecond: filedSpeed(activeImage(state)) })(state));
+  store.change((state) => setCine({ framesPerSecond: filedSpeed(activeImage(state), state.preferences.framesPerSecond) })(state));
 }
 
 /** The windows on offer for what is on the screen: the file's own, automatic, presets. */
@@ -181,7 +184,11 @@ export function windowChoices(state: ViewerState): readonly (readonly [string, W
     })
     .slice(luts.length > 0 ? 0 : 1);
   const presets = (activeStack(state)?.presets ?? []).map((preset) => [preset.label, choiceOf(preset)] as const);
-  return [[t("As filed"), AS_FILED] as const, ...tables, ...filed, [t("Automatic"), { kind: "auto" }] as const, ...presets];
+  const own = ownPresetsFor(state.preferences, activeSeries(state)?.modality ?? "").map(
+    ({ label, center, width }) => [label, { kind: "manual", window: { center, width } }] as const,
+  );
+  const automatic = [t("Automatic"), { kind: "auto" }] as const;
+  return [[t("As filed"), AS_FILED] as const, ...tables, ...filed, automatic, ...own, ...presets];
 }
 
 const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];

@@ -1,7 +1,8 @@
 /** The texts on the picture: corners, letters on the edges, scale bar. */
 
 import { formatNumber, formatWindow, formatZoom } from "../core/format";
-import type { ImageFacts, Series, SpacingSource } from "../core/facts";
+import type { ImageFacts, Series, SpacingSource, Study } from "../core/facts";
+import type { Corner, CornerField, CornerTexts } from "../core/preferences";
 import { edgeLetters } from "../core/orientation";
 import { scaleBar, scaleLabel } from "../core/scale";
 import { t } from "../core/text";
@@ -10,6 +11,9 @@ import type { ResolvedVoi } from "../core/voi";
 import { make, setText } from "./dom";
 
 export interface CornerFacts {
+  readonly study: Study;
+  /** What the reader wants to stand where. */
+  readonly texts: CornerTexts;
   readonly series: Series;
   readonly facts: ImageFacts;
   readonly voi: ResolvedVoi;
@@ -40,10 +44,12 @@ export class Corners {
   }
 
   show(now: CornerFacts): void {
-    this.fill("top-left", seriesLines(now));
-    this.fill("top-right", [...now.enhancement, ...markLines(now.facts), ...overlayLines(now)]);
-    this.fill("bottom-left", levelLines(now));
-    this.fill("bottom-right", placeLines(now.facts));
+    // Warnings stand where they always stand, whatever the reader has chosen for the corners.
+    const warnings = [...now.enhancement, ...markLines(now.facts), ...overlayLines(now)];
+    this.fill("top-left", linesOf(now, "top_left"));
+    this.fill("top-right", [...warnings, ...linesOf(now, "top_right")]);
+    this.fill("bottom-left", [...inversionLine(now), ...linesOf(now, "bottom_left")]);
+    this.fill("bottom-right", linesOf(now, "bottom_right"));
     const letters = edgeLetters(now.facts, now.view);
     EDGES.forEach((edge) => setText(this.edges.get(edge) as Element, letters[edge]));
     this.showScale(now);
@@ -76,16 +82,55 @@ export class Corners {
   }
 }
 
-export function seriesLines({ series, facts, index, count }: Omit<CornerFacts, "enhancement" | "voi" | "view" | "invert" | "isOverlayMissing" | "size">): string[] {
+/** Which image of which series is meant, when there is no picture to stand beside. */
+export function seriesLines(now: Pick<CornerFacts, "series" | "facts" | "index" | "count">): string[] {
+  return [seriesLine(now), descriptionLine(now), imageLine(now)];
+}
+
+function seriesLine({ series, facts }: Pick<CornerFacts, "series" | "facts">): string {
   const number = series.seriesNumber === null ? "" : `${t("Se")} ${series.seriesNumber}`;
+  return joined(" · ", number, series.modality, facts.laterality || series.laterality);
+}
+
+function descriptionLine({ series }: Pick<CornerFacts, "series">): string {
+  return series.seriesDescription || series.bodyPartExamined;
+}
+
+function imageLine({ facts, index, count }: Pick<CornerFacts, "facts" | "index" | "count">): string {
   const image = `${t("Im")} ${index + 1}/${count}`;
   const filed = facts.instanceNumber === null ? "" : `#${facts.instanceNumber}`;
   const frame = facts.frameCount > 1 ? `${t("Fr")} ${facts.frame + 1}` : "";
-  return [
-    joined(" · ", number, series.modality, facts.laterality || series.laterality),
-    series.seriesDescription || series.bodyPartExamined,
-    joined("  ", image, filed, frame),
-  ];
+  return joined("  ", image, filed, frame);
+}
+
+const LINES: Readonly<Record<CornerField, (now: CornerFacts) => string>> = {
+  patient_name: ({ study }) => study.patientName,
+  patient_id: ({ study }) => study.patientId,
+  patient_birth_date: ({ study }) => study.patientBirthDate,
+  patient_sex: ({ study }) => study.patientSex,
+  patient_age: ({ study }) => study.patientAge,
+  facility: ({ study }) => study.facility,
+  study_date: ({ study }) => joined(" ", study.studyDate, study.studyTime.slice(0, 5)),
+  study_description: ({ study }) => study.studyDescription,
+  accession_number: ({ study }) => study.accessionNumber,
+  series: seriesLine,
+  series_description: descriptionLine,
+  body_part_examined: ({ series }) => series.bodyPartExamined,
+  image: imageLine,
+  window_name: ({ facts, voi }) => (facts.pixelFormat === "rgb8" || voi.label === "" ? "" : t(voi.label)),
+  window: ({ facts, voi }) => (facts.pixelFormat === "rgb8" || voi.table !== null ? "" : formatWindow(voi)),
+  zoom: ({ view }) => `${t("Zoom")} ${formatZoom(view.scale)}`,
+  slice_thickness: ({ facts }) => thicknessLine(facts),
+  slice_position: ({ facts }) => slicePosition(facts) ?? "",
+  matrix: ({ facts }) => `${facts.columns} × ${facts.rows}`,
+};
+
+function linesOf(now: CornerFacts, corner: Corner): string[] {
+  return now.texts[corner].map((field) => LINES[field](now)).filter((line) => line !== "");
+}
+
+function inversionLine({ invert }: CornerFacts): string[] {
+  return invert ? [t("Inverted")] : [];
 }
 
 function markLines(facts: ImageFacts): string[] {
@@ -125,25 +170,8 @@ function spacingMark(facts: ImageFacts): string {
   return words === "" ? "" : t(words);
 }
 
-function levelLines({ facts, voi, view, invert }: CornerFacts): string[] {
-  const isColour = facts.pixelFormat === "rgb8";
-  const window = voi.table === null ? formatWindow(voi) : "";
-  const name = voi.label === "" ? "" : t(voi.label);
-  return [
-    joined("  ", invert ? t("Inverted") : "", isColour ? "" : name),
-    isColour ? "" : window,
-    `${t("Zoom")} ${formatZoom(view.scale)}`,
-  ].filter((line) => line !== "");
-}
-
-function placeLines(facts: ImageFacts): string[] {
-  const at = slicePosition(facts);
-  const thickness = facts.sliceThickness;
-  return [
-    thickness === null || thickness <= 0 ? "" : `${t("Th")} ${formatNumber(thickness)} mm`,
-    at === null ? "" : at,
-    `${facts.columns} × ${facts.rows}`,
-  ].filter((line) => line !== "");
+function thicknessLine({ sliceThickness }: ImageFacts): string {
+  return sliceThickness === null || sliceThickness <= 0 ? "" : `${t("Th")} ${formatNumber(sliceThickness)} mm`;
 }
 
 /** Where the slice lies along its own normal, named by the nearest patient axis. */

@@ -168,7 +168,8 @@ export class Findings {
   }
 
   private colourOf(finding: Finding): string {
-    const ofKind = finding.family === "measurement" ? MEASUREMENT_COLOUR : ANNOTATION_COLOUR;
+    const { colour } = this.instrument.store.state.preferences.marks;
+    const ofKind = colour ?? (finding.family === "measurement" ? MEASUREMENT_COLOUR : ANNOTATION_COLOUR);
     return finding.colour || (this.findings.layer(finding.layer)?.colour ?? ofKind);
   }
 

@@ -5,10 +5,14 @@ import { setHelpOpen } from "../state/changes";
 import type { Store } from "../state/store";
 import { icon, make } from "./dom";
 import type { Command } from "./viewer-commands";
+import { toolName } from "./viewer-settings";
 import { keyName } from "./viewer-keys";
 
 export class Help {
   readonly root = make("section", { class: "help", hidden: true, tabindex: "-1" });
+  private readonly body = make("div", { class: "help-body" });
+  /** The keys may have been changed since the last time. */
+  private readonly fill: () => void;
   private returnTo: Element | null = null;
 
   constructor(
@@ -29,9 +33,11 @@ export class Help {
       ["panels", t("Panels")],
       ["page", t("Page")],
     ];
-    const parts = groups.map(([group, name]) => listOf(name, commandRows(commands, group)));
-    const body = make("div", { class: "help-body" }, listOf(t("Mouse and touch"), mouseRows()), ...parts);
-    this.root.append(make("header", {}, title, close), body);
+    this.fill = () => {
+      const parts = groups.map(([group, name]) => listOf(name, commandRows(commands, group)));
+      this.body.replaceChildren(listOf(t("Mouse and touch"), mouseRows(store)), ...parts);
+    };
+    this.root.append(make("header", {}, title, close), this.body);
   }
 
   show(): void {
@@ -41,6 +47,7 @@ export class Help {
     }
     this.root.hidden = !isHelpOpen;
     if (isHelpOpen) {
+      this.fill();
       this.returnTo = document.activeElement;
       this.root.focus();
     } else if (this.returnTo instanceof HTMLElement) {
@@ -65,13 +72,15 @@ function commandRows(commands: readonly Command[], group: Command["group"]): Row
     .map(({ name, keys, shownKeys }) => [name, (shownKeys ?? keys.slice(0, 2)).map((key) => keyName(key))] as const);
 }
 
-function mouseRows(): Row[] {
+function mouseRows({ state }: Store): Row[] {
+  const { mouse } = state.preferences;
+  const isZooming = mouse.wheel === "zoom";
   return [
-    [t("Scroll"), [t("Wheel")]],
-    [t("Zoom"), [t("Ctrl + wheel")]],
+    [isZooming ? t("Zoom") : t("Scroll"), [t("Wheel")]],
+    [isZooming ? t("Scroll") : t("Zoom"), [t("Ctrl + wheel")]],
     [t("Chosen tool"), [t("Left button")]],
-    [t("Pan"), [t("Middle button")]],
-    [t("Zoom"), [t("Right button")]],
+    [toolName(mouse.middle), [t("Middle button")]],
+    [toolName(mouse.right), [t("Right button")]],
     [t("Chosen tool"), [t("One finger")]],
     [t("Zoom and pan"), [t("Two fingers")]],
     [t("Window and level"), [t("Three fingers")]],

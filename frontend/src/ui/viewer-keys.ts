@@ -1,14 +1,28 @@
 /** The keyboard: one listener for the page, fed from the list of commands. */
 
 import { t } from "../core/text";
+import type { SettingsKeeper } from "../state/settings";
 import type { Command } from "./viewer-commands";
 
+/** The same commands, whose keys are at any moment those that the reader has chosen. */
+export function withOwnKeys(commands: readonly Command[], settings: SettingsKeeper): readonly Command[] {
+  settings.learn(new Map(commands.map(({ id, keys }) => [id, keys] as const)));
+  return commands.map((command) => {
+    const house = command.keys;
+    const own = Object.create(command, {
+      keys: { get: () => settings.keys().get(command.id) ?? house },
+      shownKeys: { get: () => (settings.keys().get(command.id) === house ? command.shownKeys : undefined) },
+    }) as Command;
+    return own;
+  });
+}
+
 export function listenToKeys(commands: readonly Command[], close: () => boolean): void {
-  const byKey = new Map(commands.flatMap((command) => command.keys.map((key) => [key, command] as const)));
   document.addEventListener("keydown", (event) => {
-    if (event.altKey || isTyping(event)) {
+    if (event.altKey || event.defaultPrevented || isTyping(event)) {
       return;
     }
+    const byKey = new Map(commands.flatMap((command) => command.keys.map((key) => [key, command] as const)));
     if (event.key === "Escape" && close()) {
       event.preventDefault();
       return;

@@ -10,6 +10,7 @@ import { AUTOMATIC, percentileWindow, type Percentiles } from "../core/automatic
 import { paletteOf, type ColourMap } from "../core/colour-map";
 import type { FrameFailure } from "../io/frames";
 import { extentOf, type Shown } from "../render/viewport";
+import { isSmooth } from "../state/changes";
 import { imageIn, seriesIn } from "../state/panes";
 import type { Look, PaneState, ViewerState } from "../state/store";
 
@@ -85,7 +86,7 @@ function imageScene(state: ViewerState, pane: PaneState, facts: ImageFacts, { fr
   const voi = resolveVoi(facts, look.window, auto);
   const view =
     look.view === null || look.isFitted ? fitView(extentOf(facts), size, look.view ?? undefined) : look.view;
-  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: look.smooth, enhanced: null, filters: [], enhancing: "done", ...coloursOf(state, look.colourMap, facts), over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key) } };
+  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: isSmooth(state, look), enhanced: null, filters: [], enhancing: "done", ...coloursOf(state, look.colourMap, facts), over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key) } };
 }
 
 /** What lies over the image, as far as the reader wants it: a shutter by a bitmap comes with it. */

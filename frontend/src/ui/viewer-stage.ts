@@ -1,5 +1,6 @@
 /** The stage: picture, texts on it, slider, words when there is no picture. */
 
+import { cornersFor } from "../core/preferences";
 import { t } from "../core/text";
 import type { ImageFacts, Series } from "../core/facts";
 import type { Store } from "../state/store";
@@ -55,7 +56,10 @@ export class Stage {
   private firstFacts: ImageFacts | undefined;
   private patience: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(store: Store, onRetry: () => void) {
+  constructor(
+    private readonly store: Store,
+    onRetry: () => void,
+  ) {
     this.slider = new StackSlider(store);
     this.retry.addEventListener("click", onRetry);
     this.root = make(
@@ -95,7 +99,9 @@ export class Stage {
       const { facts, view, invert, isOverlayMissing } = scene.shown;
       const count = now.loaded.length;
       const enhancement = [...now.notes, ...enhancementLines(scene.shown)];
-      this.corners.show({ series, facts, isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
+      const { preferences, study } = this.store.state;
+      const texts = cornersFor(preferences, series.modality);
+      this.corners.show({ study, texts, series, facts, isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
       const label = t("Image {index} of {count}", { index: now.index + 1, count });
       setAttribute(this.picture, "aria-label", [`${series.modality} ${series.seriesDescription}`, label, ...enhancement].join(", "));
     } else if (!now.isHeld) {

@@ -39,6 +39,7 @@ export class Toolbar {
   show(): void {
     const { state } = this.instrument.store;
     for (const [command, button] of this.buttons) {
+      label(button, command);
       if (command.isOn !== undefined) {
         setAttribute(button, "aria-pressed", `${command.isOn(state)}`);
       }
@@ -48,21 +49,22 @@ export class Toolbar {
   }
 
   private button(command: Command): HTMLButtonElement {
-    const key = keyName(command.keys[0] ?? "");
-    const button = make(
-      "button",
-      {
-        type: "button",
-        class: "tool",
-        "aria-label": command.name,
-        "aria-keyshortcuts": command.keys[0] === " " ? "Space" : command.keys[0],
-        "data-tip": `${command.name} · ${key}`,
-      },
-      icon(command.icon ?? "square"),
-    );
+    const attributes = { type: "button", class: "tool", "aria-label": command.name };
+    const button = make("button", attributes, icon(command.icon ?? "square"));
+    label(button, command);
     button.addEventListener("click", () => command.run());
     this.buttons.set(command, button);
     return button;
+  }
+}
+
+/** Says the command's key, which the reader may change at any time. */
+function label(button: HTMLElement, { name, keys }: Command): void {
+  const [key] = keys;
+  const tip = key === undefined ? name : `${name} · ${keyName(key)}`;
+  if (button.dataset["tip"] !== tip) {
+    button.dataset["tip"] = tip;
+    setAttribute(button, "aria-keyshortcuts", key === " " ? "Space" : key);
   }
 }
 

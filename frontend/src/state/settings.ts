@@ -1,0 +1,81 @@
+/** Keeps the reader's settings: in force at once, sent a moment later, told when that fails. */
+
+import { keysOf, type Preferences } from "../core/preferences";
+
+const PAUSE_MS = 400;
+
+export interface SettingsStore {
+  /** Stores settings and answers with what is stored now; an error's message says why not. */
+  save(wish: Preferences): Promise<Preferences>;
+  /** What is stored, when `error` says that another page was faster; else null. */
+  renew(error: unknown): Promise<Preferences> | null;
+}
+
+export class SettingsKeeper {
+  problem = "";
+  isSaving = false;
+  private house: ReadonlyMap<string, readonly string[]> = new Map();
+  private pause: ReturnType<typeof setTimeout> | undefined;
+  private isSending = false;
+  private isChanged = false;
+
+  constructor(
+    private current: Preferences,
+    private readonly store: SettingsStore,
+    private readonly onChange: () => void,
+  ) {}
+
+  get preferences(): Preferences {
+    return this.current;
+  }
+
+  /** The commands there are, with the keys of the house. */
+  learn(house: ReadonlyMap<string, readonly string[]>): void {
+    this.house = house;
+  }
+
+  keys(): ReadonlyMap<string, readonly string[]> {
+    return keysOf(this.house, this.current.keys);
+  }
+
+  change(part: Partial<Preferences>): void {
+    const { version } = this.current;
+    this.current = { ...this.current, ...part, version };
+    this.isChanged = true;
+    this.isSaving = true;
+    clearTimeout(this.pause);
+    this.pause = setTimeout(() => void this.save(), PAUSE_MS);
+    this.onChange();
+  }
+
+  /** One request at a time; what was changed meanwhile goes with the next. */
+  private async save(): Promise<void> {
+    if (this.isSending) {
+      return;
+    }
+    this.isSending = true;
+    while (this.isChanged) {
+      this.isChanged = false;
+      try {
+        const { version } = await this.store.save(this.current);
+        this.current = { ...this.current, version };
+        this.problem = "";
+      } catch (error) {
+        this.problem = error instanceof Error ? error.message : "";
+        this.current = (await this.renewed(error)) ?? this.current;
+        break;
+      }
+    }
+    this.isSending = false;
+    this.isSaving = false;
+    this.onChange();
+  }
+
+  private async renewed(error: unknown): Promise<Preferences | null> {
+    try {
+      return await this.store.renew(error);
+    } catch {
+      return null;
+    }
+  }
+}
