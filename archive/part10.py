@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 
-IMPLEMENTATION_CLASS_UID = "1.2.826.0.1.3680043.10.1714.1"
-IMPLEMENTATION_VERSION_NAME = "NOCTIS_1"
+from imaging.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+
+__all__ = ["IMPLEMENTATION_CLASS_UID", "IMPLEMENTATION_VERSION_NAME", "file_meta"]
 
 
 def file_meta(

@@ -79,6 +79,11 @@ class ElementView:
         """Whether binary values are little endian."""
         return self._encoding.little
 
+    @property
+    def is_implicit(self) -> bool:
+        """Whether elements come without their VR."""
+        return self._encoding.implicit
+
     def tags(self) -> list[int]:
         """Return the tags that are here, as they come in the file (without the pixel data)."""
         return list(self._elements)

@@ -5,6 +5,9 @@ import re
 from imaging.errors import IdentityError
 
 UID_LENGTH = 64
+# Who wrote a file or speaks on an association (PS3.7 D.3.3.2).
+IMPLEMENTATION_CLASS_UID = "1.2.826.0.1.3680043.10.1714.1"
+IMPLEMENTATION_VERSION_NAME = "NOCTIS_1"
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
