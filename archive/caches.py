@@ -27,6 +27,8 @@ from archive.per_process import PerProcess
 
 FRAMES, PICTURES, THUMBNAILS = "frames", "pictures", "thumbnails"
 KINDS = (FRAMES, PICTURES, THUMBNAILS)
+# What is made faster than this is not written to the disk: fast codecs beat the disk.
+COSTLY_SECONDS_A_BYTE = 8e-3 / (1 << 20)
 _ENTRY_BYTES = 512
 _DEFAULT_DISK_BYTES = 2 << 30
 _DEFAULT_DISK_SHARE = 0.05
@@ -73,6 +75,16 @@ class Caches:
         if not made_here.is_set():
             self.counts.add(f"{kind} memory hits")
         return piece
+
+    def peek(self, key: bytes) -> Piece | None:
+        """Return a piece that is in memory; nothing is counted."""
+        return self.memory.get(key)
+
+    def keep(self, key: bytes, piece: Piece) -> None:
+        """Keep a piece that was made on the way to another."""
+        if piece.is_costly:
+            self._count_gone("disk", self.disk.put(key, piece.word, piece.data))
+        self._count_gone("memory", self.memory.put(key, piece))
 
     def has(self, key: bytes) -> bool:
         """Whether a piece is in memory already."""

@@ -22,7 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
-from archive.decode_worker import ConnectionEndedError, Message, receive_message, send_message
+from archive.decode_worker import (
+    DESCRIPTOR,
+    ConnectionEndedError,
+    Message,
+    receive_message,
+    send_message,
+)
 from archive.places import Places
 from imaging.description import PixelDescription
 from imaging.errors import BusyError, UndecodableError, UnsupportedError
@@ -48,6 +54,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     link: socket.socket
     served: int = 0
+    subject: str = ""
 
     def ask(
         self, request: Message, payload: bytes, answer_limit_bytes: int, seconds: float
@@ -56,6 +63,8 @@ class _Worker:
         self.link.settimeout(seconds)
         try:
             send_message(self.link, request, payload)
+            if DESCRIPTOR in request:
+                socket.send_fds(self.link, [b"D"], [request[DESCRIPTOR]])
             message, pixels = receive_message(self.link, answer_limit_bytes)
         except (OSError, ConnectionEndedError, ValueError) as lost:
             raise _WorkerLostError(str(lost)) from lost
@@ -90,9 +99,12 @@ class DecodePool:
         self._idle: deque[_Worker] = deque()
 
     def ask(
-        self, request: Message, payload: bytes, *, answer_limit_bytes: int
+        self, request: Message, payload: bytes, *, answer_limit_bytes: int, subject: str = ""
     ) -> tuple[Message, bytearray]:
         """Return a worker's answer to one request.
+
+        An open file goes along as the request's `descriptor`. The worker that had the same
+        `subject` before is preferred.
 
         Blocks until a worker is free. Raises `BusyError` when too many wait
         already or the wait is too long, `UndecodableError` when the worker
@@ -102,7 +114,7 @@ class DecodePool:
         """
         with self._places.one():
             for _ in range(2):
-                worker = self._take_worker()
+                worker = self._take_worker(subject)
                 seasoned = worker.served > 0
                 try:
                     answer = worker.ask(request, payload, answer_limit_bytes, self._frame_seconds)
@@ -134,11 +146,16 @@ class DecodePool:
         for worker in idle:
             worker.end()
 
-    def _take_worker(self) -> _Worker:
+    def _take_worker(self, subject: str) -> _Worker:
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return _start_worker(self._command)
+            for worker in self._idle:
+                if worker.subject == subject:
+                    self._idle.remove(worker)
+                    return worker
+            idle = self._idle.pop() if self._idle else None
+        found = idle or _start_worker(self._command)
+        found.subject = subject
+        return found
 
     def _give_back(self, worker: _Worker) -> None:
         with self._lock:

@@ -31,6 +31,8 @@ Message = dict[str, Any]
 Answer = Callable[[Message, bytearray], tuple[Message, memoryview]]
 
 HEAD = struct.Struct("<IQ")
+# A request with this name in it is followed by one byte that carries an open file.
+DESCRIPTOR = "descriptor"
 TEXT_LIMIT_BYTES = 8 << 20
 SOCKET_BUFFER_BYTES = 1 << 20
 # On top of what the loaded libraries take: a frame of 100 megapixels and its copies.
@@ -79,11 +81,24 @@ def serve(link: socket.socket, answer: Answer, *, memory_bytes: int, cpu_seconds
     while True:
         try:
             request, payload = receive_message(link, sys.maxsize)
+            if DESCRIPTOR in request:
+                request[DESCRIPTOR] = _receive_descriptor(link)
         except (ConnectionEndedError, OSError):
             return
         _limit_cpu(cpu_seconds)
-        reply, pixels = _answer_safely(answer, request, payload)
+        try:
+            reply, pixels = _answer_safely(answer, request, payload)
+        finally:
+            if DESCRIPTOR in request:
+                os.close(request[DESCRIPTOR])
         send_message(link, reply, pixels)
+
+
+def _receive_descriptor(link: socket.socket) -> int:
+    _byte, descriptors, _flags, _address = socket.recv_fds(link, 1, 1)
+    if not descriptors:
+        raise ConnectionEndedError("no open file came with the request")
+    return descriptors[0]
 
 
 def _answer_safely(

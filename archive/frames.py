@@ -14,10 +14,11 @@ from typing import cast
 import numpy as np
 
 from archive import storage
-from archive.caches import FRAMES, Piece, caches, make_key
+from archive.caches import COSTLY_SECONDS_A_BYTE, FRAMES, Piece, caches, make_key
 from archive.colours import has_profile, srgb_of
 from archive.decode import decode_in_pool
 from archive.models import Instance
+from archive.video_frames import read_video_frame
 from imaging.errors import MissingError, StorageUnavailableError, UndecodableError, UnreadableError
 from imaging.frames import DEFLATED, ENCAPSULATED, NATIVE, NONE, VIDEO, FrameIndex
 from imaging.header import DEFLATED_SYNTAXES, read_header
@@ -30,8 +31,6 @@ NO_FORMAT = "none"
 _FORMAT_BYTES = {
     "u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "f32": 4, "f64": 8, RGB8: 3,
 }  # fmt: skip
-# What decodes faster than this is not written to the disk: fast codecs beat the disk.
-COSTLY_SECONDS_A_BYTE = 8e-3 / (1 << 20)
 EXACT_IN_DOUBLES = 1 << 53
 _LITTLE_ENDIAN_SYNTAXES = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
 
@@ -107,6 +106,8 @@ def read_frame(instance: Instance, frame: int) -> FrameData:
         The storage does not answer, or too many frames are being decoded.
     """
     index = _frame_index(instance)
+    if index.kind == VIDEO:
+        return _read_video(instance, frame)
     if not 0 <= frame < max(instance.number_of_frames, index.count):
         raise MissingError("There is no such frame.")
     if frame >= index.count and index.kind != NONE:
@@ -116,7 +117,7 @@ def read_frame(instance: Instance, frame: int) -> FrameData:
     descriptor = storage.open_descriptor(instance.storage_key)
     try:
         _check_size(descriptor, instance)
-        if index.kind in (NONE, VIDEO):
+        if index.kind == NONE:
             decode_frame(b"", description)  # says in words why there is nothing to show
             raise UndecodableError("There is no usable picture in this file.")
         if index.kind == NATIVE and not description.needs_palette and not has_profile(instance):
@@ -128,6 +129,15 @@ def read_frame(instance: Instance, frame: int) -> FrameData:
     finally:
         os.close(descriptor)
     return FrameData(piece.word, piece.data)
+
+
+def _read_video(instance: Instance, frame: int) -> FrameData:
+    descriptor = storage.open_descriptor(instance.storage_key)
+    try:
+        _check_size(descriptor, instance)
+    finally:
+        os.close(descriptor)
+    return FrameData(RGB8, read_video_frame(instance, frame)[1])
 
 
 def _native(data: memoryview, description: PixelDescription, first_bit: int) -> FrameData:

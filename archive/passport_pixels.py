@@ -15,6 +15,8 @@ from archive.frames import RGB8, read_frame
 from archive.models import Instance, Series
 from archive.stack import Stack, read_stack
 from archive.video import is_video
+from archive.video_frames import read_video_table
+from archive.video_shown import as_shown
 from imaging.body_region import find_region
 from imaging.errors import (
     MissingError,
@@ -53,6 +55,8 @@ JUDGED_PX = 1 << 20
 # CT values are judged by so many images, spread evenly, as far as the time allows.
 CT_IMAGES = 9
 CT_SECONDS = 3.0
+# Of so many videos the first frame is tried, wherever it lies in the stack.
+VIDEOS_TRIED = 20
 
 
 @dataclass(frozen=True)
@@ -76,17 +80,33 @@ def examine_frames(
     by_key = {one.pk: one for one in images}
     stack = read_stack(series)
     if not len(stack):
-        # Videos are played by the browser, not decoded here.
-        refused = [one for one in images if not is_video(one)][:1]
+        refused = images[:1]
         return [_refused(index, one) for index, one in enumerate(refused)], []
     reports: list[dict[str, Any]] = []
     decoded: list[DecodedFrame] = []
     is_ct = any(one.sop_class_uid in CT_CLASSES for one in images)
-    for index, is_told in _choose(len(stack), CT_IMAGES if is_ct else 0):
+    chosen = dict(_choose(len(stack), CT_IMAGES if is_ct else 0))
+    for index, is_told in {
+        **dict.fromkeys(_first_of_videos(stack, by_key), True),
+        **chosen,
+    }.items():
         report = _try(stack, index, by_key, decoded)
         if report is not None and (is_told or not report["decodes"]):
             reports.append(report)
     return sorted(reports, key=lambda one: int(one["frame"])), decoded
+
+
+def _first_of_videos(stack: Stack, by_key: dict[uuid.UUID, Instance]) -> list[int]:
+    """Return where each video of a stack begins: all of them are tried, up to `VIDEOS_TRIED`."""
+    firsts: dict[int, int] = {}
+    for index, owner in enumerate(stack.owners):
+        firsts.setdefault(owner, index)
+    of_videos = [
+        index
+        for owner, index in firsts.items()
+        if (one := by_key.get(stack.instance_ids[owner])) is not None and is_video(one)
+    ]
+    return of_videos[:VIDEOS_TRIED]
 
 
 def _choose(count: int, most: int) -> Iterator[tuple[int, bool]]:
@@ -121,10 +141,13 @@ def _try(
         "instance_frame": frame,
     }
     try:
+        instance = as_shown(instance)
         data = read_frame(instance, frame)
         pixels = data.to_array(instance.rows or 0, instance.columns or 0)
         code = _remark(pixels, instance, data.pixel_format)
         report |= {"reason_code": code, "reason": WORDS.get(code, "")}
+        if not code and "remark" in instance.image:
+            report |= {"reason_code": "video_differs", "reason": instance.image["remark"]}
         decoded.append(DecodedFrame(instance, frame, pixels))
     except TransientError:
         raise
@@ -138,6 +161,8 @@ def _try(
 
 
 def _refused(index: int, instance: Instance) -> dict[str, Any]:
+    if is_video(instance):
+        return _refused_video(index, instance)
     words = why_not_displayable(
         instance.sop_class_uid, instance.transfer_syntax_uid, instance.number_of_frames
     )
@@ -146,6 +171,22 @@ def _refused(index: int, instance: Instance) -> dict[str, Any]:
         "decodes": False,
         "reason": words or WORDS["no_order"],
         "reason_code": "not_displayable" if words else "no_order",
+        "sop_instance_uid": instance.sop_instance_uid,
+        "instance_frame": 0,
+    }
+
+
+def _refused_video(index: int, instance: Instance) -> dict[str, Any]:
+    words = ""
+    try:
+        read_video_table(instance)
+    except NoctisError as error:
+        words = str(error)
+    return {
+        "frame": index,
+        "decodes": False,
+        "reason": words or WORDS["no_order"],
+        "reason_code": "undecodable" if words else "no_order",
         "sop_instance_uid": instance.sop_instance_uid,
         "instance_frame": 0,
     }

@@ -12,6 +12,7 @@ from archive.lookup_tables import read_instance_header
 from archive.models import Instance
 from archive.overlays import overlays_or_none
 from archive.places import Places
+from archive.video_shown import as_shown
 from imaging.colour_maps import BY_CODE
 from imaging.display import Grayscale, render_frame, thumbnail
 from imaging.enhance import (
@@ -103,6 +104,7 @@ def render_picture(
     picture of more than `imaging.enhance.PIXELS_LIMIT` pixels or a colour
     map on one that has colours.
     """
+    instance = as_shown(instance)
     with _places.one():
         stored = read_frame(instance, frame).to_array(instance.rows or 0, instance.columns or 0)
         pipeline = _pipeline(instance, frame)

@@ -20,7 +20,8 @@ from archive.frames import NO_FORMAT, describe_pixels, frame_bytes_of, pixel_for
 from archive.lookup_tables import read_frame_tables, read_lookup_tables
 from archive.memory_cache import MemoryCache
 from archive.models import Instance, Series, Study
-from archive.video import describe_video, is_video
+from archive.video import is_video
+from archive.video_shown import Videos, describe_video
 from imaging.errors import UndecodableError
 from imaging.frames import VIDEO_SYNTAXES, FrameIndex
 from imaging.ordering import Placement, order_images
@@ -37,7 +38,8 @@ VIDEOS_LIMIT = 100
 RECENT_BYTES = 16 << 20
 _FIELDS = (
     "id", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid", "instance_number",
-    "number_of_frames", "image", "frame_table", "storage_key", "size_bytes",
+    "number_of_frames", "image", "frame_table", "storage_key", "size_bytes", "rows", "columns",
+    "dataset_sha256",
 )  # fmt: skip
 
 
@@ -108,16 +110,16 @@ def find_reasons(study: Study) -> dict[uuid.UUID, str]:
 def _build(series: Series) -> tuple[Stack, Facts]:
     instances = list(Instance.objects.filter(series=series).only(*_FIELDS))
     images = [one for one in instances if not _reason(one)]
-    videos = sorted(
-        (one for one in instances if is_video(one)),
-        key=lambda one: (one.instance_number or 0, one.sop_instance_uid),
-    )[:VIDEOS_LIMIT]
+    videos = Videos([one for one in instances if is_video(one)])
+    room = IMAGES_LIMIT - sum(map(_frame_count, images))
+    images += videos.images(room, among_others=bool(images))
     order = _order(images) if sum(map(_frame_count, images)) <= IMAGES_LIMIT else None
+    offered = videos.for_a_player(has_others=len(images) > len(videos))[:VIDEOS_LIMIT]
     document: Facts = {
         "series_id": str(series.pk),
-        "displayable": bool(order or videos),
-        "why_not": "" if order or videos else _why_not(instances, images),
-        "videos": [describe_video(one) for one in videos],
+        "displayable": bool(order or offered),
+        "why_not": "" if order or offered else _why_not(instances, images),
+        "videos": [describe_video(one, why_not) for one, why_not in offered],
         **_factor(images, order or []),
     }
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
@@ -149,6 +151,8 @@ def _why_not(instances: list[Instance], images: list[Instance]) -> str:
 def _frame_count(instance: Instance) -> int:
     """Return how many frames are shown: the declared ones, if that number can be believed."""
     declared = max(instance.number_of_frames, 1)
+    if is_video(instance):
+        return declared
     if declared <= BELIEVED_FRAMES or not instance.frame_table:
         return min(declared, BELIEVED_FRAMES)
     return max(1, min(declared, FrameIndex.from_bytes(bytes(instance.frame_table)).count))

@@ -12,13 +12,15 @@ import secrets
 import uuid
 from pathlib import Path
 
+import numpy as np
 from django.utils import timezone
 
 from archive import storage
 from archive.caches import THUMBNAILS, Piece, caches, make_key
 from archive.models import Instance, Series
 from archive.rendering import Rendering, render_picture
-from archive.stack import read_stack
+from archive.stack import Stack, read_stack
+from archive.video import is_video
 from imaging.display import encode_jpeg
 from imaging.errors import MissingError, PermanentError, UnsupportedError
 
@@ -27,6 +29,10 @@ logger = logging.getLogger("noctis.thumbnails")
 SIZE_PX = 128
 # A thumbnail stays while the series has at most this many times the images it had then.
 GROWTH = 1.5
+# Videos begin and end black: these places, as shares of the whole, are tried in turn.
+VIDEO_PLACES = (0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875, 0.0)
+# A video's frame with a lower mean, of 255, is taken for black.
+BLACK = 8
 
 
 def run_thumbnail_job(key: str) -> None:
@@ -56,11 +62,34 @@ def make_thumbnail(series_id: uuid.UUID) -> bytes:
     present = read_thumbnail(series)
     if present is not None and len(stack) <= _count_of(series.thumbnail_key) * GROWTH:
         return present
-    instance_id, frame = stack.image(len(stack) // 2)
-    instance = Instance.objects.get(pk=instance_id)
-    content = encode_jpeg(render_picture(instance, frame, Rendering(longest_px=SIZE_PX)))
+    content = encode_jpeg(_picture_of(stack))
     _keep(series, content, len(stack))
     return content
+
+
+def _picture_of(stack: Stack) -> np.ndarray:
+    """Return the middle image; where that is a video's black frame, the first that is not.
+
+    Looked at are the middle, the quarters, the eighths and the beginning.
+    """
+    black: np.ndarray | None = None
+    refusal: PermanentError | None = None
+    for share in VIDEO_PLACES:
+        instance_id, frame = stack.image(int(len(stack) * share))
+        instance = Instance.objects.get(pk=instance_id)
+        try:
+            picture = render_picture(instance, frame, Rendering(longest_px=SIZE_PX))
+        except PermanentError as error:
+            if not is_video(instance):
+                raise
+            refusal = refusal or error
+            continue
+        if not is_video(instance) or picture.mean() > BLACK:
+            return picture
+        black = picture if black is None else black
+    if black is None:
+        raise refusal or UnsupportedError("This series has no picture.")
+    return black
 
 
 def read_thumbnail(series: Series) -> bytes | None:

@@ -107,6 +107,7 @@ WORDS = {
     "file_missing": _("The stored file is missing."),
     "file_damaged": _("The file is damaged."),
     "unsupported": _("This kind of pixels cannot be shown."),
+    "video_differs": _("The video is not what the file declares; what is in it is shown."),
     "undecodable": _("The pixels cannot be decoded as the file describes them."),
 }
 

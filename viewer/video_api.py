@@ -15,12 +15,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from archive.video import MP4, VideoStream, open_video
+from archive.video import open_video
+from archive.video_stream import VideoStream
 from archive.viewing import ensure_view_recorded
+from imaging.video import H264, H265, MP4, MPEG, TRANSPORT_STREAM
 from viewer.api import PictureView
 from viewer.byte_range import NotSatisfiableError, parse_range
 
-_SUFFIXES = {MP4: "mp4", "video/mp2t": "ts", "video/mpeg": "mpg", "video/h264": "h264"}
+_SUFFIXES = {MP4: "mp4", TRANSPORT_STREAM: "ts", MPEG: "mpg", H264: "h264", H265: "hevc"}
 
 
 class VideoView(PictureView):

@@ -12,6 +12,7 @@ from accounts.models import Facility
 from archive.decode import close_pool
 from archive.ingest import Source, ingest_file
 from archive.models import Instance, Series
+from archive.video_frames import close_video_pool
 from tests import factories
 
 SLICES = 6
@@ -49,3 +50,4 @@ def ct_series(north: Facility) -> Series:
 def _no_workers_left() -> Iterator[None]:
     yield
     close_pool()
+    close_video_pool()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from accounts.models import Facility, User
 from archive import storage
 from archive.models import Instance
 from archive.stack import build_stack, find_reasons
-from archive.video import open_video, recognise_container
+from archive.video import open_video
+from imaging.video import recognise_container
 from tests import factories
 from tests.unit.viewer.conftest import store
 
@@ -29,7 +31,11 @@ def store_video(
     stream: bytes, facility: Facility, *, parts: int = 1, syntax: str = H264
 ) -> Instance:
     """Store a stream as an endoscopic video, cut into fragments."""
-    dataset = factories.read_bundled("CT_small.dcm")
+    uid = f"1.2.3.9.{zlib.crc32(stream)}"
+    dataset = factories.read_bundled(
+        "CT_small.dcm", SOPInstanceUID=uid, SeriesInstanceUID=f"{uid}.1"
+    )
+    del dataset.PixelSpacing
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
     dataset.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.77.1.1.1")
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -103,16 +109,21 @@ def test_a_range_behind_the_end_and_an_old_copy(
 def test_a_video_series_is_displayable_and_others_say_why(north: Facility) -> None:
     instance = store_video(CLIP.read_bytes(), north)
     stack = build_stack(instance.series)
-    assert (stack["displayable"], stack["images"]) == (True, [])
+    assert stack["displayable"]
+    # The player comes first; its frames are there for tools that measure.
+    assert [image["frame"] for image in stack["images"]] == list(range(20))
     video = stack["videos"][0]
     assert video["why_not"] == ""
     assert video["url"] == f"/api/v1/instances/{instance.pk}/video/"
     assert find_reasons(instance.study) == {}
 
 
-def test_mpeg_2_says_that_browsers_do_not_play_it(north: Facility) -> None:
+def test_what_cannot_be_decoded_is_offered_with_the_reason(north: Facility) -> None:
     instance = store_video(b"\0\0\1\xb3" + bytes(range(256)), north, syntax=MPEG2)
-    assert "MPEG-2" in build_stack(instance.series)["videos"][0]["why_not"]
+    stack = build_stack(instance.series)
+    assert (stack["displayable"], stack["images"]) == (True, [])
+    assert "cannot be decoded" in stack["videos"][0]["why_not"]
+    assert stack["videos"][0]["url"] == f"/api/v1/instances/{instance.pk}/video/"
 
 
 def test_a_damaged_file_is_no_video(north: Facility, rada: User, client_of: Log) -> None:
