@@ -50,6 +50,11 @@ export function isComplete({ kind, points }: Draft): boolean {
   return points.length >= POINTS[kind];
 }
 
+/** Kinds that are drawn as two lines, one after the other. */
+export function isOfTwoLines(kind: DrawnKind): boolean {
+  return kind === "cobb" || kind === "cardiothoracic";
+}
+
 /** Whether an open-ended kind has enough points to be ended. */
 export function canEnd({ kind, points }: Draft): boolean {
   return isOpenEnded(kind) && points.length >= (kind === "polygon" ? FEWEST.polygon : FEWEST.polyline);

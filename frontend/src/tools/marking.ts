@@ -7,6 +7,7 @@ import {
   canEnd,
   finishedPoints,
   isComplete,
+  isOfTwoLines,
   seenPoints,
   simplified,
   withPoint,
@@ -38,7 +39,7 @@ export interface Asking {
 }
 
 type Grip =
-  | { readonly kind: "draw"; readonly from: Point; readonly wasBegun: boolean; readonly isFree: boolean }
+  | { readonly kind: "draw"; readonly from: Point; readonly hasPlaced: boolean; readonly isFree: boolean }
   | { readonly kind: "shape"; readonly start: Finding; readonly handle: number | null; readonly from: Pair }
   | { readonly kind: "pick"; readonly key: string; readonly from: Point };
 
@@ -137,8 +138,9 @@ export class Marking {
   interrupt(): void {
     if (this.grip?.kind === "shape") {
       this.store.abandon();
-    } else if (this.grip?.kind === "draw" && !this.grip.wasBegun) {
-      this.draft = null;
+    } else if (this.grip?.kind === "draw" && this.grip.hasPlaced && this.draft !== null) {
+      const points = this.draft.points.slice(0, -1);
+      this.draft = points.length === 0 ? null : { ...this.draft, points };
     }
     this.grip = null;
     this.redraw();
@@ -238,15 +240,18 @@ export class Marking {
       return;
     }
     const point = this.pointAt(sight, at, how);
-    const isSame = this.draft?.kind === kind && isHere(this.draft.place, sight.shown.facts);
+    const { draft } = this;
     this.store.select("");
-    if (isSame) {
-      this.hover = point;
-      this.grip = { kind: "draw", from: at, wasBegun: true, isFree: false };
+    if (draft?.kind === kind && isHere(draft.place, sight.shown.facts)) {
+      // The second line of two begins where it is pressed, as the first did.
+      const hasPlaced = isOfTwoLines(kind) && draft.points.length % 2 === 0;
+      this.draft = hasPlaced ? { ...draft, points: [...draft.points, point] } : draft;
+      this.hover = hasPlaced ? null : point;
+      this.grip = { kind: "draw", from: at, hasPlaced, isFree: false };
     } else {
       this.draft = { kind, points: [point], place };
       this.hover = null;
-      this.grip = { kind: "draw", from: at, wasBegun: false, isFree: kind === "polygon" };
+      this.grip = { kind: "draw", from: at, hasPlaced: true, isFree: kind === "polygon" };
     }
     this.redraw();
   }
@@ -278,12 +283,11 @@ export class Marking {
       this.endFreehand(draft);
       return;
     }
-    if (grip.wasBegun && isClosing(draft, sight, at)) {
+    if (!grip.hasPlaced && isClosing(draft, sight, at)) {
       this.complete(draft);
       return;
     }
-    const isFirst = !grip.wasBegun && !isDragged;
-    this.draft = isFirst ? draft : { ...draft, ...withPoint(draft, this.pointAt(sight, at, how)) };
+    this.draft = grip.hasPlaced && !isDragged ? draft : { ...draft, ...withPoint(draft, this.pointAt(sight, at, how)) };
     if (isComplete(this.draft)) {
       this.complete(this.draft);
     } else {

@@ -51,6 +51,8 @@ class FindingsPanel {
   readonly root: HTMLElement;
   private readonly rows = new Map<string, Row>();
   private offered = "";
+  /** The layer that is listed; null: all. */
+  private chosen: string | null = null;
 
   constructor(
     private readonly store: Store,
@@ -60,7 +62,10 @@ class FindingsPanel {
     this.layers = new LayerRows(findings, ways);
     this.undo.addEventListener("click", () => findings.undo());
     this.redo.addEventListener("click", () => findings.redo());
-    this.filter.addEventListener("change", () => store.announce());
+    this.filter.addEventListener("change", () => {
+      this.chosen = this.filter.selectedIndex < 1 ? null : this.filter.value;
+      store.announce();
+    });
     const actions = make("div", { class: "findings-actions" }, this.undo, this.redo);
     this.root = make(
       "div",
@@ -77,8 +82,7 @@ class FindingsPanel {
   show(): void {
     const { findings } = this;
     this.offerLayers();
-    const chosen = this.filter.value;
-    const entries = findings.all().filter((entry) => isListed(entry, chosen));
+    const entries = findings.all().filter((entry) => isListed(entry, this.chosen));
     const count = findings.findings().length;
     setText(this.summary, count === 1 ? t("1 finding") : t("{count} findings", { count }));
     this.empty.hidden = entries.length > 0;
@@ -90,12 +94,14 @@ class FindingsPanel {
 
   private offerLayers(): void {
     const names = this.findings.layerNames();
+    if (this.chosen !== null && !names.includes(this.chosen)) {
+      this.chosen = null;
+    }
     if (this.offered !== names.join("\n")) {
       this.offered = names.join("\n");
-      const { value } = this.filter;
-      const all = make("option", { value: "*" }, t("All layers"));
-      this.filter.replaceChildren(all, ...names.map((name) => make("option", { value: name }, name || t("No layer"))));
-      this.filter.value = names.includes(value) ? value : "*";
+      const options = names.map((name) => make("option", { value: name }, name || t("No layer")));
+      this.filter.replaceChildren(make("option", {}, t("All layers")), ...options);
+      this.filter.selectedIndex = this.chosen === null ? 0 : names.indexOf(this.chosen) + 1;
     }
     (this.filter.parentElement as HTMLElement).hidden = names.length < 2;
   }
@@ -228,9 +234,9 @@ function toolButton(name: string, label: string): HTMLButtonElement {
   return make("button", { type: "button", class: "tool", "aria-label": label, title: label }, icon(name));
 }
 
-function isListed({ local, state, saved }: Entry, layer: string): boolean {
+function isListed({ local, state, saved }: Entry, layer: string | null): boolean {
   const finding = local ?? (state === "conflict" ? (saved?.content ?? null) : null);
-  return finding !== null && (layer === "*" || finding.layer === layer);
+  return finding !== null && (layer === null || finding.layer === layer);
 }
 
 /** The number that a list shows: the mean of a region, the value of all others. */

@@ -14,8 +14,8 @@ import type { MarkEditor } from "./viewer-mark-editor";
 /** Each tool's key and icon; those in the row itself come first, the others in its menu. */
 const TOOLS: readonly (readonly [DrawnKind, string, string])[] = [
   ["length", "m", "ruler"],
-  ["angle", "A", "triangle-right"],
   ["ellipse", "O", "egg"],
+  ["angle", "A", "triangle-right"],
   ["arrow", "W", "arrow-up-right"],
   ["probe", "P", "pipette"],
   ["bidirectional", "X", "move-diagonal"],
@@ -29,7 +29,7 @@ const TOOLS: readonly (readonly [DrawnKind, string, string])[] = [
   ["cardiothoracic", "H", "heart-pulse"],
   ["calibration", "U", "ruler-dimension-line"],
 ];
-export const ROW_COUNT = 3;
+export const ROW_COUNT = 2;
 
 export interface MeasureTool {
   readonly tool: ToolName;
@@ -82,7 +82,7 @@ export function findingCommands(parts: MeasureParts): Command[] {
     { ...command("undo", t("Undo"), ["Ctrl+z"], () => findings.undo()), icon: "undo-2" },
     { ...command("redo", t("Redo"), ["Ctrl+Shift+z", "Ctrl+y"], () => findings.redo()), icon: "redo-2" },
     {
-      ...command("delete-the-selected-one", t("Delete the selected one"), ["Delete", "Backspace"], () => findings.remove(findings.selectedKey), hasSelection),
+      ...command("delete-the-selected-one", t("Delete selected"), ["Delete", "Backspace"], () => findings.remove(findings.selectedKey), hasSelection),
       icon: "trash-2",
     },
     command("copy", t("Copy"), ["Ctrl+c"], () => (copied = findings.selection), hasSelection),
