@@ -28,6 +28,7 @@ from rest_framework.views import APIView
 
 from archive.frames import read_frame
 from archive.kept_pictures import read_kept_picture
+from archive.known_facts import fill_facts, without_facts
 from archive.models import Instance, Series
 from archive.overlays import pack_overlays, read_overlays
 from archive.rendering import render_picture
@@ -93,9 +94,12 @@ class PictureView(APIView):
 
     def find_instance(self, instance_id: uuid.UUID) -> Instance:
         """Return an instance that the person may see, with its study."""
-        visible = Instance.objects.visible_to(self.request.user)
+        visible = without_facts(Instance.objects.visible_to(self.request.user))
         instance = visible.select_related("study__patient").filter(pk=instance_id).first()
-        return instance or _refuse_missing()
+        if instance is None:
+            _refuse_missing()
+        fill_facts([instance])
+        return instance
 
 
 class StackView(PictureView):
@@ -154,7 +158,8 @@ class FramesView(PictureView):
         ensure_view_recorded(request._request, series.study)
         if unchanged := _unchanged(request, etag):
             return unchanged
-        wanted = self._find_images(stack, indices)
+        is_large = series.frame_count > series.instance_count
+        wanted = self._find_images(stack, indices, is_large=is_large)
         ahead = plan_ahead_of_images(request.user, series.pk, stack, wanted)
         stream = FrameStream(wanted, coding, ahead)
         is_asgi = isinstance(request._request, ASGIRequest)
@@ -167,11 +172,20 @@ class FramesView(PictureView):
         patch_vary_headers(response, ["Accept-Encoding"])
         return _kept_private(response, etag)
 
-    def _find_images(self, stack: Stack, indices: list[int]) -> list[WantedImage]:
-        """Return what is to be read; rows are asked for once more as this person."""
+    def _find_images(
+        self, stack: Stack, indices: list[int], *, is_large: bool
+    ) -> list[WantedImage]:
+        """Return what is to be read; rows are asked for once more as this person.
+
+        The facts of large objects, with many frames each, are not read again and again.
+        """
         places = [(index, *stack.image(index)) for index in indices]
         visible = Instance.objects.visible_to(self.request.user)
-        rows = visible.in_bulk({instance_id for _index, instance_id, _frame in places})
+        rows = (without_facts(visible) if is_large else visible).in_bulk(
+            {instance_id for _index, instance_id, _frame in places}
+        )
+        if is_large:
+            fill_facts(rows.values())
         if any(instance_id not in rows for _index, instance_id, _frame in places):
             raise ConflictError(_("The series has changed: read its stack again."))
         return [
