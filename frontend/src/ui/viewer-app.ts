@@ -79,6 +79,7 @@ class ViewerApp {
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
+    this.side.addBelow(this.toolbar.ofPage);
     root.prepend(this.toolbar.root);
     main.prepend(this.strip.root);
     main.append(this.side.root, this.help.root, ...this.findings.overPage);

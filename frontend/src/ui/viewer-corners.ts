@@ -47,7 +47,7 @@ export class Corners {
     // Warnings stand where they always stand, whatever the reader has chosen for the corners.
     const warnings = [...now.enhancement, ...markLines(now.facts), ...overlayLines(now)];
     this.fill("top-left", linesOf(now, "top_left"));
-    this.fill("top-right", [...warnings, ...linesOf(now, "top_right")]);
+    this.fill("top-right", [...warnings, ...linesOf(now, "top_right")], warnings.length);
     this.fill("bottom-left", [...inversionLine(now), ...linesOf(now, "bottom_left")]);
     this.fill("bottom-right", linesOf(now, "bottom_right"));
     const letters = edgeLetters(now.facts, now.view);
@@ -62,12 +62,15 @@ export class Corners {
     this.scale.hidden = true;
   }
 
-  private fill(corner: (typeof CORNERS)[number], lines: readonly string[]): void {
+  private fill(corner: (typeof CORNERS)[number], lines: readonly string[], warningCount = 0): void {
     const box = this.corners.get(corner) as HTMLElement;
     while (box.childElementCount < lines.length) {
       box.append(make("div", { dir: "auto" }));
     }
-    [...box.children].forEach((line, i) => setText(line, lines[i] ?? ""));
+    [...box.children].forEach((line, i) => {
+      setText(line, lines[i] ?? "");
+      line.classList.toggle("is-warning", i < warningCount);
+    });
   }
 
   private showScale({ facts, view, size }: CornerFacts): void {

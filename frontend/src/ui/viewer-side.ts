@@ -59,6 +59,12 @@ export class Side {
     this.root.insertBefore(box, this.rail);
   }
 
+  /** Puts further buttons at the lower end of the rail. */
+  addBelow(group: HTMLElement): void {
+    group.classList.add("rail-below");
+    this.rail.append(group);
+  }
+
   /** What the keyboard and the help know of the panels. */
   commands(): Command[] {
     return this.places.map(({ panel }) => ({

@@ -12,6 +12,8 @@ import { keyName } from "./viewer-keys";
 
 export class Toolbar {
   readonly root = make("div", { class: "tools", role: "toolbar", "aria-label": t("Tools") });
+  /** What belongs to the page and not to the picture; stands below the panels' icons. */
+  readonly ofPage: HTMLElement;
   private readonly buttons = new Map<Command, HTMLButtonElement>();
   private readonly windows: WindowControl;
   private readonly film: FilmControl;
@@ -33,7 +35,8 @@ export class Toolbar {
       );
     const panes = group("panes");
     panes.prepend(...ofPanes);
-    this.root.append(group("tools"), group("picture"), this.windows.root, this.film.root, panes, group("page"));
+    this.root.append(group("tools"), group("picture"), this.windows.root, this.film.root, panes);
+    this.ofPage = group("page");
   }
 
   show(): void {
