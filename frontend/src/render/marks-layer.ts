@@ -25,9 +25,9 @@ export interface PointerHint {
 }
 
 const SVG = "http://www.w3.org/2000/svg";
-const LINE_HEIGHT_PX = 16;
+const TEXT_PX = 12;
+const LINE_HEIGHT = 1.3;
 const PADDING_PX = 3;
-const FONT = "500 12px Inter, system-ui, sans-serif";
 const CROSS_PX = 6;
 const TIP_PX = 11;
 const LEADER_PX = 20;
@@ -38,12 +38,14 @@ export class MarksDrawing {
   private readonly groups = new Map<string, SVGGElement>();
   private choices = new Map<string, number>();
   private readonly radius: number;
+  private textPx = TEXT_PX;
 
   constructor(isCoarse: boolean) {
     this.radius = isCoarse ? COARSE_HANDLE_RADIUS_PX : HANDLE_RADIUS_PX;
   }
 
   draw(root: SVGGElement, marks: readonly DrawnMark[], shown: Shown, view: View, size: Size, hint: PointerHint | null): void {
+    this.textPx = Number.parseFloat(getComputedStyle(root).getPropertyValue("--mark-text")) || TEXT_PX;
     const extent = extentOf(shown.facts);
     const matrix = canvasFromImage(view, extent, size);
     const labels = this.placeTexts(marks, matrix, extent.pixelAspect, size);
@@ -82,8 +84,8 @@ export class MarksDrawing {
       .map(({ finding, lines }): LabelWish => ({
         key: finding.key,
         size: {
-          width: Math.max(...lines.map(widthOf)) + 2 * PADDING_PX,
-          height: lines.length * LINE_HEIGHT_PX + 2 * PADDING_PX,
+          width: Math.max(...lines.map((line) => widthOf(line) * this.textPx)) + 2 * PADDING_PX,
+          height: lines.length * this.textPx * LINE_HEIGHT + 2 * PADDING_PX,
         },
         strokes: strokesOnCanvas(finding, matrix, aspect),
       }));
@@ -109,7 +111,7 @@ export class MarksDrawing {
       parts.push(...handles.map(([cx, cy]) => element("circle", "mark-handle", { cx, cy, r: this.radius })));
     }
     if (label !== undefined) {
-      parts.push(...textOf(mark.lines, label));
+      parts.push(...textOf(mark.lines, label, this.textPx));
     }
     return parts;
   }
@@ -163,10 +165,10 @@ function tipOf([x, y]: Pair, from: Pair): string {
   return `${pathOf([[x, y], side(0.42), side(-0.42)])}Z`;
 }
 
-function textOf(lines: readonly string[], { box, anchor }: PlacedLabel): SVGElement[] {
+function textOf(lines: readonly string[], { box, anchor }: PlacedLabel, textPx: number): SVGElement[] {
   const text = element("text", "mark-text", {});
   lines.forEach((line, i) => {
-    const y = box.y + PADDING_PX + (i + 1) * LINE_HEIGHT_PX - 4;
+    const y = box.y + PADDING_PX + (i + 1) * textPx * LINE_HEIGHT - textPx / 3;
     const span = element("tspan", "", { x: box.x + PADDING_PX, y });
     span.textContent = line;
     text.append(span);
@@ -182,8 +184,10 @@ function clamp(value: number, low: number, high: number): number {
 
 const widths = new Map<string, number>();
 const MOST_WIDTHS = 2000;
+const RULER_PX = 100;
 let ruler: CanvasRenderingContext2D | null = null;
 
+/** For letters of 1 px. */
 function widthOf(text: string): number {
   const known = widths.get(text);
   if (known !== undefined) {
@@ -194,9 +198,9 @@ function widthOf(text: string): number {
   }
   ruler ??= document.createElement("canvas").getContext("2d");
   if (ruler !== null) {
-    ruler.font = FONT;
+    ruler.font = `500 ${RULER_PX}px Inter, system-ui, sans-serif`;
   }
-  const width = ruler?.measureText(text).width ?? text.length * 7;
+  const width = (ruler?.measureText(text).width ?? (text.length * RULER_PX) / 2) / RULER_PX;
   widths.set(text, width);
   return width;
 }
