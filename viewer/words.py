@@ -313,6 +313,15 @@ WORDS = (
     _("Private"),
     _("not in this image"),
     _("not in the other image"),
+    _("For true size: make the bar as long as the short side of a bank card (54 mm)."),
+    _("Length of the bar"),
+    _("Magnifier"),
+    _("Measure this screen first: see Your settings."),
+    _("The file does not say how large its pixels are."),
+    _("This screen"),
+    _("This screen has been measured."),
+    _("This screen has not been measured."),
+    _("True size"),
 )
 
 

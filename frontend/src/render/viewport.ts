@@ -12,6 +12,7 @@ import type { ImageFacts, Pixels } from "../core/facts";
 import { drawOverlays, hideUnder } from "../core/overlays";
 import { applyShutter, greyToRgb, visibleMask } from "../core/shutters";
 import type { Extent, Size, View } from "../core/view";
+import { Lens, type LensSight } from "./lens";
 import { PlainSurface } from "./plain-surface";
 import type { Picture, Surface } from "./surface";
 
@@ -97,6 +98,19 @@ export class Viewport {
       this.picture = null;
       this.surface.clear();
     }
+  }
+
+  /** A lens over the picture, which whoever opens it closes; null without a picture. */
+  openLens(): Lens | null {
+    return this.current === null ? null : new Lens(this.host);
+  }
+
+  lensSight(): LensSight | null {
+    const now = this.current;
+    if (now === null) {
+      return null;
+    }
+    return { picture: this.pictureOf(now), view: now.view, extent: extentOf(now.facts), size: this.measured, smooth: now.smooth };
   }
 
   /** Gives back what it holds of the browser; draws no more. */

@@ -9,7 +9,7 @@ import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
 
 /** Tools that act on the picture alone. */
-export type PlainTool = "window" | "scroll" | "zoom" | "pan" | "cursor";
+export type PlainTool = "window" | "scroll" | "zoom" | "pan" | "cursor" | "magnifier";
 
 export type ToolName = PlainTool | "select" | DrawnKind;
 

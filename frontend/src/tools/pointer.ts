@@ -8,6 +8,7 @@ import { setView } from "../state/changes";
 import type { PlainTool, ToolName } from "../state/store";
 import type { Marking } from "./marking";
 import { cursorTool } from "./cursor";
+import { magnifierTool } from "./magnifier";
 import { panTool } from "./pan";
 import { scrollTool, WheelScroll } from "./scroll";
 import { NO_DRAG, sightOf, type Drag, type Instrument, type Tool } from "./tool";
@@ -20,6 +21,7 @@ const TOOLS: Readonly<Record<PlainTool, Tool>> = {
   zoom: zoomTool,
   pan: panTool,
   cursor: cursorTool,
+  magnifier: magnifierTool,
 };
 const MIDDLE_BUTTON = 1;
 const RIGHT_BUTTON = 2;

@@ -2,7 +2,7 @@
 
 import { flipView, rotateView, zoomView } from "../core/view";
 import { setView, turnView } from "../state/changes";
-import { sightOf, type Instrument } from "./tool";
+import { sightOf, type Instrument, type Sight } from "./tool";
 
 export function rotate(instrument: Instrument, byDeg: number): void {
   const sight = sightOf(instrument);
@@ -22,9 +22,25 @@ export function flip(instrument: Instrument, axis: "horizontal" | "vertical"): v
 export function oneToOne(instrument: Instrument): void {
   const sight = sightOf(instrument);
   if (sight !== null) {
-    const { size } = instrument.viewport;
-    const middle = { x: size.width / 2, y: size.height / 2 };
-    const factor = 1 / (window.devicePixelRatio || 1) / sight.view.scale;
-    instrument.store.change(setView(zoomView(sight.view, sight.extent, size, factor, middle)));
+    scaleTo(instrument, sight, 1 / (window.devicePixelRatio || 1));
   }
+}
+
+/**
+ * As large as in the patient, or at the detector where the file knows only that; `pxPerMm` is that of
+ * the screen. False when the file does not say how large a pixel is.
+ */
+export function trueSize(instrument: Instrument, pxPerMm: number): boolean {
+  const sight = sightOf(instrument);
+  const spacing = instrument.viewport.shown?.facts.pixelSpacing ?? null;
+  if (sight === null || spacing === null) {
+    return false;
+  }
+  scaleTo(instrument, sight, spacing[1] * pxPerMm);
+  return true;
+}
+
+function scaleTo({ store, viewport: { size } }: Instrument, { view, extent }: Sight, scale: number): void {
+  const middle = { x: size.width / 2, y: size.height / 2 };
+  store.change(setView(zoomView(view, extent, size, scale / view.scale, middle)));
 }

@@ -59,9 +59,10 @@ class ViewerApp {
     });
     this.panes = this.makePanes();
     const main = make("div", { class: "reading" });
+    const first = root.querySelector<HTMLImageElement>("img.first-picture");
     root.replaceChildren(main);
     main.append(this.panes.root);
-    this.panes.active.preview(page.firstPictureUrl);
+    this.panes.active.preview(first);
     const instrument = this.makeInstrument();
     this.findings = new Findings(page, instrument);
     this.panes.onPane((pane) => {
@@ -75,7 +76,7 @@ class ViewerApp {
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
     this.controls = new PaneControls(this.store, this.panes, this.strip);
-    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave), ...this.findings.commands, ...this.controls.commands, ...this.side.commands()], settings);
+    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...this.side.commands()], settings);
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);

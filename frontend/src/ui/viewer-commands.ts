@@ -17,6 +17,7 @@ import {
   resetLook,
   setCine,
   setHelpOpen,
+  setOpenPanel,
   setStripOpen,
   setTool,
   setWindow,
@@ -30,9 +31,10 @@ import {
 } from "../state/changes";
 import type { ToolName, ViewerState } from "../state/store";
 import type { Instrument } from "../tools/tool";
-import { flip, oneToOne, rotate } from "../tools/turn";
+import { flip, oneToOne, rotate, trueSize } from "../tools/turn";
 import { zoomBy } from "../tools/zoom";
 import { filterName } from "./viewer-marks";
+import { screenPxPerMm } from "./viewer-screen";
 
 export interface Command {
   /** What the reader's settings call it: lower-case letters, digits and dashes; it never changes. */
@@ -51,13 +53,16 @@ export interface Command {
   readonly isOn?: (state: ViewerState) => boolean;
 }
 
+/** Shows words for a moment. */
+type Say = (words: string) => void;
+
 const ZOOM_STEP = 1.25;
 const PAGE_OF_IMAGES = 10;
 
-export function makeCommands(instrument: Instrument, leave: () => void): readonly Command[] {
+export function makeCommands(instrument: Instrument, leave: () => void, say: Say): readonly Command[] {
   return [
     ...toolCommands(instrument),
-    ...pictureCommands(instrument),
+    ...pictureCommands(instrument, say),
     ...stackCommands(instrument),
     ...windowCommands(instrument),
     ...pageCommands(instrument, leave),
@@ -71,6 +76,7 @@ function toolCommands({ store }: Instrument): Command[] {
     ["zoom", t("Zoom"), "z", "zoom-in"],
     ["pan", t("Pan"), "p", "hand"],
     ["cursor", t("3D cursor"), ";", "crosshair"],
+    ["magnifier", t("Magnifier"), "F2", "search"],
   ];
   return tools.map(([tool, name, key, icon]) => ({
     id: `tool-${tool}`,
@@ -83,7 +89,7 @@ function toolCommands({ store }: Instrument): Command[] {
   }));
 }
 
-function pictureCommands(instrument: Instrument): Command[] {
+function pictureCommands(instrument: Instrument, say: Say): Command[] {
   const { store } = instrument;
   const command = (id: string, name: string, keys: string[], icon: string, run: () => void): Command => ({
     id,
@@ -98,6 +104,7 @@ function pictureCommands(instrument: Instrument): Command[] {
       ...command("fit-to-window", t("Fit to window"), ["f"], "maximize", () => store.change(fit())),
       isOn: (state) => activeLook(state).isFitted,
     },
+    command("true-size", t("True size"), ["F4"], "ruler-dimension-line", () => truly(instrument, say)),
     command("one-to-one", t("One to one"), ["o"], "scan", () => oneToOne(instrument)),
     {
       ...command("invert", t("Invert"), ["i"], "contrast", () => store.change(toggleInvert())),
@@ -157,6 +164,17 @@ function stackCommands({ store }: Instrument): Command[] {
 
 function speedBy(state: ViewerState, by: number): { framesPerSecond: number } {
   return { framesPerSecond: state.cine.framesPerSecond + by };
+}
+
+/** On a measured screen and with a known pixel; else the words say what is missing. */
+function truly(instrument: Instrument, announce: Say): void {
+  const pxPerMm = screenPxPerMm();
+  if (pxPerMm === null) {
+    announce(t("Measure this screen first: see Your settings."));
+    instrument.store.change(setOpenPanel("settings"));
+  } else if (!trueSize(instrument, pxPerMm)) {
+    announce(t("The file does not say how large its pixels are."));
+  }
 }
 
 export function togglePlay(store: Instrument["store"]): void {

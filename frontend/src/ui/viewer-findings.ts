@@ -246,7 +246,8 @@ export class Findings {
     }
   }
 
-  private say(words: string): void {
+  /** Shows words over the pictures for a moment. */
+  say(words: string): void {
     this.notice.textContent = words;
     this.notice.hidden = false;
     clearTimeout(this.noticeTimer);

@@ -20,6 +20,7 @@ import type { Instrument } from "../tools/tool";
 import { make, setText } from "./dom";
 import { KeyEditor } from "./viewer-settings-keys";
 import type { Command } from "./viewer-commands";
+import { screenPart } from "./viewer-screen";
 import type { SidePanel } from "./viewer-side";
 
 type Choice = readonly [string, string];
@@ -62,6 +63,7 @@ class Settings {
       this.corners(now, modality),
       this.marks(now),
       this.films(now),
+      section(t("This screen"), screenPart()),
       section(t("Keys"), this.keyEditor.root),
       this.reset(),
     );
