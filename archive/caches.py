@@ -83,8 +83,12 @@ class Caches:
     def keep(self, key: bytes, piece: Piece) -> None:
         """Keep a piece that was made on the way to another."""
         if piece.is_costly:
-            self._count_gone("disk", self.disk.put(key, piece.word, piece.data))
+            self.keep_on_disk(key, piece)
         self._count_gone("memory", self.memory.put(key, piece))
+
+    def keep_on_disk(self, key: bytes, piece: Piece) -> None:
+        """Keep a piece on the disk alone."""
+        self._count_gone("disk", self.disk.put(key, piece.word, piece.data))
 
     def has(self, key: bytes) -> bool:
         """Whether a piece is in memory already."""

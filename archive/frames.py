@@ -17,6 +17,7 @@ from archive import storage
 from archive.caches import COSTLY_SECONDS_A_BYTE, FRAMES, Piece, caches, make_key
 from archive.colours import has_profile, srgb_of
 from archive.decode import decode_in_pool
+from archive.inflated import read_inflated
 from archive.models import Instance
 from archive.video_frames import read_video_frame
 from imaging.errors import MissingError, StorageUnavailableError, UndecodableError, UnreadableError
@@ -24,7 +25,6 @@ from imaging.frames import DEFLATED, ENCAPSULATED, NATIVE, NONE, VIDEO, FrameInd
 from imaging.header import DEFLATED_SYNTAXES, read_header
 from imaging.palette import Palette
 from imaging.pixels import PixelDescription, decode_frame
-from imaging.source import DEFAULT_LIMITS, inflate
 
 RGB8 = "rgb8"
 NO_FORMAT = "none"
@@ -263,7 +263,7 @@ def _read_span(descriptor: int, instance: Instance, index: FrameIndex, frame: in
     offset, length = index.span(frame)
     try:
         if index.kind == DEFLATED or instance.transfer_syntax_uid in DEFLATED_SYNTAXES:
-            data = _inflated(instance)[offset : offset + length]
+            data = read_inflated(instance, offset, length)
         else:
             if offset + length > instance.size_bytes:
                 raise UnreadableError("The file is damaged: it ends before this frame.")
@@ -275,8 +275,3 @@ def _read_span(descriptor: int, instance: Instance, index: FrameIndex, frame: in
     if len(data) != length:
         raise UnreadableError("The file is damaged: it ends before this frame.")
     return data
-
-
-def _inflated(instance: Instance) -> memoryview:
-    with storage.open_instance(instance.storage_key) as file:
-        return memoryview(inflate(file, instance.dataset_offset, DEFAULT_LIMITS.inflated_bytes))
