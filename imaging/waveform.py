@@ -125,8 +125,9 @@ def draw_group(group: Group) -> str:
     seconds = min(group.seconds, _MOST_SECONDS)
     width = round(seconds * MM_A_SECOND + 20, 2)
     height = _ROW_MM * len(group.channels) + 10
+    box = f"0 0 {width} {height}"
     parts = [
-        f'<svg xmlns="{_SVG}" width="{width}mm" height="{height}mm" viewBox="0 0 {width} {height}">',
+        f'<svg xmlns="{_SVG}" width="{width}mm" height="{height}mm" viewBox="{box}">',
         '<rect width="100%" height="100%" fill="#fff"/>',
         _grid(width, height),
     ]

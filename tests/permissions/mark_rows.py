@@ -1,4 +1,4 @@
-"""The permission table's rows on marks: measurements, annotations, layers, key images."""
+"""The permission table's rows on marks and on objects that are no pictures."""
 
 from __future__ import annotations
 
@@ -68,4 +68,25 @@ MARKS = [
     ),
     Row(route="api:marks-csv", path=_study, anonymous=401),
     Row(route="api:marks-json", path=_study, anonymous=401),
+]
+
+
+def _instance(target: Target) -> dict[str, Any]:
+    return {"instance_id": target["instance"]}
+
+
+# The stage holds a CT: to those who may see it, it is no waveform and encapsulates nothing.
+OBJECTS = [
+    Row(route="api:study-objects", path=_study, anonymous=401),
+    Row(route="api:instance-object", path=_instance, anonymous=401),
+    Row(
+        route="api:instance-outlines",
+        path=_instance,
+        query=lambda target: {"instance": target["instance"]},
+        own=422,
+        anonymous=401,
+    ),
+    Row(route="api:instance-waveform", path=_instance, own=404, anonymous=401),
+    Row(route="api:instance-document", path=_instance, own=404, anonymous=401),
+    Row(route="api:instance-file", path=_instance, anonymous=401),
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.permissions.mark_rows import MARKS
+from tests.permissions.mark_rows import MARKS, OBJECTS
 from tests.permissions.table import Maker, Row, Target, upload
 
 # --- arguments ------------------------------------------------------------------
@@ -114,6 +114,7 @@ VIEWER = [
         anonymous=401,
     ),
     *MARKS,
+    *OBJECTS,
 ]
 
 # --- worklist ---------------------------------------------------------------------

@@ -266,7 +266,7 @@ def test_rows_of_version_1_still_load_and_can_be_changed(
         (ANNOTATIONS, Annotation, "annotations"),
     ):
         for row in frozen[name]:
-            mark = model.objects.create(**place, **row)  # type: ignore[attr-defined]
+            mark = model.objects.create(**place, **row)
             url = f"{address}{mark.pk}/"
             loaded = client.get(url).json()
             assert {field: loaded[field] for field in row} == row

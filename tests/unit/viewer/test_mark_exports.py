@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 Log = Callable[[User], Client]
 PLACE = {"sop_instance_uid": "1.2.3.4.1"}
-MEASURED = [
+MEASURED: list[tuple[str, Any]] = [
     ("length", [[10, 10], [22, 18]]),
     ("polyline", [[0, 0], [4, 0], [4, 2]]),
     ("angle", [[8, 0], [0, 0], [0, 4]]),
@@ -46,7 +46,7 @@ MEASURED = [
     ("polygon", [[50, 50], [60, 50], [55, 58]]),
     ("probe", [[40.4, 20.4]]),
 ]
-DRAWN = [
+DRAWN: list[tuple[str, Any, dict[str, Any]]] = [
     ("arrow", [[5, 6], [50, 60]], {"label": "see"}),
     ("text", [[5, 6], [30, 30]], {"text": "Läsion\nin S2"}),
     ("spine_label", [[64, 30]], {"text": "L4"}),
@@ -87,7 +87,7 @@ def export(client: Client, image: Instance, **body: Any) -> list[pydicom.Dataset
     answer = send(client, "post", url, body)
     assert answer.status_code == 201, answer.content
     assert answer.json()["left_out"] == []
-    stored = []
+    stored: list[pydicom.Dataset] = []
     for one in answer.json()["objects"]:
         instance = Instance.objects.get(pk=one["instance"])
         assert instance.study_id == image.study_id
@@ -123,7 +123,7 @@ def test_a_report_holds_every_number_with_its_place_and_origin(
     assert report.StudyInstanceUID == "1.2.3.100"
     read = sr.srread(storage.path_of(Instance.objects.get(
         sop_instance_uid=report.SOPInstanceUID).storage_key))  # fmt: skip
-    content = read.content
+    content: Any = read.content
     groups = [
         *content.get_planar_roi_measurement_groups(),
         *content.get_image_measurement_groups(),
@@ -161,7 +161,7 @@ def test_coordinates_in_the_patient_are_those_of_the_picture_s_plane(
     # Columns 0.25 mm along y, rows 0.5 mm against z, from (10, -20, 30): by hand.
     assert np.allclose(
         np.reshape(region.GraphicData, (-1, 3)),
-        [[10, -17.5, 25], [10, -12.5, 25], [10, -15, 18], [10, -17.5, 25]],
+        [[10.0, -17.5, 25], [10, -12.5, 25], [10, -15, 18], [10, -17.5, 25]],
     )
 
 
@@ -282,7 +282,13 @@ def test_what_reaches_over_the_edge_is_left_out_and_told(
     assert (
         send(client, "post", url, {"forms": ["report"], "marks": [made["id"]]}).status_code == 422
     )
-    for slip in ({}, {"forms": []}, {"forms": ["x"]}, {"forms": ["report"], "look": {"a": 1}}):
+    slips: list[dict[str, Any]] = [
+        {},
+        {"forms": []},
+        {"forms": ["x"]},
+        {"forms": ["report"], "look": {"a": 1}},
+    ]
+    for slip in slips:
         assert send(client, "post", url, slip).status_code == 400
     area = {"forms": ["report"], "look": {"area_px": [5, 0, 5, 9]}}
     assert send(client, "post", url, area).status_code == 400
