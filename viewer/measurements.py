@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from archive.frames import read_frame
 from archive.lookup_tables import read_instance_header
-from archive.models import Instance
+from archive.models import Instance, Series
 from archive.places import Places
 from imaging.display import Grayscale
 from imaging.errors import UnreadableError, UnsupportedError
@@ -23,6 +23,7 @@ from viewer import marks
 from viewer.calibration import calibrate, usable_facts
 from viewer.marks import Author
 from viewer.models import Measurement
+from viewer.windows import suv_factor_of
 
 # Kinds whose numbers come from pixels; the others need no file.
 _OF_PIXELS = frozenset({"rectangle", "ellipse", "circle", "polygon", "probe"})
@@ -69,10 +70,11 @@ def work_out(instance: Instance, frame: int, shape: Shape) -> dict[str, Any]:
             result = measure(shape.kind, points, plane, _read_pixels(instance, frame, facts))
     else:
         result = measure(shape.kind, points, plane)
-    return {"points_px": points, "points_lps_mm": place_points(plane, points), **_columns(result)}
+    columns = _columns(result, _doubts(instance.series, result))
+    return {"points_px": points, "points_lps_mm": place_points(plane, points), **columns}
 
 
-def _columns(result: Result) -> dict[str, Any]:
+def _columns(result: Result, doubts: list[str]) -> dict[str, Any]:
     return {
         "kind": result.kind,
         "value": _finite(result.value),
@@ -80,8 +82,15 @@ def _columns(result: Result) -> dict[str, Any]:
         "statistics": _finite(result.statistics),
         "provenance": result.provenance,
         "uncertainty": _finite(result.uncertainty),
-        "notes": list(result.notes),
+        "notes": [*result.notes, *doubts],
     }
+
+
+def _doubts(series: Series, result: Result) -> list[str]:
+    """Return what the series' passport says against the values."""
+    is_hu = "HU" in (result.unit, result.statistics.get("unit"))
+    verdict = ((series.passport or {}).get("hu") or {}).get("verdict")
+    return ["hu_suspect"] if is_hu and verdict == "suspect" else []
 
 
 def _read_pixels(instance: Instance, frame: int, facts: dict[str, Any]) -> Pixels | None:
@@ -98,11 +107,18 @@ def _read_pixels(instance: Instance, frame: int, facts: dict[str, Any]) -> Pixel
         if header is None:
             raise UnreadableError(_("The file is damaged: its header cannot be read."))
         pipeline = pipeline.with_tables(header)
-    return Pixels(
-        pipeline.modality_values(stored),
-        value_unit(facts, instance.series.modality),
-        pipeline.padding_mask(stored),
-    )
+    unit, factor = _scale_of(instance.series, facts)
+    padding = pipeline.padding_mask(stored)
+    return Pixels(pipeline.modality_values(stored), unit, padding, factor)
+
+
+def _scale_of(series: Series, facts: dict[str, Any]) -> tuple[str, float]:
+    """Return unit and factor of the values: SUV where the passport knows how."""
+    if series.modality == "PT":
+        factor = 1.0 if facts.get("units") == "GML" else suv_factor_of(series)
+        if factor is not None:
+            return "SUV", factor
+    return value_unit(facts, series.modality), 1.0
 
 
 def place_points(plane: Plane, points: list[list[float]]) -> list[list[float]] | None:

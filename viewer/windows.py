@@ -55,7 +55,7 @@ def offer_for_frame(instance: Instance, frame: int) -> Offer:
         series.modality,
         [(instance.sop_class_uid, facts)],
         body_part=series.body_part_examined,
-        suv_factor=_suv_factor(series),
+        suv_factor=suv_factor_of(series),
     )
     return _obey_passport(offer, series)
 
@@ -70,7 +70,7 @@ def add_windows(stack: Document, series: Series) -> Document:
         series.modality,
         ((str(facts.get("sop_class_uid", "")), facts) for facts in images),
         body_part=series.body_part_examined,
-        suv_factor=_suv_factor(series),
+        suv_factor=suv_factor_of(series),
     )
     offer = _obey_passport(offered, series).to_json()
     for preset in offer["presets"]:
@@ -94,7 +94,7 @@ def _obey_passport(offer: Offer, series: Series) -> Offer:
     return Offer(RELATIVE_PRESETS, WHY_SUSPECT)
 
 
-def _suv_factor(series: Series) -> float | None:
+def suv_factor_of(series: Series) -> float | None:
     """Return the passport's factor from rescaled values to SUV, None when it is not known."""
     passport = getattr(series, "passport", None) or {}
     suv = passport.get("suv") or {}

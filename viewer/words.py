@@ -52,6 +52,7 @@ WORDS = (
     _("Copy"),
     _("Corners for {modality}"),
     _("corrected for magnification"),
+    _("HU doubtful, see the passport"),
     _("Key objects"),
     _("Left out: {count}"),
     _("Links between panes"),

@@ -87,7 +87,7 @@ function numberLines(kind: FindingKind, result: Result): string[] {
     case "polygon":
       return [...statisticLines(result), `${t("Area")} ${valueText(result)}`, ...marks, ...noteLines(result)];
     case "probe":
-      return [result.value === null ? t("no pixel here") : valueText({ ...result, uncertainty: null })];
+      return [valueText({ ...result, uncertainty: null }), ...noteLines(result)].filter((line) => line !== "");
     default:
       return result.statistics["horizontal"] === undefined ? [valueText(result), ...marks] : regionLines(result);
   }
@@ -134,6 +134,7 @@ function noteLines({ notes }: Result): string[] {
     no_pixel: t("no pixel here"),
     beyond_image: t("reaches beyond the image"),
     self_intersecting: t("crosses itself"),
+    hu_suspect: t("HU doubtful, see the passport"),
   };
   return notes.map((note) => words[note] ?? "").filter((line) => line !== "");
 }
