@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.keys import new_key
+from accounts.models import Facility, User
 from archive.access import ModelT, VisibleQuerySet
 from archive.models import FacilityRow, Instance, Study
 
@@ -270,3 +272,58 @@ class Preferences(models.Model):
 
     def __str__(self) -> str:
         return self.user.get_username()
+
+
+class HangingProtocolQuerySet(models.QuerySet["HangingProtocol"]):
+    """Hanging protocols: a person's own, and those of the person's facilities."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Return the protocols that the user may see and hang studies by."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if user.is_archive_admin:
+            return self.filter(models.Q(owner=user) | models.Q(owner=None))
+        of_house = models.Q(owner=None, facility__in=user.facility_keys())
+        return self.filter(models.Q(owner=user) | of_house)
+
+
+class HangingProtocol(models.Model):
+    """How studies of a kind are hung; the forms of both documents are told by docs/hanging.md."""
+
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
+    owner = models.ForeignKey(
+        User, models.CASCADE, null=True, blank=True, related_name="hanging_protocols"
+    )
+    facility = models.ForeignKey(
+        Facility, models.CASCADE, null=True, blank=True, related_name="hanging_protocols"
+    )
+    name = models.CharField(_("name"), max_length=100)
+    rules: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
+        _("rules"), default=dict, help_text=_("Which studies it is for.")
+    )
+    layout: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
+        _("layout"), default=dict, help_text=_("Panes, and what each shows.")
+    )
+    format_version = models.PositiveSmallIntegerField(_("format"), default=FORMAT_VERSION)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects: ClassVar[HangingProtocolQuerySet] = HangingProtocolQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("hanging protocol")
+        verbose_name_plural = _("hanging protocols")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(owner=None, facility__isnull=False)
+                | models.Q(owner__isnull=False, facility=None),
+                name="viewer_hanging_has_one_owner",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# Found by Django through here.
+from viewer.export_models import Export as Export  # noqa: E402
