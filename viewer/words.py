@@ -24,6 +24,7 @@ WORDS = (
     _("Area"),
     _("Arrow"),
     _("As filed"),
+    _("As the layer"),
     _("auto"),
     _("Automatic"),
     _("Back to the worklist"),

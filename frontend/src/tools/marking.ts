@@ -99,11 +99,7 @@ export class Marking {
       this.beginDrawing(kind, sight, at, how);
       return true;
     }
-    if (hit !== null) {
-      this.grip = { kind: "pick", key: hit.key, from: at };
-    } else if (this.tool() === "select") {
-      this.store.select("");
-    }
+    this.grip = { kind: "pick", key: hit?.key ?? "", from: at };
     return this.tool() === "select";
   }
 

@@ -7,6 +7,7 @@ import { t } from "../core/text";
 import type { Entry, FindingStore, Layer, SaveState } from "../state/findings";
 import type { Store } from "../state/store";
 import { icon, make, setText } from "./dom";
+import { findingFields, LAYER_NAMES } from "./viewer-finding-fields";
 import { LayerRows } from "./viewer-layer-rows";
 import type { SidePanel } from "./viewer-side";
 
@@ -47,6 +48,7 @@ class FindingsPanel {
   private readonly empty = make("p", { class: "findings-note" }, t("Nothing has been measured or marked in this study."));
   private readonly undo = toolButton("undo-2", t("Undo"));
   private readonly redo = toolButton("redo-2", t("Redo"));
+  private readonly layerNames = make("datalist", { id: LAYER_NAMES });
   private readonly layers: LayerRows;
   readonly root: HTMLElement;
   private readonly rows = new Map<string, Row>();
@@ -71,7 +73,7 @@ class FindingsPanel {
       "div",
       { class: "findings-body" },
       make("div", { class: "findings-head" }, this.summary, ...(ways.mayMark ? [actions] : [])),
-      make("div", { class: "findings-filter" }, this.filter),
+      make("div", { class: "findings-filter" }, this.filter, this.layerNames),
       this.empty,
       this.list,
       this.layers.root,
@@ -99,6 +101,7 @@ class FindingsPanel {
     }
     if (this.offered !== names.join("\n")) {
       this.offered = names.join("\n");
+      this.layerNames.replaceChildren(...names.filter(Boolean).map((value) => make("option", { value })));
       const options = names.map((name) => make("option", { value: name }, name || t("No layer")));
       this.filter.replaceChildren(make("option", {}, t("All layers")), ...options);
       this.filter.selectedIndex = this.chosen === null ? 0 : names.indexOf(this.chosen) + 1;
@@ -128,10 +131,11 @@ class FindingsPanel {
     const texts = this.textsOf(entry);
     const isSelected = entry.key === this.findings.selectedKey;
     const signature = JSON.stringify([texts, isSelected, entry.state, entry.reason, entry.local?.isVisible, entry.saved?.version]);
-    if (before?.signature === signature) {
+    const hadFocus = before?.element.contains(document.activeElement) === true;
+    const isWrittenIn = hadFocus && document.activeElement instanceof HTMLInputElement;
+    if (before !== undefined && (before.signature === signature || isWrittenIn)) {
       return before.element;
     }
-    const hadFocus = before?.element.contains(document.activeElement) === true;
     const element = this.makeRow(entry, texts, isSelected);
     before?.element.replaceWith(element);
     this.rows.set(entry.key, { element, signature });
@@ -157,6 +161,9 @@ class FindingsPanel {
     const row = make("li", { class: "finding", "data-state": entry.state }, jump);
     if (this.ways.mayMark && entry.local !== null) {
       row.append(this.rowActions(entry.local));
+      if (isSelected) {
+        row.append(findingFields(entry.local, this.findings, texts.colour));
+      }
     }
     row.append(...this.troubles(entry));
     return row;

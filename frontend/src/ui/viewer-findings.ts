@@ -28,6 +28,8 @@ import type { SidePanel } from "./viewer-side";
 
 const MEASUREMENT_COLOUR = "#ffd24a";
 const ANNOTATION_COLOUR = "#8fd3ff";
+/** What those may do who only read. */
+const FOR_ALL: ReadonlySet<string> = new Set(["show-or-hide-all-marks", "next-finding-on-this-image"]);
 const NOTICE_MS = 6_000;
 
 interface Reading {
@@ -70,7 +72,8 @@ export class Findings {
       say: (words: string) => this.say(words),
     };
     const [select, tools, actions] = [selectTool(parts), measureTools(parts), findingCommands(parts)];
-    this.commands = mayMark ? [select.command, ...tools.map(({ command }) => command), ...actions] : [];
+    const forAll = actions.filter(({ id }) => FOR_ALL.has(id));
+    this.commands = mayMark ? [select.command, ...tools.map(({ command }) => command), ...actions] : forAll;
     this.bar = new MeasureBar(this.findings, select, tools, actions, () => store.change(togglePanel(FINDINGS_PANEL)));
     this.bar.root.hidden = !mayMark;
     this.panel = findingsPanel(store, this.findings, {

@@ -76,7 +76,8 @@ export function findingCommands(parts: MeasureParts): Command[] {
     run,
     ...(canRun === undefined ? {} : { canRun }),
   });
-  const hasSelection = (): boolean => findings.selection !== null;
+  // What is not on the screen is neither deleted nor changed by a key.
+  const hasSelection = (): boolean => isSeen(findings.selection, instrument);
   let copied: Finding | null = null;
   return [
     { ...command("undo", t("Undo"), ["Ctrl+z"], () => findings.undo()), icon: "undo-2" },
@@ -107,6 +108,11 @@ export function findingCommands(parts: MeasureParts): Command[] {
     },
     command("next-finding-on-this-image", t("Next finding on this image"), ["'"], () => selectNext(instrument, findings)),
   ];
+}
+
+function isSeen(finding: Finding | null, { viewport }: Instrument): boolean {
+  const facts = viewport.shown?.facts;
+  return finding !== null && facts !== undefined && isOn(finding, facts.instanceId, facts.frame);
 }
 
 function paste({ marking, say }: MeasureParts, copied: Finding | null): void {
