@@ -59,6 +59,8 @@ class PassportSerializer(Plain):
     slice_count = serializers.IntegerField()
     missing_count = serializers.IntegerField()
     duplicate_count = serializers.IntegerField()
+    identical_count = serializers.IntegerField()
+    time_points = serializers.IntegerField()
     is_uniform = serializers.BooleanField()
     slice_spacing_mm = serializers.FloatField(allow_null=True)
     tilt_deg = serializers.FloatField()

@@ -74,7 +74,12 @@ def _space(passport: dict[str, Any]) -> list[Row]:
     if passport["missing_count"]:
         rows.append(_row(_("Missing slices"), str(passport["missing_count"]), heed=True))
     if passport["duplicate_count"]:
-        rows.append(_row(_("Duplicate images"), str(passport["duplicate_count"]), heed=True))
+        copies = passport.get("identical_count", 0)
+        notes = [_("{count} of them copies").format(count=copies)] if copies else []
+        count = str(passport["duplicate_count"])
+        rows.append(_row(_("Duplicate images"), count, notes, heed=True))
+    if passport.get("time_points", 1) > 1:
+        rows.append(_row(_("Time points"), str(passport["time_points"])))
     if passport["tilt_deg"]:
         rows.append(_row(_("Gantry tilt"), _number(passport["tilt_deg"], "°"), heed=True))
     rows.append(_row(_("Pixel"), pixel or "-", [str(_SOURCES[source])], heed=source == "none"))
