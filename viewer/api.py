@@ -39,7 +39,7 @@ from imaging.display import encode_jpeg, encode_png
 from imaging.errors import ConflictError, MissingError, NoctisError, TransientError
 from viewer import annotation_api, mark_export_api, measurement_api
 from viewer.ahead import decode_ahead_of_frame, plan_ahead_of_images
-from viewer.compression import choose_coding
+from viewer.compression import choose_coding, is_near
 from viewer.frame_stream import AsyncFrameStream, FrameStream, WantedImage
 from viewer.looks import parse_rendering
 from viewer.parameters import ParameterError, parse_images
@@ -47,6 +47,9 @@ from viewer.statuses import RETRY_SECONDS, Refusal
 from viewer.windows import add_windows
 
 REQUEST_LIMIT_BYTES = 64 << 20
+# A browser may show frames, whose address names their version, again so long without asking:
+# a day's work, and not the night after. Another session's cookie does not find them (Vary).
+KEPT_SECONDS = 12 * 3600
 
 _PROBLEMS = {
     400: OpenApiResponse(description="A parameter cannot be understood; the words say which."),
@@ -153,7 +156,9 @@ class FramesView(PictureView):
         indices = parse_images(request.query_params.get("images", ""), count=len(stack))
         if len(indices) > 1 and sum(map(stack.bytes_of, indices)) > REQUEST_LIMIT_BYTES:
             raise ParameterError(_("images: at most 64 MiB a request."))
-        coding = choose_coding(request.headers.get("Accept-Encoding", ""))
+        coding = choose_coding(
+            request.headers.get("Accept-Encoding", ""), is_near=is_near(request.META)
+        )
         etag = f'"{version}-{request.query_params["images"]}-{coding.name or "plain"}"'
         ensure_view_recorded(request._request, series.study)
         if unchanged := _unchanged(request, etag):
@@ -170,7 +175,9 @@ class FramesView(PictureView):
         if coding.name:
             response["Content-Encoding"] = coding.name
         patch_vary_headers(response, ["Accept-Encoding"])
-        return _kept_private(response, etag)
+        _kept_private(response, etag)
+        response["Cache-Control"] = f"private, max-age={KEPT_SECONDS}, immutable"
+        return response
 
     def _find_images(
         self, stack: Stack, indices: list[int], *, is_large: bool

@@ -23,8 +23,8 @@ Document = dict[str, Any]
 
 # Beyond this many images the stack document does not travel inside the page.
 INLINE_LIMIT = 5000
-FIRST_IMAGES = 16
-FIRST_BYTES = 16 << 20
+# As wide as a stage is on most screens; a smaller image comes as it is.
+FIRST_PICTURE_WIDTH_PX = 1024
 
 
 def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
@@ -58,6 +58,7 @@ def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
         "study": study,
         "patient_name": display_name(study.patient_name),
         "document": document,
+        "first_picture": _first_picture(stack),
         "first_frames": _first_frames_url(stack),
     }
 
@@ -127,27 +128,38 @@ def _describe_series(series: Series, reasons: dict[uuid.UUID, str]) -> Document:
     }
 
 
+def _first_picture(stack: Document | None) -> Document | None:
+    """Return the first image as the server draws it, small and seen at once: address, and whose."""
+    first = _first_image(stack)
+    if first is None:
+        return None
+    place = (first["instance_id"], first["frame"])
+    address = reverse("api:instance-rendered-jpg", args=place)
+    return {
+        "key": "{}/{}".format(*place),
+        "url": f"{address}?{urlencode({'width': FIRST_PICTURE_WIDTH_PX})}",
+    }
+
+
 def _first_frames_url(stack: Document | None) -> str:
-    """Return the address of the first frames, exactly as the page's own code will ask for it.
+    """Return the address of the first image's pixels, exactly as the page's own code asks for it.
 
     So the request is under way while that code still loads, and what has
-    come is used instead of fetched twice. The size of a first chunk is that
-    of `frontend/src/io/frames.ts`.
+    come is used instead of fetched twice: `frontend/src/io/frames.ts` asks
+    for the image in sight alone, before all others.
     """
-    if stack is None or not stack["displayable"] or len(stack["images"]) > INLINE_LIMIT:
-        return ""
-    total_bytes, count = 0, 0
-    for image in stack["images"][:FIRST_IMAGES]:
-        facts = {**stack["shared"], **image}
-        total_bytes += facts["bytes"]
-        if facts["pixel_format"] == NO_FORMAT or (count and total_bytes > FIRST_BYTES):
-            break
-        count += 1
-    if not count:
+    if stack is None or _first_image(stack) is None:
         return ""
     address = reverse("api:series-frames", args=[stack["series_id"]])
-    images = "0" if count == 1 else f"0-{count - 1}"
-    return f"{address}?{urlencode({'version': stack['version'], 'images': images})}"
+    return f"{address}?{urlencode({'version': stack['version'], 'images': '0'})}"
+
+
+def _first_image(stack: Document | None) -> Document | None:
+    """Return all facts of the image that the page opens with, if it has pixels to show."""
+    if stack is None or not stack["images"] or len(stack["images"]) > INLINE_LIMIT:
+        return None
+    first = {**stack["shared"], **stack["images"][0]}
+    return None if first["pixel_format"] == NO_FORMAT else first
 
 
 def _iso(value: date | time | None) -> str:

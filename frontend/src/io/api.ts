@@ -53,8 +53,6 @@ export interface ViewerPage {
   readonly apiUrl: string;
   /** The last piece of news that this page knows of. */
   readonly newestEvent: number;
-  /** The first image, rendered by the server: on its way before this script was. */
-  readonly firstPictureUrl: string;
   readonly colourMaps: readonly ColourMap[];
   readonly person: Person;
   readonly texts: Readonly<Record<string, string>>;
@@ -79,7 +77,6 @@ export function readPage(text: string): ViewerPage {
     eventsUrl: asText(urls["events"]),
     apiUrl: asText(urls["api"]),
     newestEvent: asNumber(page["newest_event"]) ?? 0,
-    firstPictureUrl: asText(page["first_picture"]),
     colourMaps: readColourMaps(page["colour_maps"]),
     person: readPerson(asObject(page["person"])),
     texts: Object.fromEntries(texts),

@@ -8,12 +8,12 @@ import { readPixels } from "./pixels";
 import { RecordParser, type FrameRecord, type FrameStatus } from "./records";
 import type { Lane, Traffic } from "./traffic";
 
-const CHUNK_IMAGES = 16;
-/** A pane that is not the active one waits for its own picture alone, not for what lies around it. */
-const FIRST_CHUNK_ELSEWHERE = 4;
+const CHUNK_IMAGES = 32;
 const CHUNK_BYTES = 16 << 20;
 const MOST_TRIES = 3;
 const FIRST_PAUSE_MS = 500;
+/** Frames that nobody waits for are told together. */
+const NEWS_PAUSE_MS = 100;
 /** The part of the cache that may be filled ahead of the reader. */
 const AHEAD_SHARE = 0.8;
 
@@ -30,6 +30,8 @@ interface Request {
 
 export class FrameLoader implements Lane {
   private readonly failures = new Map<string, FrameFailure>();
+  /** Frames that did not come whole: the browser may have kept that answer, so it is not asked for them. */
+  private readonly doubted = new Set<string>();
   private stack: Stack | null = null;
   private framesUrl = "";
   private current = 0;
@@ -37,6 +39,7 @@ export class FrameLoader implements Lane {
   private requests: Request[] = [];
   private tries = 0;
   private pause: ReturnType<typeof setTimeout> | undefined;
+  private news: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly cache: FrameCache,
@@ -102,11 +105,11 @@ export class FrameLoader implements Lane {
     this.traffic.pump();
   }
 
-  ask(needed: readonly number[], isActive: boolean): void {
+  /** The picture in sight comes alone, before all that lies around it: the page has asked for it so already. */
+  ask(needed: readonly number[]): void {
     const { stack } = this;
     if (stack !== null) {
-      const isFirst = needed[0] === this.current && !isActive;
-      void this.fetch(stack, takeChunk(needed, stack.images, isFirst ? FIRST_CHUNK_ELSEWHERE : CHUNK_IMAGES));
+      void this.fetch(stack, takeChunk(needed, stack.images, needed[0] === this.current ? 1 : CHUNK_IMAGES));
     }
   }
 
@@ -133,10 +136,12 @@ export class FrameLoader implements Lane {
   private async fetch(stack: Stack, chunk: number[]): Promise<void> {
     const request: Request = { abort: new AbortController(), indices: new Set(chunk) };
     this.requests.push(request);
+    const isDoubted = chunk.some((index) => this.doubted.has(stack.images[index]?.key ?? ""));
+    const cache = isDoubted ? "reload" : "default";
     const address = `${this.framesUrl}?version=${encodeURIComponent(stack.version)}&images=${describeIndices(chunk)}`;
     let failure: FrameFailure | null = null;
     try {
-      const response = await fetch(address, { signal: request.abort.signal, credentials: "same-origin" });
+      const response = await fetch(address, { signal: request.abort.signal, credentials: "same-origin", cache });
       if (response.status === 409) {
         this.onOutdated(stack.seriesId);
         return;
@@ -168,7 +173,7 @@ export class FrameLoader implements Lane {
       records.forEach((record) => this.accept(stack, request, record));
       if (records.length > 0) {
         this.tries = 0;
-        this.onNews();
+        this.tell(records.some(({ stackIndex }) => stackIndex === this.current));
       }
     }
   }
@@ -179,6 +184,10 @@ export class FrameLoader implements Lane {
       throw new Error("The server sent a frame that was not asked for.");
     }
     request.indices.delete(record.stackIndex);
+    if (record.status !== "ok" && !this.doubted.has(facts.key)) {
+      this.doubted.add(facts.key);
+      return;
+    }
     if (record.status !== "ok") {
       this.failures.set(facts.key, { status: record.status, words: new TextDecoder().decode(record.payload) });
       return;
@@ -188,6 +197,18 @@ export class FrameLoader implements Lane {
       this.failures.set(facts.key, { status: "damaged", words: "" });
     } else {
       this.cache.put(facts.key, pixels);
+    }
+  }
+
+  /** Says that frames have come: the one in sight at once. */
+  private tell(isInSight: boolean): void {
+    if (isInSight) {
+      this.onNews();
+    } else {
+      this.news ??= setTimeout(() => {
+        this.news = undefined;
+        this.onNews();
+      }, NEWS_PAUSE_MS);
     }
   }
 

@@ -18,7 +18,7 @@ export interface Lane {
   isCurrent(index: number): boolean;
   /** Keys of the frames that were asked for and have not come. */
   underWay(): readonly string[];
-  ask(needed: readonly number[], isActive: boolean): void;
+  ask(needed: readonly number[]): void;
   /** Drops the oldest request. */
   giveWay(): void;
 }
@@ -60,7 +60,7 @@ export class Traffic {
           return;
         }
       }
-      next.lane.ask(next.needed, next.lane === this.activeLane);
+      next.lane.ask(next.needed);
     }
   }
 

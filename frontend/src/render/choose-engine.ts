@@ -4,13 +4,30 @@ import type { EngineChoice } from "./viewport";
 
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
-/** `?engine=webgl` or `?engine=canvas` in the address decides by hand. */
-export function chooseEngine(search: string): EngineChoice {
+const LATEST_MS = 3_000;
+
+/** `?engine=webgl` or `?engine=canvas` in the address decides by hand; else it is looked at when the page is idle. */
+export async function chooseEngine(search: string): Promise<EngineChoice> {
   const wished = new URLSearchParams(search).get("engine");
   if (wished === "webgl" || wished === "canvas") {
     return wished;
   }
+  await untilIdle();
   return hasGraphicsCard() ? "webgl" : "canvas";
+}
+
+/** To ask for a graphics card costs a tenth of a second and more: not before the first picture. */
+async function untilIdle(): Promise<void> {
+  if (document.readyState !== "complete") {
+    await new Promise((resolve) => window.addEventListener("load", resolve, { once: true }));
+  }
+  await new Promise<void>((resolve) => {
+    if ("requestIdleCallback" in window) {
+      requestIdleCallback(() => resolve(), { timeout: LATEST_MS });
+    } else {
+      setTimeout(resolve, LATEST_MS);
+    }
+  });
 }
 
 function hasGraphicsCard(): boolean {

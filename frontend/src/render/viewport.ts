@@ -52,16 +52,14 @@ export class Viewport {
 
   constructor(
     private readonly host: HTMLElement,
-    choice: EngineChoice,
+    choice: Promise<EngineChoice>,
     private readonly onResize: () => void,
   ) {
     this.surface = new PlainSurface(host);
     this.measured = measure(host);
     this.surface.resize(this.measured);
     this.resizes.observe(host);
-    if (choice === "webgl") {
-      void this.loadEngine();
-    }
+    void choice.then((chosen) => (chosen === "webgl" && !this.isDisposed ? this.loadEngine() : undefined));
   }
 
   get size(): Size {

@@ -36,12 +36,13 @@ export class Stage {
     "aria-label": t("Picture"),
   });
   private readonly corners = new Corners();
-  private readonly video = new VideoPane();
+  private readonly video: VideoPane;
   private readonly slider: StackSlider;
   private readonly busy = make("p", { class: "busy", hidden: true }, icon("loader-circle"), t("Loading"));
   private readonly title = make("strong");
   private readonly detail = make("span", { dir: "auto" });
   private readonly retry = make("button", { type: "button", class: "button" }, icon("refresh-cw"), t("Try again"));
+  private readonly saved = make("a", { class: "button", download: "", hidden: true }, t("Save the stored video"));
   private readonly words = make(
     "div",
     { class: "words", role: "alert", hidden: true },
@@ -49,11 +50,11 @@ export class Stage {
     this.title,
     this.detail,
     this.retry,
+    this.saved,
   );
   private readonly empty = make("p", { class: "empty-pane", hidden: true }, t("Drag a series here"));
   readonly root: HTMLElement;
   private first: HTMLImageElement | null = null;
-  private firstFacts: ImageFacts | undefined;
   private patience: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -61,6 +62,7 @@ export class Stage {
     onRetry: () => void,
   ) {
     this.slider = new StackSlider(store);
+    this.video = new VideoPane(store);
     this.retry.addEventListener("click", onRetry);
     this.root = make(
       "section",
@@ -70,30 +72,33 @@ export class Stage {
     );
   }
 
-  /** The server's small picture of the first image, until its pixels are here. */
-  preview(url: string): void {
-    if (url !== "") {
-      this.first = make("img", { class: "preview", src: url, alt: "", draggable: "false" });
-      this.picture.append(this.first);
+  /** The server's small picture of the first image, as the page came with it, until its pixels are here. */
+  preview(image: HTMLImageElement | null): void {
+    if (image !== null) {
+      image.className = "preview";
+      image.draggable = false;
+      this.first = image;
+      this.picture.append(image);
     }
   }
 
   show(now: StageFacts): void {
     const { scene, series } = now;
-    const isFirst = now.facts === undefined || now.facts === (this.firstFacts ??= now.facts);
-    if (scene.kind !== "loading" || !isFirst) {
+    if (scene.kind !== "loading" || this.first?.dataset["image"] !== now.facts?.key) {
       this.first?.remove();
       this.first = null;
     }
     this.slider.show(now.index, now.loaded);
     this.showBusy(scene.kind === "loading");
-    this.video.show(scene.kind === "video" ? scene.videos : []);
+    this.video.show(scene.kind === "video" ? scene.videos : [], now);
     this.words.hidden = scene.kind !== "words";
     this.empty.hidden = scene.kind !== "empty";
     if (scene.kind === "words") {
       setText(this.title, scene.title);
       setText(this.detail, scene.detail);
       this.retry.hidden = !scene.canRetry;
+      this.saved.hidden = scene.save === "";
+      this.saved.href = scene.save;
     }
     if (scene.kind === "picture" && series !== undefined) {
       const { facts, view, invert, isOverlayMissing } = scene.shown;

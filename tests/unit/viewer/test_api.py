@@ -96,7 +96,9 @@ def test_frames_come_in_the_asked_order(
     ct_series: Series, rada: User, client_of: Log, coding: str
 ) -> None:
     response = client_of(rada).get(
-        frames_url(ct_series, "4,0-2"), headers={"Accept-Encoding": coding}
+        frames_url(ct_series, "4,0-2"),
+        headers={"Accept-Encoding": coding},
+        REMOTE_ADDR="192.0.2.7",
     )
     body = body_of(response)
     assert response.get("Content-Encoding", "") == coding
@@ -110,6 +112,14 @@ def test_frames_come_in_the_asked_order(
         assert (frame, status) == (0, 0)
         assert Instance.objects.get(pk=instance).image["image_position_patient"][2] == 5 * index
         assert (np.frombuffer(payload, "<i2") == index).all()
+
+
+def test_a_browser_keeps_frames_for_its_own_session_alone(
+    ct_series: Series, rada: User, client_of: Log
+) -> None:
+    response = client_of(rada).get(frames_url(ct_series, "0"))
+    assert response["Cache-Control"] == "private, max-age=43200, immutable"
+    assert {"Cookie", "Authorization", "Accept-Encoding"} <= set(response["Vary"].split(", "))
 
 
 def test_missing_and_damaged_files_take_their_place_with_words(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
-from viewer.compression import choose_coding
+from viewer.compression import choose_coding, is_near
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,23 @@ from viewer.compression import choose_coding
 )
 def test_takes_the_best_that_the_client_accepts(header: str, name: str) -> None:
     assert choose_coding(header).name == name
+
+
+@pytest.mark.parametrize(
+    ("meta", "near"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1"}, True),
+        ({"REMOTE_ADDR": "::1"}, True),
+        ({"REMOTE_ADDR": "192.168.1.5"}, False),
+        ({"REMOTE_ADDR": ""}, False),
+        ({}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "192.0.2.7"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_VIA": "1.1 proxy"}, False),
+    ],
+)
+def test_only_the_same_machine_without_a_proxy_is_near(meta: dict[str, str], near: bool) -> None:
+    assert is_near(meta) is near
+    assert choose_coding("zstd", is_near=is_near(meta)).name == ("" if near else "zstd")
 
 
 @pytest.mark.parametrize("name", ["zstd", "gzip", ""])

@@ -161,7 +161,11 @@ def test_a_stream_under_asgi_is_whole(
     link.request(
         "GET",
         f"/api/v1/series/{series.pk}/frames/?version={version}&images=0-1",
-        headers={"Cookie": session_of(client_of(rada)), "Accept-Encoding": coding},
+        headers={
+            "Cookie": session_of(client_of(rada)),
+            "Accept-Encoding": coding,
+            "X-Forwarded-For": "192.0.2.7",
+        },
     )
     response = link.getresponse()
     body = response.read()

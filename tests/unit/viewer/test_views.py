@@ -57,7 +57,24 @@ def test_the_first_frames_are_on_their_way_before_the_page_s_code(
     assert preload
     response = client.get(preload[1].replace("&amp;", "&"))
     assert response.status_code == 200
-    assert preload[1].endswith("images=0-5")
+    assert preload[1].endswith("images=0")
+
+
+def test_the_first_picture_is_drawn_by_the_server_and_asked_for_first(
+    ct_series: Series, rada: User, client_of: Log
+) -> None:
+    client = client_of(rada)
+    html = client.get(f"/viewer/{ct_series.study_id}/").content.decode()
+    preload = re.search(r'<link rel="preload" as="image"[^>]* href="([^"]+)"', html)
+    picture = re.search(r'<img class="first-picture" src="([^"]+)" data-image="([^"]+)"', html)
+    assert preload
+    assert picture
+    assert preload[1] == picture[1]
+    assert html.index(preload[0]) < html.index("<script") < html.index('as="fetch"')
+    first = page_of(client.get(f"/viewer/{ct_series.study_id}/"))["stack"]["images"][0]
+    assert picture[2] == f"{first['instance_id']}/0"
+    response = client.get(picture[1].replace("&amp;", "&"))
+    assert response["Content-Type"] == "image/jpeg"
 
 
 def test_text_from_a_sender_stays_text(north: Facility, rada: User, client_of: Log) -> None:
@@ -102,8 +119,9 @@ def test_the_page_costs_few_queries(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     client = client_of(rada)
-    # Session, user, facilities; study, newest event, series, their kinds, images; settings; the audit's four (five with its lock).
-    with django_assert_max_num_queries(14):
+    # Session, user, facilities; study, newest event, series, their kinds, images; settings; other
+    # studies, hanging protocols; the audit's four (five with its lock).
+    with django_assert_max_num_queries(16):
         client.get(f"/viewer/{ct_series.study_id}/")
 
 
