@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from imaging.display import Grayscale
+from imaging.display import Grayscale, render_frame
 from imaging.image_facts import image_facts
 from imaging.ordering import frame_view
 from tests.unit.imaging.build import BIG, EXPLICIT, image, read_bytes, written
@@ -21,6 +21,7 @@ ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 ENHANCED_XA = "1.2.840.10008.5.1.4.1.1.12.1.1"
 ENHANCED_PET = "1.2.840.10008.5.1.4.1.1.130"
 ENHANCED_US = "1.2.840.10008.5.1.4.1.1.6.2"
+ENHANCED_MR_COLOR = "1.2.840.10008.5.1.4.1.1.4.3"
 
 
 def lookup_table(first: int, bits: int, entries: list[int], syntax: str = EXPLICIT) -> Dataset:
@@ -119,3 +120,60 @@ def test_frames_of_enhanced_pet_and_ultrasound_keep_their_own_scale(sop_class: s
     seen = [frame_view(facts, frame) for frame in (0, 1)]
     assert [one["rescale_type"] for one in seen] == ["BQML", "GML"]
     assert [one["rescale_slope"] for one in seen] == [1, 2]
+
+
+def test_an_enhanced_angiogram_is_shown_by_its_sigmoid_and_by_the_shutter_of_each_frame() -> None:
+    # C.11.2.1.3.1 by hand: 255 / (1 + exp(-4 (x - 100) / 50)) of 0, 100, 125 and 150.
+    stored = np.array([[0, 100], [125, 150]], np.uint16)
+    made = image(np.stack([stored] * 2), SOPClassUID=ENHANCED_XA)
+    window = {"center": 100, "width": 50, "function": "SIGMOID"}
+    made.SharedFunctionalGroupsSequence = Sequence([groups_of(window)])
+    shutter, own = Dataset(), Dataset()
+    shutter.ShutterShape, shutter.ShutterPresentationValue = "RECTANGULAR", 0
+    shutter.ShutterUpperHorizontalEdge, shutter.ShutterLowerHorizontalEdge = 2, 2
+    shutter.ShutterLeftVerticalEdge, shutter.ShutterRightVerticalEdge = 1, 2
+    own.FrameDisplayShutterSequence = Sequence([shutter])
+    made.PerFrameFunctionalGroupsSequence = Sequence([Dataset(), own])
+    header = read_bytes(written(made))
+    facts = image_facts(header)
+    shown = [
+        render_frame(
+            stored,
+            Grayscale.from_image_facts(facts, frame=frame).with_tables(header, frame),
+            shutter=frame_view(facts, frame).get("shutter"),
+        ).tolist()
+        for frame in (0, 1)
+    ]
+    assert shown == [[[0, 128], [225, 250]], [[0, 0], [225, 250]]]
+
+
+def test_colours_of_an_enhanced_mr_are_shown_as_they_are_and_lie_where_frames_say() -> None:
+    rgb = np.arange(2 * 2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 2, 3)
+    made = image(np.zeros((2, 2, 2), np.uint8), SOPClassUID=ENHANCED_MR_COLOR)
+    made.SamplesPerPixel, made.PlanarConfiguration = 3, 0
+    made.PhotometricInterpretation, made.PixelData = "RGB", rgb.tobytes()
+    frames = []
+    for height in (5.0, 7.5):
+        place, groups = Dataset(), Dataset()
+        place.ImagePositionPatient = [0.0, 0.0, height]
+        groups.PlanePositionSequence = Sequence([place])
+        frames.append(groups)
+    plane, measures, kind, shared = Dataset(), Dataset(), Dataset(), Dataset()
+    plane.ImageOrientationPatient = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    measures.PixelSpacing, kind.PixelPresentation = [0.5, 0.25], "TRUE_COLOR"
+    shared.PlaneOrientationSequence = Sequence([plane])
+    shared.PixelMeasuresSequence = Sequence([measures])
+    shared.MRImageFrameTypeSequence = Sequence([kind])
+    made.SharedFunctionalGroupsSequence = Sequence([shared])
+    made.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    header = read_bytes(written(made))
+    facts = image_facts(header)
+    for frame, height in enumerate((5.0, 7.5)):
+        seen = frame_view(facts, frame)
+        assert seen["image_position_patient"] == [0, 0, height]
+        assert (seen["pixel_spacing"], seen["pixel_spacing_source"]) == (
+            [0.5, 0.25],
+            "pixel_spacing",
+        )
+        pipeline = Grayscale.from_image_facts(facts, frame=frame).with_tables(header, frame)
+        assert (render_frame(rgb[frame], pipeline) == rgb[frame]).all()
