@@ -229,7 +229,7 @@ def test_findings_are_shaped_undone_copied_and_found_again(
     rada.wait(lambda: rada.page.evaluate("window.noctis.report.index") == 0)
     rada.press("Control+v", "Delete", "Control+z")
     rada.wait_until_saved(known + 2)
-    rada.press("y", "End")
+    rada.press("V", "End")
     row = rada.page.locator(".finding-jump").last
     expect(row).to_contain_text("60.0 ± 0.2 mm")
     row.click()
@@ -260,7 +260,7 @@ def test_two_readers_see_each_other_and_choose_when_both_change_one(
     tess.press("Enter")
     tess.wait_until_saved(known + 1)
     rada.page.unroute("**/annotations/**")
-    rada.press("y")
+    rada.press("V")
     trouble = rada.page.locator(".finding-trouble")
     expect(trouble).to_contain_text("tess has changed this meanwhile.", timeout=15_000)
     expect(trouble).to_contain_text("theirs")
