@@ -28,6 +28,7 @@ from viewer.object_kinds import OUTLINED, PICTURE, SEGMENTATION, kind_of, name_o
 from viewer.object_outlines import find_outlines
 from viewer.objects import describe_object
 from viewer.parameters import ParameterError
+from viewer.stored_marks import read_stored_marks
 
 OBJECTS_LIMIT = 500
 _PROBLEMS = {
@@ -36,8 +37,7 @@ _PROBLEMS = {
 }
 # What is opened in a frame can't run, load or send anything, whatever is in it.
 _LOCKED = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "frame-ancestors 'self'"
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 )
 _SUFFIXES = {"application/pdf": "pdf", "text/xml": "xml", "model/stl": "stl", "model/obj": "obj"}
 
@@ -78,6 +78,21 @@ def _list_object(row: Instance, kind: str) -> dict[str, Any]:
         "object_url": reverse("api:instance-object", args=[row.pk]),
         "outlines_url": outlines,
     }
+
+
+class StoredMarks(PictureView):
+    """What objects of a study mark."""
+
+    @extend_schema(
+        operation_id="study_stored_marks", responses={200: OpenApiTypes.OBJECT, **_PROBLEMS}
+    )
+    def get(self, request: Request, study_id: uuid.UUID) -> HttpResponseBase:
+        """Return numbers of reports, graphics of states, key images: read-only, with origin."""
+        study = Study.objects.visible_to(request.user).filter(pk=study_id).first()
+        if study is None:
+            raise NotFound(_("Not found."), "not_found")
+        ensure_view_recorded(request._request, study)
+        return _private(Response(read_stored_marks(request.user, study)))
 
 
 class ObjectView(PictureView):
@@ -246,6 +261,7 @@ def _private(response: HttpResponseBase) -> HttpResponseBase:
 _INSTANCE = "instances/<uuid:instance_id>"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("studies/<uuid:study_id>/objects/", StudyObjects.as_view(), name="study-objects"),
+    path("studies/<uuid:study_id>/stored-marks/", StoredMarks.as_view(), name="stored-marks"),
     path(f"{_INSTANCE}/object/", ObjectView.as_view(), name="instance-object"),
     path(f"{_INSTANCE}/outlines/", OutlinesView.as_view(), name="instance-outlines"),
     path(f"{_INSTANCE}/waveform.svg", WaveformView.as_view(), name="instance-waveform"),

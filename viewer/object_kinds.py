@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from archive import storage
 from archive.models import Instance
+from archive.rows import in_facility
 from imaging.header import Header, read_header
 from imaging.sr_tree import Reference
 
@@ -86,9 +87,8 @@ class Places:
         self, user: User | AnonymousUser, instance: Instance, references: Iterable[Reference]
     ) -> None:
         uids = list(dict.fromkeys(one.sop_instance_uid for one in references))[:REFERENCES_LIMIT]
-        rows = Instance.objects.visible_to(user).filter(
-            facility_id=instance.facility_id, sop_instance_uid__in=uids
-        )
+        visible = Instance.objects.visible_to(user).filter(sop_instance_uid__in=uids)
+        rows = in_facility(visible, instance.facility_id)
         self._rows = {
             row.sop_instance_uid: row
             for row in rows.select_related("series").defer("frame_table", "image")

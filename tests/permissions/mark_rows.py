@@ -78,6 +78,7 @@ def _instance(target: Target) -> dict[str, Any]:
 # The stage holds a CT: to those who may see it, it is no waveform and encapsulates nothing.
 OBJECTS = [
     Row(route="api:study-objects", path=_study, anonymous=401),
+    Row(route="api:stored-marks", path=_study, anonymous=401),
     Row(route="api:instance-object", path=_instance, anonymous=401),
     Row(
         route="api:instance-outlines",

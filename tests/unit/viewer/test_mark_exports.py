@@ -159,9 +159,10 @@ def test_coordinates_in_the_patient_are_those_of_the_picture_s_plane(
     found = list(_walk(report))
     (region,) = [item for item in found if item.ValueType == "SCOORD3D"]
     # Columns 0.25 mm along y, rows 0.5 mm against z, from (10, -20, 30): by hand.
+    wanted: Any = [[10, -17.5, 25], [10, -12.5, 25], [10, -15, 18], [10, -17.5, 25]]
     assert np.allclose(
         np.reshape(region.GraphicData, (-1, 3)),
-        [[10.0, -17.5, 25], [10, -12.5, 25], [10, -15, 18], [10, -17.5, 25]],
+        wanted,
     )
 
 

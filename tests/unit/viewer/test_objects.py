@@ -419,7 +419,7 @@ def test_a_pdf_is_sent_locked_and_whole(north: Facility, image: Instance, rada: 
     )  # fmt: skip
     client = client_of(rada)
     document = read(client, made)
-    answer = client.get(document["document_url"])
+    answer: Any = client.get(document["document_url"])
 
     assert b"".join(answer.streaming_content) == pdf
     assert answer["Content-Type"] == "application/pdf"
@@ -463,7 +463,7 @@ def test_what_has_no_view_says_so_and_can_be_saved(
     assert document["kind"] == "other"
     assert len(document["notes"]) == 1
 
-    answer = client.get(document["file_url"])
+    answer: Any = client.get(document["file_url"])
     content = b"".join(answer.streaming_content)
     assert content[:132] == bytes(128) + b"DICM"
     assert pydicom.dcmread(io.BytesIO(content)).SOPInstanceUID == made.sop_instance_uid
