@@ -36,13 +36,12 @@ export class Stage {
     "aria-label": t("Picture"),
   });
   private readonly corners = new Corners();
-  private readonly video: VideoPane;
+  private readonly video = new VideoPane();
   private readonly slider: StackSlider;
   private readonly busy = make("p", { class: "busy", hidden: true }, icon("loader-circle"), t("Loading"));
   private readonly title = make("strong");
   private readonly detail = make("span", { dir: "auto" });
   private readonly retry = make("button", { type: "button", class: "button" }, icon("refresh-cw"), t("Try again"));
-  private readonly saved = make("a", { class: "button", download: "", hidden: true }, t("Save the stored video"));
   private readonly words = make(
     "div",
     { class: "words", role: "alert", hidden: true },
@@ -50,7 +49,6 @@ export class Stage {
     this.title,
     this.detail,
     this.retry,
-    this.saved,
   );
   private readonly empty = make("p", { class: "empty-pane", hidden: true }, t("Drag a series here"));
   readonly root: HTMLElement;
@@ -62,7 +60,6 @@ export class Stage {
     onRetry: () => void,
   ) {
     this.slider = new StackSlider(store);
-    this.video = new VideoPane(store);
     this.retry.addEventListener("click", onRetry);
     this.root = make(
       "section",
@@ -90,15 +87,13 @@ export class Stage {
     }
     this.slider.show(now.index, now.loaded);
     this.showBusy(scene.kind === "loading");
-    this.video.show(scene.kind === "video" ? scene.videos : [], now);
+    this.video.show(scene.kind === "video" ? scene.videos : []);
     this.words.hidden = scene.kind !== "words";
     this.empty.hidden = scene.kind !== "empty";
     if (scene.kind === "words") {
       setText(this.title, scene.title);
       setText(this.detail, scene.detail);
       this.retry.hidden = !scene.canRetry;
-      this.saved.hidden = scene.save === "";
-      this.saved.href = scene.save;
     }
     if (scene.kind === "picture" && series !== undefined) {
       const { facts, view, invert, isOverlayMissing } = scene.shown;
