@@ -9,7 +9,7 @@ from archive.models import Instance
 from imaging.elements import ElementView
 from imaging.errors import NoctisError
 from imaging.header import Header, read_header
-from imaging.lut import LookupTable, find_voi_items, usable_rescale
+from imaging.lut import LookupTable, find_voi_items, usable_rescale, voi_items_of
 from imaging.ordering import frame_view
 from imaging.palette import Palette
 
@@ -46,9 +46,13 @@ def read_frame_tables(instance: Instance) -> dict[int, list[dict[str, Any]]]:
     if header is None:
         return {}
     found: dict[int, list[dict[str, Any]]] = {}
-    left = ENTRIES_LIMIT
-    for frame in wanted:
-        tables = _voi_tables(header, frame_view(instance.image, frame), frame)
+    left, asked, has_modality = ENTRIES_LIMIT, set(wanted), _modality_table(header) is not None
+    # One walk over the frames: to find each anew would take the square of their number.
+    for frame, groups in enumerate(header.iter_items("PerFrameFunctionalGroupsSequence")):
+        if frame not in asked:
+            continue
+        below = _goes_below(header, frame_view(instance.image, frame), has_modality)
+        tables = _voi_tables(voi_items_of(groups), below)
         left -= sum(len(table["entries"]) for table in tables)
         if left < 0:
             break
@@ -67,10 +71,10 @@ def read_instance_header(instance: Instance) -> Header | None:
 
 def _tables(header: Header, image: dict[str, Any]) -> dict[str, Any]:
     tables: dict[str, Any] = {}
-    for item in header.items("ModalityLUTSequence")[:1]:
-        if table := LookupTable.from_item(item, signed_input=header.signed):
-            tables["modality_lut"] = _describe(table, item)
-    if found := _voi_tables(header, image, 0):
+    if modality := _modality_table(header):
+        tables["modality_lut"] = modality
+    below = _goes_below(header, image, modality is not None)
+    if found := _voi_tables(find_voi_items(header, 0), below):
         tables["voi_luts"] = found
     for item in header.items("PresentationLUTSequence")[:1]:
         if table := LookupTable.from_item(item, signed_input=False):
@@ -82,17 +86,23 @@ def _tables(header: Header, image: dict[str, Any]) -> dict[str, Any]:
     return tables
 
 
-def _voi_tables(header: Header, facts: dict[str, Any], frame: int) -> list[dict[str, Any]]:
-    # The output of a modality table is unsigned; a rescale may go below 0.
+def _modality_table(header: Header) -> dict[str, Any] | None:
+    for item in header.items("ModalityLUTSequence")[:1]:
+        if table := LookupTable.from_item(item, signed_input=header.signed):
+            return _describe(table, item)
+    return None
+
+
+def _goes_below(header: Header, facts: dict[str, Any], has_modality: bool) -> bool:
+    """Whether modality values may be below 0: a table's are unsigned, a rescale's need not be."""
     slope, intercept = usable_rescale(facts.get("rescale_slope"), facts.get("rescale_intercept"))
-    has_table = any(
-        LookupTable.from_item(item, signed_input=header.signed)
-        for item in header.items("ModalityLUTSequence")[:1]
-    )
-    below = not has_table and (header.signed or slope < 0 or intercept < 0)
+    return not has_modality and (header.signed or slope < 0 or intercept < 0)
+
+
+def _voi_tables(items: list[ElementView], below: bool) -> list[dict[str, Any]]:
     return [
         _describe(table, item)
-        for item in find_voi_items(header, frame)[:TABLES_LIMIT]
+        for item in items[:TABLES_LIMIT]
         if (table := LookupTable.from_item(item, signed_input=below))
     ]
 

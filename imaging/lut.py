@@ -82,10 +82,15 @@ def find_voi_items(header: ElementView, frame: int) -> list[ElementView]:
     """
     own = islice(header.iter_items("PerFrameFunctionalGroupsSequence"), frame, frame + 1)
     for groups in (next(own, None), header.item("SharedFunctionalGroupsSequence")):
-        inner = groups.item("FrameVOILUTSequence") if groups is not None else None
-        if inner is not None and "VOILUTSequence" in inner:
-            return inner.items("VOILUTSequence")
+        if groups is not None and (items := voi_items_of(groups)):
+            return items
     return header.items("VOILUTSequence")
+
+
+def voi_items_of(groups: ElementView) -> list[ElementView]:
+    """Return the items of the VOI LUT Sequence in one item of functional groups."""
+    inner = groups.item("FrameVOILUTSequence")
+    return [] if inner is None else inner.items("VOILUTSequence")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ import pytest
 from archive.lookup_tables import read_lookup_tables
 from archive.overlays import HEAD, pack_overlays, read_overlays
 from archive.rendering import Rendering, render_picture
+from archive.stack import build_stack
 from imaging.errors import UnsupportedError
 from imaging.overlays import OVERLAY_COLOUR
 from tests.unit.archive.test_frames import store
 from tests.unit.imaging.build import BIG, EXPLICIT, image, written
+from tests.unit.imaging.test_functional_groups import CASES, enhanced
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,3 +87,15 @@ def test_a_palette_over_grey_is_shown_and_said() -> None:
         render_picture(instance, 0, Rendering(colour_map="hot_iron"))
     palette = read_lookup_tables(instance)["supplemental_palette"]
     assert palette == {"first": 200, "rgb": [255, 0, 0, 0, 128, 255]}
+
+
+def test_tables_of_single_frames_come_with_their_frames() -> None:
+    case = next(one for one in CASES if one["name"].startswith("lookup tables of single frames"))
+    instance = store(written(enhanced(case)))
+    images = build_stack(instance.series)["images"]
+    tables = [
+        frame["voi_lut"] | {"explanation": ""} for frame in case["frames"] if "voi_lut" in frame
+    ]
+    assert [one.get("voi_luts") for one in images] == [[tables[0]], None, [tables[1]]]
+    for frame, grey in enumerate(case["grey"]):
+        assert render_picture(instance, frame).tolist() == [grey]
