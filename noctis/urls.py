@@ -11,6 +11,7 @@ import accounts.api
 import archive.api
 import dicom_receiver.api
 import viewer.api
+import viewer.hanging_api
 import viewer.object_api
 import viewer.preferences_api
 import viewer.tags_api
@@ -25,6 +26,7 @@ api_v1 = [
     *accounts.api.urlpatterns,
     *archive.api.urlpatterns,
     *viewer.api.urlpatterns,
+    *viewer.hanging_api.urlpatterns,
     *viewer.object_api.urlpatterns,
     *viewer.preferences_api.urlpatterns,
     *viewer.tags_api.urlpatterns,

@@ -10,12 +10,15 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from accounts.models import User
 from archive.badges import describe_badges
 from archive.frames import NO_FORMAT
 from archive.models import Series, Study
 from archive.news import newest_id
 from archive.stack import build_stack, find_reasons
 from imaging.text import display_name
+from viewer.hanging import Hung, choose_protocol, list_candidates
+from viewer.priors import Prior, find_priors
 from viewer.windows import add_windows, list_colour_maps
 from viewer.words import translate_words
 
@@ -27,21 +30,30 @@ INLINE_LIMIT = 5000
 FIRST_PICTURE_WIDTH_PX = 1024
 
 
-def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
+def build_page(study: Study, user: User, *, wanted_series: str) -> dict[str, Any]:
     """Return the template's context for a study that the person may see.
 
-    `wanted_series` is a series' key or Series Instance UID; when it names
-    none of this study, the first series that has pictures is opened. Costs
-    four queries: the newest event, the series, what they hold, the open one's images.
+    `wanted_series` is a series' key or Series Instance UID and is opened alone; when it names
+    none of this study, the study is hung by the protocol that fits it best. Costs six queries:
+    the newest event, the series, what they hold, the open one's images, other studies, protocols;
+    one more each for their kinds, for views that are hung one by one, and for what a prior holds.
     """
     # Taken before the series are read: what arrives in between is told twice, never missed.
     newest = newest_id()
     series, reasons = _find_series(study)
-    active = _choose(series, reasons, wanted_series)
+    priors = find_priors(user, study)
+    active = _find_wanted(series, wanted_series)
+    hung: Hung | None = None
+    of_priors: list[Document] = []
+    if active is None:
+        hung, of_priors = _hang(user, study, series, reasons, priors)
+        active = _choose(series, reasons, hung)
     stack = add_windows(build_stack(active), active) if active is not None else None
     document: Document = {
         "study": _describe_study(study),
-        "series": [_describe_series(one, reasons) for one in series],
+        "series": [*(_describe_series(one, reasons) for one in series), *of_priors],
+        "priors": [_describe_prior(one) for one in priors],
+        "hanging": hung.to_json() if hung is not None else None,
         "active_series": str(active.pk) if active is not None else None,
         "stack": stack if stack is None or len(stack["images"]) <= INLINE_LIMIT else None,
         "newest_event": newest,
@@ -50,6 +62,8 @@ def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
             "series": reverse("viewer:series", args=[study.pk]),
             "events": reverse("api:events"),
             "api": reverse("api:measurement-list").removesuffix("measurements/"),
+            "hanging": reverse("api:hanging-protocol-list"),
+            "hang": reverse("api:study-hanging", args=[study.pk]),
         },
         "colour_maps": list_colour_maps(),
         "texts": translate_words(),
@@ -61,6 +75,39 @@ def build_page(study: Study, *, wanted_series: str) -> dict[str, Any]:
         "first_picture": _first_picture(stack),
         "first_frames": _first_frames_url(stack),
     }
+
+
+def hang(user: User, study: Study, wanted: str) -> Document | None:
+    """Return how a study is hung for a person, by the protocol that is wanted if one is named."""
+    series, reasons = _find_series(study)
+    hung, of_priors = _hang(user, study, series, reasons, find_priors(user, study), wanted)
+    return None if hung is None else {**hung.to_json(), "series": of_priors}
+
+
+def _hang(
+    user: User,
+    study: Study,
+    series: list[Series],
+    reasons: dict[uuid.UUID, str],
+    priors: list[Prior],
+    wanted: str = "",
+) -> tuple[Hung | None, list[Document]]:
+    """Return the hung study, and the series of those priors that its panes show."""
+    candidates = list_candidates(_displayable(series, reasons))
+    chosen = choose_protocol(user, study, candidates, len(priors), wanted)
+    if chosen is None:
+        return None, []
+    of_priors: list[Document] = []
+    for number in sorted(chosen.priors):
+        if number <= len(priors):
+            theirs, why_not = _find_series(priors[number - 1].study)
+            candidates += list_candidates(_displayable(theirs, why_not), number)
+            of_priors += [_describe_series(one, why_not) for one in theirs]
+    return chosen.hang(candidates), of_priors
+
+
+def _displayable(series: list[Series], reasons: dict[uuid.UUID, str]) -> list[Series]:
+    return [one for one in series if not reasons.get(one.pk)]
 
 
 def list_series(study: Study) -> list[Document]:
@@ -81,12 +128,33 @@ def _reading_order(series: Series) -> tuple[bool, int, uuid.UUID]:
     return (number is None, number or 0, series.pk)
 
 
-def _choose(series: list[Series], reasons: dict[uuid.UUID, str], wanted: str) -> Series | None:
-    for one in series:
-        if wanted and wanted in (str(one.pk), one.series_instance_uid):
-            return one
+def _find_wanted(series: list[Series], wanted: str) -> Series | None:
+    """Return the series that the address names, None when it names none of them."""
+    named = (one for one in series if wanted in (str(one.pk), one.series_instance_uid))
+    return next(named, None) if wanted else None
+
+
+def _choose(
+    series: list[Series], reasons: dict[uuid.UUID, str], hung: Hung | None
+) -> Series | None:
+    """Return the series that is opened first: of the first pane, or the first with pictures."""
+    for pane in hung.panes if hung is not None else ():
+        for one in series:
+            if pane["series_id"] == str(one.pk):
+                return one
     with_pictures = [one for one in series if not reasons.get(one.pk)]
     return next(iter(with_pictures or series), None)
+
+
+def _describe_prior(prior: Prior) -> Document:
+    return {
+        **_describe_study(prior.study),
+        "modalities": sorted(prior.modalities),
+        "is_later": prior.is_later,
+        "series_url": reverse("viewer:series", args=[prior.study.pk]),
+        "hang_url": reverse("api:study-hanging", args=[prior.study.pk]),
+        "page_url": reverse("viewer:study", args=[prior.study.pk]),
+    }
 
 
 def _describe_study(study: Study) -> Document:
@@ -111,6 +179,7 @@ def _describe_series(series: Series, reasons: dict[uuid.UUID, str]) -> Document:
     why_not = reasons.get(series.pk, "")
     return {
         "id": str(series.pk),
+        "study_id": str(series.study_id),
         "series_instance_uid": series.series_instance_uid,
         "series_number": series.series_number,
         "modality": series.modality,

@@ -34,7 +34,8 @@ _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 def open_study(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
     """Show one study; a foreign one is as missing as one that never was."""
     study = _read_study(request, study_id)
-    page = build_page(study, wanted_series=request.GET.get("series", ""))
+    assert isinstance(request.user, User)
+    page = build_page(study, request.user, wanted_series=request.GET.get("series", ""))
     page["document"]["person"] = _describe_person(request)
     page["document"]["preferences"] = _describe_preferences(request)
     page["is_not_for_diagnosis"] = settings.NOCTIS_NOT_FOR_DIAGNOSIS

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.permissions.hanging_rows import HANGING
 from tests.permissions.mark_rows import MARKS, OBJECTS
 from tests.permissions.table import Maker, Row, Target, upload
 
@@ -113,6 +114,7 @@ VIEWER = [
         json=True,
         anonymous=401,
     ),
+    *HANGING,
     *MARKS,
     *OBJECTS,
 ]

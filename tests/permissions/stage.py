@@ -18,11 +18,12 @@ from archive.stack import build_stack
 from dicom_receiver.models import Peer, SenderStatistics
 from tests import factories
 from tests.permissions.table import LOST, MISSING, OWN, Target
-from viewer.models import Annotation, KeyImage, MarkLayer, Measurement
+from viewer.models import Annotation, HangingProtocol, KeyImage, MarkLayer, Measurement
 from worklist.models import WorklistEntry
 
 NO_KEY = uuid.UUID("01900000-0000-7000-8000-000000000000")
 NO_UID = "2.25.999999999"
+LAYOUT = {"rows": 1, "columns": 1, "panes": [{"find": {"modality": "CT"}}]}
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
             "entry": entry.pk,
             "discrepancy": factories.make_discrepancy(study).pk,
             **marks,
+            "hanging": HangingProtocol.objects.create(
+                facility=facility, name="CT", rules={"modality": "CT"}, layout=LAYOUT
+            ).pk,
             "person": person.pk,
             "facility": facility.pk,
             "auditrow": trail.pk,
@@ -134,7 +138,7 @@ def _make_marks(study: Study, instance: Instance, boss: User) -> dict[str, uuid.
 def _describe_missing() -> Target:
     keys = (
         *("patient", "study", "series", "instance", "entry", "discrepancy", "measurement"),
-        *("annotation", "marklayer", "keyimage", "person", "facility"),
+        *("annotation", "marklayer", "keyimage", "hanging", "person", "facility"),
         *(f"deleted_{name}" for name in ("measurement", "annotation", "marklayer", "keyimage")),
     )
     uids = ("study_uid", "series_uid", "instance_uid", "version")

@@ -1,0 +1,132 @@
+"""Hanging protocols over HTTP, and the priors that a page offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import Facility, Role, User
+from archive.models import Series, Study
+from tests import factories
+from tests.unit.viewer.conftest import store
+from tests.unit.viewer.test_views import page_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Log = Callable[[User], Client]
+ADDRESS = "/api/v1/hanging-protocols/"
+LAYOUT = {"rows": 1, "columns": 2, "panes": [{"find": {"modality": "CT"}}, {}]}
+
+
+def save(client: Client, **also: Any) -> Any:
+    body = {"name": "Mine", "rules": {"modality": "CT"}, "layout": LAYOUT, **also}
+    return client.post(ADDRESS, body, content_type="application/json")
+
+
+def hung(client: Client, study: Study) -> dict[str, Any]:
+    found: dict[str, Any] = page_of(client.get(f"/viewer/{study.pk}/"))["hanging"]
+    return found
+
+
+def test_a_saved_layout_hangs_the_next_study_of_its_kind_and_nobody_else_s(
+    ct_series: Series, rada: User, tess: User, client_of: Log
+) -> None:
+    client, study = client_of(rada), ct_series.study
+    assert hung(client, study)["code"] == "ct"
+    made = save(client)
+    assert made.status_code == 201
+    assert made["ETag"] == '"1"'
+    now = hung(client, study)
+    assert (now["name"], now["rows"], now["columns"]) == ("Mine", 1, 2)
+    assert [pane["series_id"] for pane in now["panes"]] == [str(ct_series.pk), ""]
+    assert hung(client_of(tess), study)["code"] == "ct"
+    assert client_of(tess).get(f"{ADDRESS}{made.json()['id']}/").status_code == 404
+    address = f"/api/v1/studies/{study.pk}/hanging/"
+    assert client.get(address, {"protocol": "standard"}).json()["code"] == "ct"
+
+
+def test_the_layout_with_more_rules_wins_and_one_s_own_goes_before_the_facility_s(
+    ct_series: Series, rada: User, north: Facility, client_of: Log
+) -> None:
+    boss = factories.make_user("boss", Role.FACILITY_ADMIN, [north], is_staff=True)
+    shared = {"modality": "CT", "description": "e+1"}
+    assert save(client_of(boss), name="House", facility=north.code, rules=shared).status_code == 201
+    client, study = client_of(rada), ct_series.study
+    assert hung(client, study)["name"] == "House"
+    save(client, name="General")
+    assert hung(client, study)["name"] == "General"
+    save(client, name="Exact", rules=shared)
+    assert hung(client, study)["name"] == "Exact"
+    assert save(client, facility=north.code).status_code == 403
+
+
+def test_a_change_names_the_version_that_was_seen(rada: User, client_of: Log) -> None:
+    client = client_of(rada)
+    one = f"{ADDRESS}{save(client).json()['id']}/"
+    change = {"version": 1, "name": "Renamed"}
+    changed = client.patch(one, change, content_type="application/json")
+    assert (changed.json()["name"], changed["ETag"]) == ("Renamed", '"2"')
+    assert client.patch(one, change, content_type="application/json").status_code == 409
+    assert client.delete(f"{one}?version=1").status_code == 409
+    assert client.delete(f"{one}?version=2").status_code == 204
+    assert client.get(one).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"layout": {"rows": 6, "columns": 1, "panes": []}},
+        {"layout": {"rows": 1, "columns": 1, "panes": [{}, {}]}},
+        {"layout": {**LAYOUT, "panes": [{"find": {"sql": "x"}}]}},
+        {"rules": {"body_part": "CHEST"}},
+        {"rules": {"modality": "CT", "priors": -1}},
+    ],
+)
+def test_what_cannot_be_hung_is_refused(wrong: dict[str, Any], rada: User, client_of: Log) -> None:
+    assert save(client_of(rada), **wrong).status_code == 400
+
+
+def make_study(facility: Facility, number: int, **also: Any) -> Study:
+    uids = {"StudyInstanceUID": f"1.2.3.{number}", "SeriesInstanceUID": f"1.2.3.{number}.1"}
+    dataset = factories.read_bundled("CT_small.dcm", SOPInstanceUID=f"1.2.3.{number}.1.1", **uids)
+    for name, value in also.items():
+        setattr(dataset, name, value)
+    return store(factories.as_part10(dataset), facility).study
+
+
+def test_priors_are_the_patient_s_own_the_most_fitting_first(
+    ct_series: Series, rada: User, north: Facility, south: Facility, client_of: Log
+) -> None:
+    date = "20040119"
+    assert f"{ct_series.study.study_date:%Y%m%d}" == date
+    head = make_study(north, 1, StudyDate="20031201", BodyPartExamined="HEAD")
+    same = make_study(north, 2, StudyDate="20020101")
+    later = make_study(north, 3, StudyDate="20050101")
+    make_study(south, 4, StudyDate="20030101")
+    make_study(north, 5, StudyDate="20030101", PatientID="SOMEBODY-ELSE")
+    page = page_of(client_of(rada).get(f"/viewer/{ct_series.study_id}/"))
+    assert [one["id"] for one in page["priors"]] == [str(one.pk) for one in (head, same, later)]
+    assert [one["is_later"] for one in page["priors"]] == [False, False, True]
+    series = client_of(rada).get(page["priors"][0]["series_url"]).json()["series"]
+    assert series[0]["study_id"] == str(head.pk)
+
+
+def test_a_layout_for_comparison_brings_the_prior_s_series_along(
+    ct_series: Series, rada: User, north: Facility, client_of: Log
+) -> None:
+    client = client_of(rada)
+    panes = [{"find": {"modality": "CT"}}, {"find": {"modality": "CT", "prior": 1}}]
+    save(client, rules={"modality": "CT", "priors": 1}, layout={**LAYOUT, "panes": panes})
+    assert hung(client, ct_series.study)["code"] == "ct"
+    old = make_study(north, 2, StudyDate="20020101")
+    page = page_of(client.get(f"/viewer/{ct_series.study_id}/"))
+    theirs = old.series_set.get()
+    assert [one["series_id"] for one in page["hanging"]["panes"]] == [
+        str(ct_series.pk),
+        str(theirs.pk),
+    ]
+    assert [one["study_id"] for one in page["series"]] == [str(ct_series.study_id), str(old.pk)]
+    assert page["active_series"] == str(ct_series.pk)
