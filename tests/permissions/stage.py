@@ -112,7 +112,7 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
 
 def _make_marks(study: Study, instance: Instance, boss: User) -> dict[str, uuid.UUID]:
     """Return the keys of a mark of each kind, and of one that is deleted."""
-    keys = {}
+    keys: dict[str, uuid.UUID] = {}
     for prefix, deleted_at in (("", None), ("deleted_", factories.ARRIVAL)):
         kept: dict[str, Any] = {
             "study": study,
