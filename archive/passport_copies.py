@@ -66,6 +66,8 @@ def _read_pixels(instance: Instance, frame: int, most_bytes: int) -> bytes:
     try:
         with storage.open_instance(instance.storage_key) as file:
             data = os.pread(file.fileno(), length, offset)
+        if len(data) < length:
+            return b""
         return index.payload(data) if index.kind == ENCAPSULATED else data
     except (NoctisError, OSError):
         return b""
