@@ -88,8 +88,8 @@ class Videos:
                 room -= 1
         return made
 
-    def for_a_player(self, *, has_others: bool) -> list[tuple[Instance, str]]:
-        """Return the videos that the browser plays, or must say why not, with those words.
+    def for_a_player(self, *, has_others: bool) -> list[tuple[Instance, VideoTable | str]]:
+        """Return the videos that the browser plays, and those of which it must say why not.
 
         Only where all of a series are such: what is mixed is shown frame by frame.
         """
@@ -98,9 +98,7 @@ class Videos:
         tables = [found for _one, found in self._tables if isinstance(found, VideoTable)]
         if tables and not (len(tables) == len(self._tables) and all(map(is_played, tables))):
             return []
-        return [
-            (one, "" if isinstance(found, VideoTable) else found) for one, found in self._tables
-        ]
+        return list(self._tables)
 
 
 def _look(instance: Instance, deadline: float) -> VideoTable | str:
@@ -169,22 +167,24 @@ def _remark(instance: Instance, table: VideoTable, shown: int) -> str:
     return " ".join(words)
 
 
-def describe_video(instance: Instance, why_not: str) -> dict[str, Any]:
+def describe_video(instance: Instance, found: VideoTable | str) -> dict[str, Any]:
     """Return what the viewer needs to play a video, or to say why it is not shown."""
-    content_type = UNKNOWN
+    content_type, why_not = UNKNOWN, "" if isinstance(found, VideoTable) else found
     try:
         stream = open_video(instance)
         content_type = stream.content_type
         stream.close()
     except NoctisError as error:
         why_not = str(error)
-    if content_type == MP4:
-        why_not = ""  # a browser may have a decoder that is missing here
+    else:
+        if content_type == MP4:
+            why_not = ""  # a browser may have a decoder that is missing here
+    rate = found.frames_a_second if isinstance(found, VideoTable) else 0
     return {
         "instance_id": str(instance.pk),
         "sop_instance_uid": instance.sop_instance_uid,
         "instance_number": instance.instance_number,
-        "frame_time_ms": instance.image.get("frame_time_ms"),
+        "frame_time_ms": 1000 / rate if rate else instance.image.get("frame_time_ms"),
         "url": reverse("api:instance-video", args=[instance.pk]),
         "content_type": content_type,
         "why_not": why_not,

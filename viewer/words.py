@@ -210,6 +210,8 @@ WORDS = (
     _("Rows and columns"),
     _("S"),
     _("Save the stored video"),
+    _("Frame by frame"),
+    _("Play as video"),
     _("Saved"),
     _("Saving"),
     _("Scroll"),

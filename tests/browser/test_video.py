@@ -23,6 +23,9 @@ CLIP = Path(__file__).parents[1] / "golden" / "colours.mp4"
 FRAMES_A_SECOND = 10
 MPEG2 = "1.2.840.10008.1.2.4.100"
 H264 = "1.2.840.10008.1.2.4.102"
+BD = "1.2.840.10008.1.2.4.103"
+# 75 frames of interlaced H.264 in a transport stream, which no browser plays.
+STREAM = CLIP.parent / "video" / "h264.ts"
 
 
 def make_video(folder: Path, stream: bytes, syntax: str) -> str:
@@ -51,29 +54,33 @@ def make_video(folder: Path, stream: bytes, syntax: str) -> str:
 
 @pytest.fixture(scope="module")
 def studies(live_house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A study with an MP4 and one with MPEG-2, by transfer syntax."""
+    """Studies of an MP4, of what is no video, and of a transport stream, by transfer syntax."""
     folder = tmp_path_factory.mktemp("videos")
     made = {
         H264: make_video(folder, CLIP.read_bytes(), H264),
         MPEG2: make_video(folder, b"\0\0\1\xb3" + bytes(400), MPEG2),
+        BD: make_video(folder, STREAM.read_bytes(), BD),
     }
     live_house.manage("import_dicom", folder, "--facility", "north")
     return made
 
 
-def colour_on_screen(page: Page) -> np.ndarray:
+def colour_on_screen(page: Page, place: str = ".video-player") -> np.ndarray:
     """Return the colour in the middle of the player, as a person sees it."""
-    picture = Image.open(io.BytesIO(page.locator(".video-player").screenshot())).convert("RGB")
+    picture = Image.open(io.BytesIO(page.locator(place).screenshot())).convert("RGB")
     return np.array(picture.getpixel((picture.width // 2, picture.height // 2)), int)
 
 
-def expect_frame(page: Page, number: int) -> None:
+def expect_frame(page: Page, number: int, place: str = ".video-player") -> None:
     """Wait until the screen has the colour of a frame, counted from 0."""
     wanted = np.array([12 * number, 255 - 12 * number, 128])
-    for _ in range(20):
-        found = colour_on_screen(page)
-        # Neighbours differ by 12.
-        if np.abs(found - wanted).max() <= 6:
+    expect_colour(page, wanted, 6, place, number)  # neighbours differ by 12
+
+
+def expect_colour(page: Page, wanted: np.ndarray, limit: float, place: str, number: int) -> None:
+    for _ in range(40):
+        found = colour_on_screen(page, place)
+        if np.abs(found - wanted).max() <= limit:
             return
         page.wait_for_timeout(100)
     raise AssertionError(f"frame {number} is {wanted}, on the screen is {found}")
@@ -103,13 +110,50 @@ def test_h264_plays_and_every_step_shows_its_frame(
     expect(page.locator(".banner-name")).to_contain_text("Video, Vida")
 
 
-def test_mpeg_2_is_told_in_words_and_can_be_saved(
+def test_a_played_video_turns_to_its_frames_and_back(
+    live_house: House, open_page: Callable[..., Page], studies: dict[str, str]
+) -> None:
+    page = open_page()
+    page.goto(f"{live_house.url}/viewer/?study={studies[H264]}")
+    place = page.get_by_label("Place in the video")
+    expect(place).to_have_attribute("max", "2", timeout=15_000)
+    place.evaluate(
+        "(input, at) => { input.value = at; input.dispatchEvent(new Event('input')); }",
+        13.5 / FRAMES_A_SECOND,
+    )
+    expect_frame(page, 13)
+    page.get_by_role("button", name="Frame by frame").click()
+    expect(page.locator(".overlay")).to_contain_text("14/20")
+    expect_frame(page, 13, ".picture")
+    page.keyboard.press("ArrowDown")
+    expect_frame(page, 14, ".picture")
+    page.get_by_role("button", name="Play as video").click()
+    expect_frame(page, 14)
+
+
+def test_what_no_browser_plays_is_a_stack_of_frames(
+    live_house: House, open_page: Callable[..., Page], studies: dict[str, str]
+) -> None:
+    page = open_page()
+    page.goto(f"{live_house.url}/viewer/?study={studies[BD]}")
+    corner = page.locator(".overlay")
+    expect(corner).to_contain_text("1/75", timeout=15_000)
+    expect(corner).to_contain_text("The file declares 20 frames; its video has 75.")
+    page.keyboard.press("End")
+    expect(corner).to_contain_text("75/75")
+    # Frame N is 3 N red and 255 - 3 N green; in the middle 3 X + Y is 3 * 32 + 24 blue.
+    expect_colour(page, np.array([222, 33, 120]), 6, ".picture", 74)
+    thumbnail = page.locator(".strip-picture img")
+    expect(thumbnail).to_be_visible(timeout=15_000)
+
+
+def test_what_cannot_be_decoded_says_so_and_can_be_saved(
     live_house: House, open_page: Callable[..., Page], studies: dict[str, str]
 ) -> None:
     page = open_page()
     page.goto(f"{live_house.url}/viewer/?study={studies[MPEG2]}")
     words = page.locator(".video-pane .words")
-    expect(words).to_contain_text("Browsers do not play MPEG-2 video.", timeout=15_000)
+    expect(words).to_contain_text("The video cannot be decoded.", timeout=15_000)
     with page.expect_download() as saved:
         words.get_by_role("link").click()
     assert Path(saved.value.path()).read_bytes().startswith(b"\0\0\1\xb3")

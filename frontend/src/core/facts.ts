@@ -127,15 +127,20 @@ export interface ImageFacts {
   readonly lossy: boolean;
   readonly lossyRatio: number | null;
   readonly frameTimeMs: number | null;
+  /** What the file says otherwise than the picture in it; empty: nothing. */
+  readonly remark: string;
+  /** Where the stored stream of a video lies; empty: the image is of no video. */
+  readonly videoUrl: string;
   readonly laterality: string;
   /** CC, MLO, PA, LL and so on, as filed. */
   readonly viewPosition: string;
 }
 
-/** A stored video: the browser plays it, or `whyNot` says why none does. */
+/** A stored video: the browser plays it, or `whyNot` says why it is not shown. Its frames may be images, too. */
 export interface Video {
   readonly instanceId: string;
   readonly url: string;
+  /** How long a frame of the stream lasts. */
   readonly frameTimeMs: number | null;
   readonly whyNot: string;
 }

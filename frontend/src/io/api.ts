@@ -190,6 +190,8 @@ function readImage(wire: JsonObject): ImageFacts {
     lossy: asFlag(wire["lossy_image_compression"]) || text("lossy_image_compression") === "01",
     lossyRatio: asNumbers(wire["lossy_image_compression_ratio"]).at(-1) ?? null,
     frameTimeMs: readFrameTime(wire),
+    remark: text("remark"),
+    videoUrl: text("video_url"),
     laterality: text("frame_laterality") || text("image_laterality"),
     viewPosition: text("view_position"),
   };

@@ -15,6 +15,7 @@ export const FIRST_LOOK: Look = {
   filters: [],
   colourMap: "",
   view: null,
+  asFrames: false,
   isFitted: true,
 };
 export const ONE_PANE: Layout = { rows: 1, columns: 1 };

@@ -29,6 +29,8 @@ export interface Look {
   readonly colourMap: string;
   /** null: as the image comes, neither turned nor moved. */
   readonly view: View | null;
+  /** What a player could play is shown frame by frame. */
+  readonly asFrames: boolean;
   /** Fitted to the window, and again whenever the window changes its size; rotation and mirror stay. */
   readonly isFitted: boolean;
 }

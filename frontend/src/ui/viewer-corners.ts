@@ -45,7 +45,7 @@ export class Corners {
 
   show(now: CornerFacts): void {
     // Warnings stand where they always stand, whatever the reader has chosen for the corners.
-    const warnings = [...now.enhancement, ...markLines(now.facts), ...overlayLines(now)];
+    const warnings = [...now.enhancement, ...markLines(now.facts), ...overlayLines(now), ...remarkLines(now)];
     this.fill("top-left", linesOf(now, "top_left"));
     this.fill("top-right", [...warnings, ...linesOf(now, "top_right")], warnings.length);
     this.fill("bottom-left", [...inversionLine(now), ...linesOf(now, "bottom_left")]);
@@ -142,6 +142,10 @@ function markLines(facts: ImageFacts): string[] {
 
 function overlayLines({ isOverlayMissing }: CornerFacts): string[] {
   return isOverlayMissing ? [t("Overlays could not be loaded")] : [];
+}
+
+function remarkLines({ facts }: CornerFacts): string[] {
+  return facts.remark === "" ? [] : [facts.remark];
 }
 
 function lossyMark(facts: ImageFacts): string {

@@ -10,6 +10,7 @@ import { Viewport, type EngineChoice } from "../render/viewport";
 import type { FrameCache } from "../state/frame-cache";
 import { activatePane, imageIn, paneOf, seriesIn, stackIn } from "../state/panes";
 import type { PaneState, Store } from "../state/store";
+import { isPlayed } from "../state/video";
 import { setAttribute } from "./dom";
 import { ColourBar } from "./viewer-colour-bar";
 import { MarksHost, type MarksLayer } from "./viewer-layers";
@@ -114,6 +115,9 @@ export class ViewerPane {
       if (series?.displayable === true && !state.stacks.has(series.id)) {
         this.house.loadStack(series.id);
       }
+    } else if (isPlayed(stack, pane)) {
+      this.opened = null;
+      this.loader.close();
     } else if (stack === this.opened) {
       this.loader.want(pane.look.index, pane.look.direction);
     } else {
@@ -138,7 +142,8 @@ export class ViewerPane {
       this.viewport.clear();
     }
     const { shown, size } = this.viewport;
-    const loaded = (stackIn(state, pane)?.images ?? []).map(({ key }) => this.house.cache.has(key));
+    const images = this.current.kind === "video" ? [] : (stackIn(state, pane)?.images ?? []);
+    const loaded = images.map(({ key }) => this.house.cache.has(key));
     this.picture.dataset["tool"] = state.tool;
     const number = state.panes.indexOf(pane) + 1;
     setAttribute(this.root, "data-active", pane.id === state.activePaneId);

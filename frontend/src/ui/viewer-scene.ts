@@ -12,6 +12,7 @@ import type { FrameFailure } from "../io/frames";
 import { extentOf, type Shown } from "../render/viewport";
 import { isSmooth } from "../state/changes";
 import { imageIn, seriesIn } from "../state/panes";
+import { isPlayed } from "../state/video";
 import type { Look, PaneState, ViewerState } from "../state/store";
 
 export type Scene =
@@ -19,7 +20,16 @@ export type Scene =
   | { readonly kind: "loading" }
   | { readonly kind: "empty" }
   | { readonly kind: "video"; readonly videos: readonly Video[] }
-  | { readonly kind: "words"; readonly title: string; readonly detail: string; readonly canRetry: boolean };
+  | Words;
+
+export interface Words {
+  readonly kind: "words";
+  readonly title: string;
+  readonly detail: string;
+  readonly canRetry: boolean;
+  /** What can be saved as stored, when it cannot be shown; empty: nothing. */
+  readonly save: string;
+}
 
 export interface FrameSource {
   pixelsOf(key: string): Pixels | undefined;
@@ -59,7 +69,7 @@ export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scen
     return { kind: "loading" };
   }
   const facts = imageIn(state, pane);
-  if (facts === undefined && stack.stack.videos.length > 0) {
+  if (isPlayed(stack.stack, pane)) {
     return { kind: "video", videos: stack.stack.videos };
   }
   if (facts === undefined) {
@@ -71,7 +81,7 @@ export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scen
 function imageScene(state: ViewerState, pane: PaneState, facts: ImageFacts, { frames, size, autos }: Means): Scene {
   const failure = frames.failureOf(facts.key);
   if (failure !== undefined) {
-    return failureWords(failure);
+    return { ...failureWords(failure), save: facts.videoUrl };
   }
   if (facts.pixelFormat === "none") {
     return words(t("This image cannot be shown."), t("It carries no pixels that Noctis can draw."));
@@ -120,7 +130,7 @@ function coloursOf(state: ViewerState, code: string, facts: ImageFacts): Pick<Sh
   return { colourMap, palette };
 }
 
-function failureWords({ status, words: detail }: FrameFailure): Scene {
+function failureWords({ status, words: detail }: FrameFailure): Words {
   switch (status) {
     case "missing":
       return words(t("This image's file is missing."), t("Nothing is shown in its place. Tell your administrator."), true);
@@ -133,6 +143,6 @@ function failureWords({ status, words: detail }: FrameFailure): Scene {
   }
 }
 
-function words(title: string, detail: string, canRetry = false): Scene {
-  return { kind: "words", title, detail: detail === title ? "" : detail, canRetry };
+function words(title: string, detail: string, canRetry = false): Words {
+  return { kind: "words", title, detail: detail === title ? "" : detail, canRetry, save: "" };
 }

@@ -36,12 +36,13 @@ export class Stage {
     "aria-label": t("Picture"),
   });
   private readonly corners = new Corners();
-  private readonly video = new VideoPane();
+  private readonly video: VideoPane;
   private readonly slider: StackSlider;
   private readonly busy = make("p", { class: "busy", hidden: true }, icon("loader-circle"), t("Loading"));
   private readonly title = make("strong");
   private readonly detail = make("span", { dir: "auto" });
   private readonly retry = make("button", { type: "button", class: "button" }, icon("refresh-cw"), t("Try again"));
+  private readonly saved = make("a", { class: "button", download: "", hidden: true }, t("Save the stored video"));
   private readonly words = make(
     "div",
     { class: "words", role: "alert", hidden: true },
@@ -49,6 +50,7 @@ export class Stage {
     this.title,
     this.detail,
     this.retry,
+    this.saved,
   );
   private readonly empty = make("p", { class: "empty-pane", hidden: true }, t("Drag a series here"));
   readonly root: HTMLElement;
@@ -60,6 +62,7 @@ export class Stage {
     onRetry: () => void,
   ) {
     this.slider = new StackSlider(store);
+    this.video = new VideoPane(store);
     this.retry.addEventListener("click", onRetry);
     this.root = make(
       "section",
@@ -87,13 +90,15 @@ export class Stage {
     }
     this.slider.show(now.index, now.loaded);
     this.showBusy(scene.kind === "loading");
-    this.video.show(scene.kind === "video" ? scene.videos : []);
+    this.video.show(scene.kind === "video" ? scene.videos : [], now);
     this.words.hidden = scene.kind !== "words";
     this.empty.hidden = scene.kind !== "empty";
     if (scene.kind === "words") {
       setText(this.title, scene.title);
       setText(this.detail, scene.detail);
       this.retry.hidden = !scene.canRetry;
+      this.saved.hidden = scene.save === "";
+      this.saved.href = scene.save;
     }
     if (scene.kind === "picture" && series !== undefined) {
       const { facts, view, invert, isOverlayMissing } = scene.shown;
@@ -106,7 +111,7 @@ export class Stage {
       setAttribute(this.picture, "aria-label", [`${series.modality} ${series.seriesDescription}`, label, ...enhancement].join(", "));
     } else if (!now.isHeld) {
       const { facts, index } = now;
-      const isPlaced = facts !== undefined && series !== undefined;
+      const isPlaced = facts !== undefined && series !== undefined && scene.kind !== "video";
       const described = scene.kind === "video" && series !== undefined ? [series.seriesDescription] : [];
       this.corners.showPlace(isPlaced ? seriesLines({ series, facts, index, count: now.loaded.length }) : described);
     }

@@ -3,10 +3,11 @@
 import type { Series } from "../core/facts";
 import { t } from "../core/text";
 import { openSeries, setOpenPanel, setStripOpen } from "../state/changes";
-import { activePane } from "../state/panes";
+import { activePane, imageIn } from "../state/panes";
 import type { Store } from "../state/store";
 import { icon, make, setAttribute, setText } from "./dom";
 import { PASSPORT } from "./viewer-passport";
+import { StripParts } from "./viewer-strip-parts";
 
 const THUMBNAIL_TRIES = 5;
 const THUMBNAIL_PAUSE_MS = 2000;
@@ -18,6 +19,7 @@ interface Item {
   readonly loaded: HTMLElement;
   readonly count: HTMLElement;
   readonly badges: HTMLElement;
+  readonly parts: StripParts;
 }
 
 export class SeriesStrip {
@@ -43,11 +45,13 @@ export class SeriesStrip {
       this.items.forEach(({ button }, id) => setAttribute(button, "aria-current", id === this.active ? "true" : null));
       this.items.get(this.active)?.button.scrollIntoView({ block: "nearest" });
     }
-    for (const [id, { row, loaded }] of this.items) {
+    const shownId = imageIn(state, activePane(state))?.instanceId ?? "";
+    for (const [id, { row, loaded, parts }] of this.items) {
       const numbers = state.panes.flatMap((pane, place) => (pane.seriesId === id ? [place + 1] : []));
       const isMarked = numbers.length > 0 && state.panes.length > 1;
       setAttribute(row, "data-panes", isMarked ? numbers.join(" ") : null);
       const stack = state.stacks.get(id);
+      parts.show(stack?.kind === "ready" ? stack.stack : undefined, id === seriesId ? shownId : "");
       if (numbers.length > 0 && stack?.kind === "ready") {
         const { images } = stack.stack;
         const share = images.filter(({ key }) => isHere(key)).length / Math.max(1, images.length);
@@ -127,7 +131,8 @@ export class SeriesStrip {
       button.append(make("span", { class: "strip-note" }, t("No pictures")));
     }
     button.addEventListener("click", () => this.store.change(openSeries(series.id)));
-    return { series, row: make("li", {}, button), button, loaded, count, badges };
+    const parts = new StripParts(this.store, series.id);
+    return { series, row: make("li", {}, button, parts.root), button, loaded, count, badges, parts };
   }
 
   /** A thumbnail is made after the images came in, so a missing one is asked for again. */

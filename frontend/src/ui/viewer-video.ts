@@ -1,12 +1,20 @@
 /** A stored video in the pane: the browser's decoder, our controls, and words when it cannot play. */
 
-import type { Video } from "../core/facts";
+import type { ImageFacts, Series, Stack, Video } from "../core/facts";
 import { t } from "../core/text";
+import type { Store } from "../state/store";
+import { playVideo, showFrames, showInstance } from "../state/video";
 import { icon, make, setAttribute, setText } from "./dom";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 /** A step where the file does not say how long a frame lasts: 30 a second. */
 const USUAL_FRAME_MS = 1000 / 30;
+
+/** What the pane would show if it did not play. */
+export interface VideoFacts {
+  readonly series: Series | undefined;
+  readonly facts: ImageFacts | undefined;
+}
 
 export class VideoPane {
   private readonly player = make("video", { class: "video-player", playsinline: "", preload: "auto" });
@@ -22,11 +30,17 @@ export class VideoPane {
   private readonly reason = make("span", { dir: "auto" });
   private readonly stored = make("a", { class: "button", download: "" }, t("Save the stored video"));
   private readonly bar = make("div", { class: "video-bar" });
-  readonly root = make("div", { class: "video-pane", hidden: true });
+  private readonly frames = make("button", { type: "button", class: "button" }, icon("layers"), t("Frame by frame"));
+  private readonly pane = make("div", { class: "video-pane", hidden: true });
+  private readonly asVideo = make("button", { type: "button", class: "button video-again", hidden: true }, icon("play"), t("Play as video"));
+  readonly root = make("div", { class: "video-place" }, this.pane, this.asVideo);
   private videos: readonly Video[] = [];
   private current: Video | undefined;
+  /** Videos for which this browser has no decoder. */
+  private readonly refused = new Set<string>();
+  private startsAt = 0;
 
-  constructor() {
+  constructor(private readonly store: Store) {
     this.player.muted = true;
     this.words.append(icon("image-off"), make("strong", {}, t("This video cannot be played here.")), this.reason, this.stored);
     this.speed.append(...SPEEDS.map((one) => make("option", { value: one }, `${one}×`)));
@@ -36,22 +50,34 @@ export class VideoPane {
       setAttribute(control, "title", name);
     }
     const loop = make("label", {}, this.loop, t("Loop"));
-    this.bar.append(this.play, this.back, this.forth, this.place, this.time, this.speed, loop, this.choice);
-    this.root.append(this.player, this.bar, this.words);
+    this.bar.append(this.play, this.back, this.forth, this.place, this.time, this.speed, loop, this.choice, this.frames);
+    this.pane.append(this.player, this.bar, this.words);
     this.listen();
     this.tell();
   }
 
-  /** Shows the first of the videos, or nothing; the same again changes nothing. */
-  show(videos: readonly Video[]): void {
-    this.root.hidden = videos.length === 0;
-    if (videos === this.videos) {
-      return;
+  /** Plays the video of the image that the pane has turned to, or nothing; the same again changes nothing. */
+  show(videos: readonly Video[], now: VideoFacts): void {
+    const stack = this.stackOf(now.series);
+    const instanceId = now.facts?.instanceId;
+    const turnedTo = stack?.videos.find((one) => one.instanceId === instanceId);
+    this.pane.hidden = videos.length === 0;
+    this.asVideo.hidden = videos.length > 0 || turnedTo === undefined || this.refused.has(turnedTo.instanceId);
+    this.frames.hidden = stack === undefined || stack.images.length === 0;
+    if (videos !== this.videos) {
+      this.videos = videos;
+      this.choice.hidden = videos.length < 2;
+      this.choice.replaceChildren(...videos.map((_, index) => make("option", { value: index }, `${index + 1}/${videos.length}`)));
     }
-    this.videos = videos;
-    this.choice.hidden = videos.length < 2;
-    this.choice.replaceChildren(...videos.map((_, index) => make("option", { value: index }, `${index + 1}/${videos.length}`)));
-    this.open(videos[0]);
+    this.startsAt = turnedTo === undefined || now.facts === undefined ? 0 : (now.facts.frame * frameMs(turnedTo)) / 1000;
+    const wanted = turnedTo ?? videos[Number(this.choice.value)] ?? videos[0];
+    this.choice.value = `${videos.findIndex((one) => one === wanted)}`;
+    this.open(videos.length === 0 ? undefined : wanted);
+  }
+
+  private stackOf(series: Series | undefined): Stack | undefined {
+    const stack = this.store.state.stacks.get(series?.id ?? "");
+    return stack?.kind === "ready" ? stack.stack : undefined;
   }
 
   private open(video: Video | undefined): void {
@@ -100,22 +126,56 @@ export class VideoPane {
     this.loop.addEventListener("change", () => {
       player.loop = this.loop.checked;
     });
-    this.choice.addEventListener("change", () => this.open(this.videos[Number(this.choice.value)]));
+    this.choice.addEventListener("change", () => this.choose(this.videos[Number(this.choice.value)]));
     for (const news of ["play", "pause", "timeupdate", "seeked", "durationchange", "emptied"]) {
       player.addEventListener(news, () => this.tell());
     }
-    player.addEventListener("error", () => {
-      if (this.current?.whyNot === "") {
-        this.fail(player.error?.code === MediaError.MEDIA_ERR_NETWORK ? t("The server did not answer.") : t("This browser has no decoder for it."));
+    player.addEventListener("loadedmetadata", () => {
+      if (this.startsAt > 0) {
+        // In the middle of the frame: at its edge players take the one before or behind.
+        player.currentTime = this.startsAt + frameMs(this.current) / 2000;
       }
     });
-    document.addEventListener("keydown", (event) => this.obey(event));
+    player.addEventListener("error", () => this.refuse());
+    this.frames.addEventListener("click", () => this.turnToFrames());
+    this.asVideo.addEventListener("click", () => this.store.change(playVideo()));
+    // Before the keys of the page, which leave alone what was taken here.
+    document.addEventListener("keydown", (event) => this.obey(event), { capture: true });
+  }
+
+  private refuse(): void {
+    const { current } = this;
+    if (current === undefined || current.whyNot !== "") {
+      return;
+    }
+    if (this.player.error?.code === MediaError.MEDIA_ERR_NETWORK) {
+      this.fail(t("The server did not answer."));
+      return;
+    }
+    this.refused.add(current.instanceId);
+    this.fail(t("This browser has no decoder for it."));
+    // The server has one: where it gives the frames, they are shown instead.
+    this.store.change(showFrames(current.instanceId, 0));
+  }
+
+  private turnToFrames(): void {
+    if (this.current !== undefined) {
+      const frame = Math.floor((this.player.currentTime * 1000) / frameMs(this.current) + 0.01);
+      this.store.change(showFrames(this.current.instanceId, frame));
+    }
+  }
+
+  private choose(video: Video | undefined): void {
+    if (video !== undefined) {
+      this.store.change(showInstance(video.instanceId));
+      this.open(video);
+    }
   }
 
   private obey(event: KeyboardEvent): void {
     const isControl = event.target instanceof HTMLElement && event.target.closest("button, a, input, select") !== null;
     const isElsewhere = this.root.closest("[data-active]") === null;
-    if (this.root.hidden || isElsewhere || isControl || event.ctrlKey || event.metaKey || event.altKey) {
+    if (this.pane.hidden || isElsewhere || isControl || event.ctrlKey || event.metaKey || event.altKey) {
       return;
     }
     if (event.key === " ") {
@@ -138,7 +198,7 @@ export class VideoPane {
 
   private step(frames: number): void {
     this.player.pause();
-    const seconds = (this.current?.frameTimeMs ?? USUAL_FRAME_MS) / 1000;
+    const seconds = frameMs(this.current) / 1000;
     const end = Number.isFinite(this.player.duration) ? this.player.duration : 0;
     this.player.currentTime = Math.min(Math.max(0, this.player.currentTime + frames * seconds), end);
   }
@@ -160,4 +220,8 @@ export class VideoPane {
     this.bar.hidden = reason !== "";
     setText(this.reason, reason);
   }
+}
+
+function frameMs(video: Video | undefined): number {
+  return video?.frameTimeMs ?? USUAL_FRAME_MS;
 }
