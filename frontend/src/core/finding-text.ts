@@ -4,12 +4,12 @@ import type { Finding, FindingKind } from "./findings";
 import type { Result } from "./measure";
 import { t } from "./text";
 
-/** A number with as many places as its uncertainty lets it have. */
-export function withUncertainty(value: number, uncertainty: number | null): string {
+/** A number with as many places as its uncertainty lets it have, and at least so many. */
+export function withUncertainty(value: number, uncertainty: number | null, least = 0): string {
   if (uncertainty === null || !(uncertainty > 0)) {
     return trimmed(value, 2);
   }
-  const places = Math.min(4, Math.max(0, -Math.floor(Math.log10(uncertainty))));
+  const places = Math.min(4, Math.max(least, -Math.floor(Math.log10(uncertainty))));
   return `${signed(value.toFixed(places))} ± ${uncertainty.toFixed(places)}`;
 }
 
@@ -22,6 +22,8 @@ function signed(text: string): string {
   return /^-0*\.?0*$/.test(text) ? text.slice(1) : text.replace("-", "−");
 }
 
+/** Units whose values are compared by tenths, however coarse the pixels are. */
+const ONE_PLACE: ReadonlySet<string> = new Set(["mm", "deg", "px"]);
 const UNITS: Readonly<Record<string, string>> = { deg: "°", mm2: "mm²", px2: "px²", ratio: "" };
 
 export function unitText(unit: string): string {
@@ -58,7 +60,8 @@ export function valueText({ value, unit, uncertainty }: Pick<Result, "value" | "
   }
   const name = unitText(unit);
   const between = name === "°" || name === "" ? "" : " ";
-  return `${withUncertainty(value, uncertainty)}${between}${name}`;
+  const least = ONE_PLACE.has(unit) ? 1 : 0;
+  return `${withUncertainty(value, uncertainty, least)}${between}${name}`;
 }
 
 /** All lines at a mark: its label, its numbers, its provenance. */

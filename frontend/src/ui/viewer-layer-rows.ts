@@ -1,5 +1,6 @@
 /** The layers of marks: shown or hidden, and in which colour. */
 
+import type { Finding } from "../core/findings";
 import { t } from "../core/text";
 import type { FindingStore, Layer } from "../state/findings";
 import { make } from "./dom";
@@ -7,6 +8,7 @@ import { make } from "./dom";
 interface LayerWays {
   readonly mayMark: boolean;
   readonly saveLayer: (layer: Layer) => void;
+  readonly colourOf: (finding: Finding) => string;
 }
 
 const DEFAULT_COLOUR = "#ffd24a";
@@ -24,7 +26,7 @@ export class LayerRows {
   show(): void {
     const names = this.findings.layerNames().filter((name) => name !== "");
     this.root.hidden = names.length === 0;
-    const layers = names.map((name) => this.findings.layer(name) ?? newLayer(name));
+    const layers = names.map((name) => this.findings.layer(name) ?? this.newLayer(name));
     const signature = JSON.stringify(layers);
     if (signature !== this.signature) {
       this.signature = signature;
@@ -49,8 +51,11 @@ export class LayerRows {
       this.ways.saveLayer(layer);
     }
   }
-}
 
-function newLayer(name: string): Layer {
-  return { id: "", name, colour: DEFAULT_COLOUR, isVisible: true, version: 0 };
+  /** A layer that nobody has given a look: as its first mark is seen now. */
+  private newLayer(name: string): Layer {
+    const first = this.findings.findings().find(({ layer }) => layer === name);
+    const colour = first === undefined ? DEFAULT_COLOUR : this.ways.colourOf(first);
+    return { id: "", name, colour, isVisible: true, version: 0 };
+  }
 }
