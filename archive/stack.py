@@ -119,7 +119,7 @@ def _build(series: Series) -> tuple[Stack, Facts]:
         "series_id": str(series.pk),
         "displayable": bool(order or offered),
         "why_not": "" if order or offered else _why_not(instances, images),
-        "videos": [describe_video(one, why_not) for one, why_not in offered],
+        "videos": [describe_video(one, found) for one, found in offered],
         **_factor(images, order or []),
     }
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
