@@ -4,6 +4,7 @@ import type { ColourMap } from "../core/colour-map";
 import type { Filter } from "../core/enhance";
 import type { Series, Stack, Study, Triple } from "../core/facts";
 import type { DrawnKind } from "../core/findings";
+import type { Hang, Prior } from "../core/hanging";
 import type { Preferences } from "../core/preferences";
 import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
@@ -33,6 +34,8 @@ export interface Look {
   readonly asFrames: boolean;
   /** Fitted to the window, and again whenever the window changes its size; rotation and mirror stay. */
   readonly isFitted: boolean;
+  /** The presentation state that is applied, by its name. */
+  readonly presentation?: string;
 }
 
 export interface Cine {
@@ -52,6 +55,10 @@ export interface PaneState {
   /** Empty: nothing has been put here yet. */
   readonly seriesId: string;
   readonly look: Look;
+  /** How the picture lies as long as it is fitted; null: as it comes. */
+  readonly hang: Hang | null;
+  /** The image that it was hung for, until its stack is here. */
+  readonly wanted: { readonly instanceId: string; readonly frame: number } | null;
 }
 
 export interface Layout {
@@ -85,6 +92,12 @@ export interface ViewerState {
   readonly layout: Layout;
   /** The active pane has the whole stage; the others wait behind it. */
   readonly isMaximised: boolean;
+  /** The protocol by which the study hangs: a key, or a name of the house's. */
+  readonly hungBy: string;
+  /** Other studies of the patient, the most fitting to compare with first. */
+  readonly priors: readonly Prior[];
+  /** How the page was before another study was put beside; null: none is. */
+  readonly beforePrior: { readonly layout: Layout; readonly panes: readonly string[]; readonly links: Links } | null;
   readonly links: Links;
   /** The image that each pane showed when scrolling was linked, by the pane's id. */
   readonly anchors: ReadonlyMap<string, string>;

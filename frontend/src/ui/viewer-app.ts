@@ -5,6 +5,7 @@ import { Traffic } from "../io/traffic";
 import { chooseEngine } from "../render/choose-engine";
 import { activeLook, activeSeries, activeStack, setHelpOpen } from "../state/changes";
 import { FrameCache } from "../state/frame-cache";
+import { findWanted, hang } from "../state/hanging";
 import { followLinks, NO_LINKS } from "../state/links";
 import { firstPane, ONE_PANE } from "../state/panes";
 import { Store, type StackState } from "../state/store";
@@ -19,6 +20,7 @@ import { Help } from "./viewer-help";
 import { listenToKeys, withOwnKeys } from "./viewer-keys";
 import { keepSettings } from "./viewer-own-settings";
 import { StudyNews } from "./viewer-news";
+import { StoredObjects } from "./viewer-objects";
 import { PaneControls } from "./viewer-pane-controls";
 import { Panes } from "./viewer-panes";
 import { passportPanel } from "./viewer-passport";
@@ -47,11 +49,13 @@ class ViewerApp {
   private readonly help: Help;
   private readonly news: StudyNews;
   private readonly findings: Findings;
+  private readonly objects: StoredObjects;
   private speedOf = "";
   private isDrawDue = false;
 
   constructor(page: ViewerPage, root: HTMLElement) {
     this.store = new Store(firstState(page));
+    this.store.addRule(findWanted);
     this.store.addRule(followLinks);
     this.news = new StudyNews(page, this.store, {
       onNews: (news) => this.findings.hear(news),
@@ -65,8 +69,10 @@ class ViewerApp {
     this.panes.active.preview(first);
     const instrument = this.makeInstrument();
     this.findings = new Findings(page, instrument);
+    this.objects = new StoredObjects(page.apiUrl, this.store);
     this.panes.onPane((pane) => {
       new Pointers(pane.picture, instrument, this.findings.marking);
+      this.objects.attach(pane);
       pane.addLayer(this.findings.makeLayer());
     });
     this.side = new Side(this.store);
@@ -127,6 +133,7 @@ class ViewerApp {
     this.side.registerPanel(windowPanel(instrument));
     this.side.registerPanel(passportPanel(this.store));
     this.side.registerPanel(tagsPanel(this.store));
+    this.side.registerPanel(this.objects.panel);
   }
 
   /** After every change: fetch what is wanted now, and draw once in the next frame. */
@@ -193,7 +200,7 @@ function firstState(page: ViewerPage): Store["state"] {
     stacks.set(stack.seriesId || page.activeSeriesId, { kind: "ready", stack });
   }
   const pane = firstPane(page.activeSeriesId);
-  return {
+  const state: Store["state"] = {
     study: page.study,
     series: page.series,
     panes: [pane],
@@ -212,5 +219,9 @@ function firstState(page: ViewerPage): Store["state"] {
     openPanel: "",
     colourMaps: page.colourMaps,
     preferences: page.preferences,
+    hungBy: "",
+    priors: page.priors,
+    beforePrior: null,
   };
+  return page.hung === null ? state : hang(page.hung)(state);
 }

@@ -7,6 +7,9 @@ import type { Cursor, PaneState, ViewerState } from "../state/store";
 
 export function paneNotes(state: ViewerState, pane: PaneState): string[] {
   const notes: string[] = [];
+  if (pane.look.presentation !== undefined) {
+    notes.push(t("Presentation state: {name}", { name: pane.look.presentation }));
+  }
   if (bondOf(state, pane) === "offset") {
     notes.push(t("Scrolls by offset: no common frame of reference"));
   }

@@ -1,0 +1,104 @@
+/** Outlines of segmentations and structures, and what a presentation state draws, over a picture. */
+
+import { belongsTo, fromDisplay, pathOf, roundPoints, shutterPath, type PresentationState, type Shape, type StateGraphic } from "../core/stored-objects";
+import { applyMatrix, canvasFromImage, type Matrix, type Point, type Size, type View } from "../core/view";
+import { extentOf, type Shown } from "../render/viewport";
+import type { MarksLayer } from "./viewer-layers";
+
+const SVG = "http://www.w3.org/2000/svg";
+const POINT_PX = 4;
+
+export interface ColouredShape extends Shape {
+  readonly colour: string;
+}
+
+/** What lies on an image now; the same object as long as nothing has changed. */
+export interface Overlay {
+  readonly shapes: readonly ColouredShape[];
+  readonly state: PresentationState | null;
+}
+
+export class ObjectLayer implements MarksLayer {
+  private readonly placed = document.createElementNS(SVG, "g");
+  private readonly words = document.createElementNS(SVG, "g");
+  private drawn: Overlay | null = null;
+  private of = "";
+
+  constructor(private readonly overlayOf: (shown: Shown) => Overlay) {
+    this.placed.setAttribute("class", "object-outlines");
+    this.words.setAttribute("class", "object-words");
+  }
+
+  draw(group: SVGGElement, shown: Shown, view: View, size: Size): void {
+    if (group.firstChild === null) {
+      group.append(this.placed, this.words);
+    }
+    const overlay = this.overlayOf(shown);
+    const matrix = canvasFromImage(view, extentOf(shown.facts), size);
+    if (overlay !== this.drawn || this.of !== shown.facts.key) {
+      this.drawn = overlay;
+      this.of = shown.facts.key;
+      this.placed.replaceChildren(...overlay.shapes.map(outline), ...stateShapes(overlay.state, shown));
+    }
+    const { a, b, c, d, e, f } = matrix;
+    this.placed.setAttribute("transform", `matrix(${a} ${b} ${c} ${d} ${e} ${f})`);
+    this.words.replaceChildren(...stateWords(overlay.state, shown, matrix));
+  }
+}
+
+function element(name: string, attributes: Readonly<Record<string, string>>): SVGElement {
+  const made = document.createElementNS(SVG, name);
+  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
+  return made;
+}
+
+function outline(shape: ColouredShape): SVGElement {
+  return element("path", { d: pathOf(shape), stroke: shape.colour, fill: "none" });
+}
+
+function stateShapes(state: PresentationState | null, { facts }: Shown): SVGElement[] {
+  if (state === null) {
+    return [];
+  }
+  const { columns, rows, instanceId, frame } = facts;
+  const marks = state.marks.filter(({ images }) => images.length === 0 || belongsTo(images, instanceId, frame));
+  const place = (graphic: StateGraphic) => (point: Point): Point =>
+    graphic.isOfDisplay ? fromDisplay(point, state, columns, rows) : point;
+  const graphics = marks.flatMap(({ graphics: all }) => all.map((graphic) => graphicOf(graphic, graphic.points.map(place(graphic)))));
+  if (state.shutter === null) {
+    return graphics;
+  }
+  const hidden = shutterPath(state.shutter, columns, rows).split("\n");
+  return [...hidden.map((path) => element("path", { class: "object-shutter", d: path, "fill-rule": "evenodd" })), ...graphics];
+}
+
+function graphicOf({ kind, colour, isFilled }: StateGraphic, points: readonly Point[]): SVGElement {
+  if (kind === "POINT") {
+    const { x, y } = points[0] ?? { x: 0, y: 0 };
+    const size = POINT_PX / 8;
+    return element("path", { d: `M${x - size} ${y}H${x + size}M${x} ${y - size}V${y + size}`, stroke: colour, fill: "none" });
+  }
+  const isRound = kind === "CIRCLE" || kind === "ELLIPSE";
+  const way = pathOf({ part: 0, closed: isRound, points: isRound ? roundPoints(kind, points) : points });
+  return element("path", { d: way, stroke: colour, fill: isFilled ? colour : "none", "fill-opacity": "0.3" });
+}
+
+function stateWords(state: PresentationState | null, { facts }: Shown, matrix: Matrix): SVGElement[] {
+  if (state === null) {
+    return [];
+  }
+  const { columns, rows, instanceId, frame } = facts;
+  return state.marks
+    .filter(({ images }) => images.length === 0 || belongsTo(images, instanceId, frame))
+    .flatMap(({ words }) => words)
+    .map(({ text, at, isOfDisplay, colour }) => {
+      const { x, y } = applyMatrix(matrix, isOfDisplay ? fromDisplay(at, state, columns, rows) : at);
+      const made = element("text", { x: `${x}`, y: `${y}`, fill: colour });
+      text.split("\n").forEach((line, number) => {
+        const span = element("tspan", { x: `${x}`, dy: number === 0 ? "0" : "1.2em" });
+        span.textContent = line;
+        made.append(span);
+      });
+      return made;
+    });
+}
