@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
+import type { Finding } from "../src/core/findings";
 import type { Pair } from "../src/core/measure-plane";
 import { FindingApi } from "../src/io/finding-api";
 import { FindingSync } from "../src/io/finding-sync";
@@ -11,6 +12,7 @@ import { finding } from "./findings";
 class Server {
   readonly rows = new Map<string, JsonObject>();
   readonly asked: string[] = [];
+  stored: JsonObject[] = [];
   isAway = false;
   losesAnswer = false;
   private count = 0;
@@ -39,6 +41,9 @@ class Server {
     const id = /measurements\/([^/?]+)\//.exec(url)?.[1];
     if (id === undefined && method === "GET") {
       const isMeasurements = url.includes("/measurements/");
+      if (url.includes("/stored-marks/")) {
+        return [200, { measurements: this.stored }];
+      }
       return [200, { next: null, results: isMeasurements ? [...this.rows.values()].filter((row) => row["deleted"] !== true) : [] }];
     }
     if (id === undefined) {
@@ -196,6 +201,18 @@ test("other people's marks come, change and go with the news; the echo of our ow
   expect(server.asked).toHaveLength(asked);
   sync.hear({ family: "measurement", id: "t1", version: 3, isGone: true });
   expect(store.finding("t1")).toBeNull();
+});
+
+test("what a stored report measured is seen, and nobody changes it", async () => {
+  const row = { id: "sr/0", kind: "length", points_px: [[1, 1], [2, 2]], value: 7, unit: "mm", origin: { title: "Report", author: "AI^Lab" } };
+  server.stored = [row, { ...row, id: "sr/1", mark: "m1" }];
+  await sync.load();
+  expect(store.all().map(({ key }) => key)).toEqual(["sr/0"]);
+  store.remove("sr/0");
+  store.change({ ...(store.finding("sr/0") as Finding), label: "mine" });
+  await settle();
+  expect(store.entry("sr/0")).toMatchObject({ state: "saved", local: { label: "", layer: "Report" }, saved: { createdBy: "AI^Lab" } });
+  expect(writes()).toEqual([]);
 });
 
 test("an old step does not undo what somebody else has changed since", async () => {

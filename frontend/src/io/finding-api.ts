@@ -54,6 +54,13 @@ export class FindingApi {
     };
   }
 
+  /** Measurements of stored reports, without those that were written from a mark that is here. */
+  async readStored(): Promise<Saved[]> {
+    const answer = await this.ask("GET", `studies/${this.studyId}/stored-marks/`);
+    const rows = asList(answer["measurements"]).map((row) => asObject(row));
+    return rows.filter((row) => asText(row["mark"]) === "").map(readStored);
+  }
+
   async read(family: Family, id: string): Promise<Saved> {
     return readSaved(await this.ask("GET", `${ADDRESSES[family]}${id}/`), family);
   }
@@ -228,6 +235,23 @@ export function readSaved(row: JsonObject, family: Family): Saved {
     createdAt: text("created_at"),
     changedBy: text("changed_by"),
     changedAt: text("changed_at"),
+    origin: "",
+  };
+}
+
+function readStored(row: JsonObject): Saved {
+  const saved = readSaved(row, "measurement");
+  const origin = asObject(row["origin"]);
+  const title = asText(origin["title"]) || asText(origin["kind"]);
+  const at = asText(origin["written_at"]);
+  return {
+    ...saved,
+    content: { ...saved.content, layer: title },
+    createdBy: asText(origin["author"]),
+    changedBy: asText(origin["author"]),
+    createdAt: at,
+    changedAt: at,
+    origin: title || "object",
   };
 }
 

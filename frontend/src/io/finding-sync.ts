@@ -48,7 +48,7 @@ export class FindingSync {
       const { findings, layers } = await this.api.readAll();
       const there = new Set(findings.map(({ id }) => id));
       for (const { key, saved } of this.store.all()) {
-        if (saved !== null && !there.has(saved.id) && !this.sending.has(key)) {
+        if (saved !== null && saved.origin === "" && !there.has(saved.id) && !this.sending.has(key)) {
           this.store.contest(key, null);
         }
       }
@@ -56,6 +56,7 @@ export class FindingSync {
       this.store.setLayers(layers);
       this.loaded = true;
       this.store.announce();
+      (await this.api.readStored()).forEach((saved) => this.take(saved));
     } catch (error) {
       if (!(error instanceof FindingError) || error.failure === "away") {
         setTimeout(() => void this.load(), this.backOff());

@@ -16,6 +16,8 @@ export interface Saved {
   readonly createdAt: string;
   readonly changedBy: string;
   readonly changedAt: string;
+  /** The stored object that it was read from, which nobody changes; empty: drawn here. */
+  readonly origin: string;
 }
 
 /**
@@ -93,6 +95,11 @@ export class FindingStore {
     return [...this.entries.values()];
   }
 
+  /** Whether it came with a stored object: it is seen and never changed. */
+  isFixed(key: string): boolean {
+    return (this.entries.get(key)?.saved?.origin ?? "") !== "";
+  }
+
   finding(key: string): Finding | null {
     return this.entries.get(key)?.local ?? null;
   }
@@ -166,14 +173,14 @@ export class FindingStore {
 
   change(next: Finding): void {
     const before = this.finding(next.key);
-    if (before !== null && !isSameContent(before, next)) {
+    if (before !== null && !this.isFixed(next.key) && !isSameContent(before, next)) {
       this.perform([{ key: next.key, before, after: next }]);
     }
   }
 
   remove(key: string): void {
     const before = this.finding(key);
-    if (before !== null) {
+    if (before !== null && !this.isFixed(key)) {
       this.perform([{ key, before, after: null }]);
     }
   }
@@ -261,6 +268,9 @@ export class FindingStore {
   private write(key: string, local: Finding | null): void {
     const before = this.entries.get(key);
     const saved = before?.saved ?? null;
+    if (this.isFixed(key)) {
+      return;
+    }
     if (local === null && saved === null && before?.state !== "sending") {
       this.entries.delete(key);
       return;

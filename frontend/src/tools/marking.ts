@@ -198,7 +198,7 @@ export class Marking {
     const sight = this.sight();
     const hit = sight === null || this.draft !== null ? null : this.hitAt(sight, at, { shiftKey: false, pointerType: "mouse" });
     const finding = hit === null ? null : this.store.finding(hit.key);
-    if (finding === null || !this.mayMark) {
+    if (finding === null || !this.mayMark || this.store.isFixed(finding.key)) {
       return false;
     }
     this.asking.edit(finding);
@@ -321,7 +321,7 @@ export class Marking {
 
   /** With a drawing tool in hand only the selected one is held; without, a first click selects. */
   private mayShape(hit: Hit, kind: DrawnKind | null): boolean {
-    if (!this.mayMark) {
+    if (!this.mayMark || this.store.isFixed(hit.key)) {
       return false;
     }
     const isSelected = hit.key === this.store.selectedKey;

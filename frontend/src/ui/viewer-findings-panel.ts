@@ -159,7 +159,7 @@ class FindingsPanel {
     );
     jump.addEventListener("click", () => this.ways.jump(finding));
     const row = make("li", { class: "finding", "data-state": entry.state }, jump);
-    if (this.ways.mayMark && entry.local !== null) {
+    if (this.ways.mayMark && entry.local !== null && !this.findings.isFixed(entry.key)) {
       row.append(this.rowActions(entry.local));
       if (isSelected) {
         row.append(findingFields(entry.local, this.findings, texts.colour));
@@ -217,6 +217,7 @@ class FindingsPanel {
     const where = [
       series?.seriesNumber === null || series === undefined ? "" : `${t("Se")} ${series.seriesNumber}`,
       imageName(this.store, finding),
+      finding.label === "" && finding.text === "" ? "" : kindName(finding.kind),
       saved === null ? "" : saved.changedBy,
       saved === null ? stateName(state) : timeOf(saved.changedAt),
       finding.layer,

@@ -78,12 +78,13 @@ export function findingCommands(parts: MeasureParts): Command[] {
   });
   // What is not on the screen is neither deleted nor changed by a key.
   const hasSelection = (): boolean => isSeen(findings.selection, instrument);
+  const mayChange = (): boolean => hasSelection() && !findings.isFixed(findings.selectedKey);
   let copied: Finding | null = null;
   return [
     { ...command("undo", t("Undo"), ["Ctrl+z"], () => findings.undo()), icon: "undo-2" },
     { ...command("redo", t("Redo"), ["Ctrl+Shift+z", "Ctrl+y"], () => findings.redo()), icon: "redo-2" },
     {
-      ...command("delete-the-selected-one", t("Delete selected"), ["Delete", "Backspace"], () => findings.remove(findings.selectedKey), hasSelection),
+      ...command("delete-the-selected-one", t("Delete selected"), ["Delete", "Backspace"], () => findings.remove(findings.selectedKey), mayChange),
       icon: "trash-2",
     },
     command("copy", t("Copy"), ["Ctrl+c"], () => (copied = findings.selection), hasSelection),
@@ -98,7 +99,7 @@ export function findingCommands(parts: MeasureParts): Command[] {
           editor.edit(selection);
         }
       },
-      () => marking.isDrawing || hasSelection(),
+      () => marking.isDrawing || mayChange(),
     ),
     {
       ...command("show-or-hide-all-marks", t("Show or hide all marks"), ["K"], () => findings.show(!findings.isShown)),
