@@ -142,6 +142,7 @@ WORDS = (
     _("Middle button"),
     _("Min"),
     _("mm at the detector"),
+    _("mm written unclearly"),
     _("mm calibrated"),
     _("mm corrected for magnification"),
     _("mm from ultrasound region"),

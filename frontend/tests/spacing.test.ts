@@ -24,4 +24,5 @@ test.each(golden.cases)("a millimetre says where it comes from: $name", ({ facts
     expect(image.spacingSource).toBe(shown);
   }
   expect(image.pixelAspect).toBeCloseTo(aspect, 12);
+  expect(image.isSpacingUnclear).toBe("unclear_numbers" in facts);
 });

@@ -114,6 +114,8 @@ export interface ImageFacts {
   /** Row then column spacing in mm, or null when the file gives none. */
   readonly pixelSpacing: readonly [number, number] | null;
   readonly spacingSource: SpacingSource;
+  /** Whether the file writes its millimetres in a way that the standard does not know (`0,5`). */
+  readonly isSpacingUnclear: boolean;
   readonly ultrasoundRegions: readonly UltrasoundRegion[];
   /** Height to width of a pixel as it must be shown, even without millimetres. */
   readonly pixelAspect: number;

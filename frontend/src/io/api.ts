@@ -317,10 +317,19 @@ function readHasOverlays(overlays: readonly Json[], frame: number): boolean {
 const LEAST_ASPECT = 0.05;
 const MOST_ASPECT = 20;
 
+/** What of the numbers that were written unclearly decides the size of a pixel (`imaging.image_facts`). */
+const SPACINGS = new Set([
+  "pixel_spacing",
+  "imager_pixel_spacing",
+  "nominal_scanned_pixel_spacing",
+  "estimated_radiographic_magnification_factor",
+]);
+
 type Geometry = Pick<
   ImageFacts,
   | "pixelSpacing"
   | "spacingSource"
+  | "isSpacingUnclear"
   | "ultrasoundRegions"
   | "pixelAspect"
   | "frameOfReferenceUid"
@@ -343,6 +352,7 @@ function readGeometry(wire: JsonObject): Geometry {
   return {
     pixelSpacing: isSpaced ? [row, column] : null,
     spacingSource: readSpacingSource(wire),
+    isSpacingUnclear: asList(wire["unclear_numbers"]).some((name) => SPACINGS.has(asText(name))),
     ultrasoundRegions: asList(wire["ultrasound_regions"]).map((one) => readRegion(asObject(one))),
     pixelAspect: aspect >= LEAST_ASPECT && aspect <= MOST_ASPECT ? aspect : 1,
     frameOfReferenceUid: asText(wire["frame_of_reference_uid"]),

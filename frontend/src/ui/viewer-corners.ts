@@ -137,7 +137,8 @@ function inversionLine({ invert }: CornerFacts): string[] {
 }
 
 function markLines(facts: ImageFacts): string[] {
-  return [lossyMark(facts), spacingMark(facts), paletteMark(facts)].filter((line) => line !== "");
+  const marks = [lossyMark(facts), spacingMark(facts), unclearMark(facts), paletteMark(facts)];
+  return marks.filter((line) => line !== "");
 }
 
 function overlayLines({ isOverlayMissing }: CornerFacts): string[] {
@@ -175,6 +176,10 @@ function spacingMark(facts: ImageFacts): string {
   }
   const words = SPACING_WORDS[facts.spacingSource];
   return words === "" ? "" : t(words);
+}
+
+function unclearMark(facts: ImageFacts): string {
+  return facts.pixelSpacing !== null && facts.isSpacingUnclear ? t("mm written unclearly") : "";
 }
 
 function thicknessLine({ sliceThickness }: ImageFacts): string {
