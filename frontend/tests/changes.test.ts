@@ -17,7 +17,7 @@ function series(...ids: string[]): readonly Series[] {
 }
 
 function opened(): ViewerState {
-  const empty = { series: series("a"), panes: [firstPane("a")], activePaneId: "1", stacks: new Map(), looks: new Map() };
+  const empty = { series: series("a"), panes: [firstPane("a")], activePaneId: "1", priors: [], stacks: new Map(), looks: new Map() };
   return setStack("a", { kind: "ready", stack: stack("1", [4, 5, 6]) })(empty as unknown as ViewerState);
 }
 

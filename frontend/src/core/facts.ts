@@ -186,6 +186,7 @@ export interface Badge {
 }
 
 export interface Series {
+  readonly studyId: string;
   readonly badges: readonly Badge[];
   /** The passport in words, for the panel. */
   readonly passportUrl: string;

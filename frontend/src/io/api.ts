@@ -19,6 +19,8 @@ import type {
   Video,
   VoiFunction,
 } from "../core/facts";
+import type { Hung, Prior } from "../core/hanging";
+import { readHung, readPriors } from "./hanging";
 import { readColourMaps, readOffer } from "./windows";
 import { readPreferences } from "./preferences";
 import {
@@ -57,6 +59,11 @@ export interface ViewerPage {
   readonly person: Person;
   readonly texts: Readonly<Record<string, string>>;
   readonly preferences: Preferences;
+  readonly hung: Hung | null;
+  readonly priors: readonly Prior[];
+  /** Where saved layouts are kept, and how the server hangs this study by one of them. */
+  readonly layoutsUrl: string;
+  readonly hangUrl: string;
 }
 
 const PIXEL_FORMATS: readonly PixelFormat[] = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "f64", "rgb8", "none"];
@@ -81,6 +88,10 @@ export function readPage(text: string): ViewerPage {
     person: readPerson(asObject(page["person"])),
     texts: Object.fromEntries(texts),
     preferences: readPreferences(asObject(page["preferences"])),
+    hung: readHung(page["hanging"]),
+    priors: readPriors(page["priors"], readStudy),
+    layoutsUrl: asText(urls["hanging"]),
+    hangUrl: asText(urls["hang"]),
   };
 }
 
@@ -119,6 +130,7 @@ function readSeries(wire: JsonObject): Series {
   const text = (key: string): string => asText(wire[key]);
   return {
     id: text("id"),
+    studyId: text("study_id"),
     seriesNumber: asNumber(wire["series_number"]),
     modality: text("modality"),
     seriesDescription: text("series_description"),

@@ -38,9 +38,11 @@ export function setStack(seriesId: string, stack: StackState): Change {
 }
 
 /** A newer list of the study's series; without one on the screen, the first with pictures is opened. */
-export function renewSeries(series: readonly Series[]): Change {
+export function renewSeries(newer: readonly Series[]): Change {
   return (state) => {
-    const first = series.find(({ displayable }) => displayable) ?? series[0];
+    const ofPriors = state.series.filter(({ studyId }) => state.priors.some(({ study }) => study.id === studyId));
+    const series = [...newer, ...ofPriors];
+    const first = newer.find(({ displayable }) => displayable) ?? newer[0];
     const isThere = (id: string): boolean => series.some((one) => one.id === id);
     const panes = state.panes.map((pane) => {
       const isLost = pane.id === state.activePaneId && !isThere(pane.seriesId);

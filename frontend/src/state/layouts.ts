@@ -22,7 +22,7 @@ export function setLayout(wished: Layout): Change {
       kept[count - 1] = active;
     }
     const panes = [...kept, ...newPanes(state, kept, count - kept.length)];
-    return { ...state, layout, panes, activePaneId: active.id, isMaximised: false };
+    return { ...state, layout, panes, activePaneId: active.id, isMaximised: false, beforePrior: null };
   };
 }
 
@@ -31,7 +31,7 @@ function newPanes(state: ViewerState, kept: readonly PaneState[], count: number)
   const free = Math.max(0, ...state.panes.map(({ id }) => Number(id))) + 1;
   return Array.from({ length: Math.max(0, count) }, (_, place) => {
     const seriesId = waiting[place]?.id ?? "";
-    return { id: `${free + place}`, seriesId, look: state.looks.get(seriesId) ?? FIRST_LOOK };
+    return { id: `${free + place}`, seriesId, look: state.looks.get(seriesId) ?? FIRST_LOOK, hang: null, wanted: null };
   });
 }
 

@@ -24,7 +24,7 @@ type Change = (state: ViewerState) => ViewerState;
 
 /** A pane as it is when the page opens. */
 export function firstPane(seriesId: string): PaneState {
-  return { id: "1", seriesId, look: FIRST_LOOK };
+  return { id: "1", seriesId, look: FIRST_LOOK, hang: null, wanted: null };
 }
 
 export function paneOf(state: ViewerState, paneId: string): PaneState | undefined {
@@ -88,7 +88,7 @@ export function openIn(paneId: string, seriesId: string): Change {
       return state;
     }
     const look = state.looks.get(seriesId) ?? FIRST_LOOK;
-    const changed = changePane(paneId, () => ({ ...pane, seriesId, look }))(state);
+    const changed = changePane(paneId, () => ({ ...pane, seriesId, look, hang: null, wanted: null }))(state);
     return paneId === state.activePaneId ? { ...changed, cine: { ...state.cine, isPlaying: false } } : changed;
   };
 }

@@ -32,6 +32,11 @@ export function sightOf({ store, viewport }: Instrument): Sight | null {
   }
   const extent = extentOf(facts);
   const { view, isFitted } = activeLook(store.state);
-  const isFiled = view === null || isFitted;
-  return { extent, view: isFiled ? fitView(extent, viewport.size, view ?? undefined) : view };
+  if (view !== null && !isFitted) {
+    return { extent, view };
+  }
+  // A fitted picture lies as its pane hangs it; one of the same size lies just so.
+  const before = extentOf(viewport.shown.facts);
+  const isAlike = before.width === extent.width && before.height === extent.height && before.pixelAspect === extent.pixelAspect;
+  return { extent, view: isAlike ? viewport.shown.view : fitView(extent, viewport.size, view ?? undefined) };
 }

@@ -81,7 +81,7 @@ class ViewerApp {
     this.side.registerPanel(settingsPanel(instrument, settings, () => commands));
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
-    this.controls = new PaneControls(this.store, this.panes, this.strip);
+    this.controls = new PaneControls(this.store, this.panes, this.strip, (words) => this.findings.say(words));
     const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...this.side.commands()], settings);
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);

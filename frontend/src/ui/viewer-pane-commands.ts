@@ -12,6 +12,7 @@ import { linkNames } from "./viewer-link-menu";
 export interface PaneActions {
   readonly chooseLayout: () => void;
   readonly chooseSeries: () => void;
+  readonly togglePrior: () => void;
 }
 
 export function paneCommands(store: Store, actions: PaneActions): Command[] {
@@ -33,6 +34,11 @@ export function paneCommands(store: Store, actions: PaneActions): Command[] {
     command("next-pane", t("Next pane"), "j", () => store.change(stepPane(1))),
     command("previous-pane", t("Previous pane"), "J", () => store.change(stepPane(-1))),
     command("choose-a-series", t("Choose a series"), "B", actions.chooseSeries),
+    {
+      ...command("prior-beside", t("Prior beside"), "/", actions.togglePrior),
+      icon: "history",
+      isOn: (state) => state.beforePrior !== null,
+    },
     ...linkNames().map(([name, words, key]) => ({
       ...command(`link-${name.toLowerCase()}`, words, key, () => store.change(toggleLink(name))),
       isOn: ({ links }: ViewerState) => links[name],

@@ -2,33 +2,43 @@
 
 import type { Store } from "../state/store";
 import type { Command } from "./viewer-commands";
+import { Banner } from "./viewer-banner";
 import { SeriesDrag } from "./viewer-drag";
 import { LayoutPicker } from "./viewer-layout";
 import { PlaceLayer } from "./viewer-lines";
 import { LinkMenu } from "./viewer-link-menu";
 import { paneCommands } from "./viewer-pane-commands";
 import type { Panes } from "./viewer-panes";
+import { PriorList } from "./viewer-priors";
 import type { SeriesStrip } from "./viewer-strip";
 
 export class PaneControls {
   private readonly links: LinkMenu;
+  private readonly priors: PriorList;
+  private readonly banner: Banner;
   readonly commands: readonly Command[];
   /** For the tool row. */
   readonly tools: readonly HTMLElement[];
 
-  constructor(store: Store, panes: Panes, strip: SeriesStrip) {
+  constructor(store: Store, panes: Panes, strip: SeriesStrip, say: (words: string) => void) {
     new SeriesDrag(strip.root, panes, store);
     panes.onPane((pane) => pane.addLayer(new PlaceLayer(store, pane.id)));
     const layouts = new LayoutPicker(store, () => panes.active.picture.focus({ preventScroll: true }));
     this.links = new LinkMenu(store);
+    this.priors = new PriorList(store, say);
+    strip.root.append(this.priors.root);
+    this.banner = new Banner(store, document.getElementById("patient-banner"));
     this.tools = [layouts.root, this.links.root];
     this.commands = paneCommands(store, {
       chooseLayout: () => layouts.toggle(),
       chooseSeries: () => strip.focus(),
+      togglePrior: () => this.priors.toggleBest(),
     });
   }
 
   show(): void {
     this.links.show();
+    this.priors.show();
+    this.banner.show();
   }
 }

@@ -1,13 +1,15 @@
 /** One pane: its stage, what draws and loads its picture, and the marks over it. */
 
 import type { Series, Stack } from "../core/facts";
+import { fittingScale } from "../core/hanging";
 import { t } from "../core/text";
 import { FrameLoader } from "../io/frames";
 import { OverlayLoader } from "../io/overlays";
 import type { Traffic } from "../io/traffic";
 import { Enhancer } from "../render/enhancer";
-import { Viewport, type EngineChoice } from "../render/viewport";
+import { extentOf, Viewport, type EngineChoice } from "../render/viewport";
 import type { FrameCache } from "../state/frame-cache";
+import { studyIn } from "../state/hanging";
 import { activatePane, imageIn, paneOf, seriesIn, stackIn } from "../state/panes";
 import type { PaneState, Store } from "../state/store";
 import { isPlayed } from "../state/video";
@@ -41,6 +43,7 @@ export class ViewerPane {
   private opened: Stack | null = null;
   private current: Scene = { kind: "loading" };
   private awaitedSince = 0;
+  private scalePerMm: number | null = null;
 
   constructor(
     readonly id: string,
@@ -126,6 +129,18 @@ export class ViewerPane {
     }
   }
 
+  /** The scale at which this pane's picture fits, for panes that are to share one; null: it has no say. */
+  get fittingScale(): number | null {
+    const pane = this.state;
+    const facts = pane === undefined ? undefined : imageIn(this.house.store.state, pane);
+    const isPart = pane?.hang != null && pane.hang.group !== "" && facts !== undefined && !this.root.hidden;
+    return isPart ? fittingScale(facts, extentOf(facts), this.viewport.size, pane.hang) : null;
+  }
+
+  shareScale(scalePerMm: number | null): void {
+    this.scalePerMm = scalePerMm;
+  }
+
   draw(): void {
     const pane = this.state;
     if (pane === undefined || this.root.hidden) {
@@ -148,7 +163,7 @@ export class ViewerPane {
     const number = state.panes.indexOf(pane) + 1;
     setAttribute(this.root, "data-active", pane.id === state.activePaneId);
     setAttribute(this.root, "aria-label", state.panes.length > 1 ? t("Pane {number}", { number }) : t("Stage"));
-    const now = { series, facts: imageIn(state, pane), index: pane.look.index, loaded, size };
+    const now = { study: studyIn(state, pane), series, facts: imageIn(state, pane), index: pane.look.index, loaded, size };
     this.stage.show({ ...now, scene: this.current, isHeld, notes: paneNotes(state, pane) });
     this.colourBar.show(shown);
     this.marks.show(shown, size);
@@ -173,7 +188,7 @@ export class ViewerPane {
       hasNoOverlays: (key) => this.overlays.hasFailed(key),
       overlaysOf: (facts) => this.overlays.of(facts, series?.stackUrl ?? ""),
     };
-    return { frames, size: this.viewport.size, autos: this.house.autos };
+    return { frames, size: this.viewport.size, autos: this.house.autos, scalePerMm: this.scalePerMm };
   }
 
   private retry(): void {

@@ -55,7 +55,21 @@ export class Panes {
   }
 
   draw(): void {
+    this.shareScales();
     this.shown.forEach((pane) => pane.draw());
+  }
+
+  /** Panes of one group show a millimetre alike long: as long as the largest picture allows. */
+  private shareScales(): void {
+    const scales = new Map<string, number>();
+    const groupOf = (pane: ViewerPane): string => pane.state?.hang?.group ?? "";
+    for (const pane of this.shown.values()) {
+      const scale = pane.fittingScale;
+      if (scale !== null) {
+        scales.set(groupOf(pane), Math.min(scale, scales.get(groupOf(pane)) ?? scale));
+      }
+    }
+    this.shown.forEach((pane) => pane.shareScale(scales.get(groupOf(pane)) ?? null));
   }
 
   /** The pane at a place of the window. */

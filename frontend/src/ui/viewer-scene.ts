@@ -4,7 +4,8 @@ import type { ImageFacts, Pixels, Video, Window } from "../core/facts";
 import { hasOwnColours } from "../core/display";
 import { shutterOnly } from "../core/overlays";
 import { t } from "../core/text";
-import { fitView, type Size } from "../core/view";
+import { hungView } from "../core/hanging";
+import type { Size } from "../core/view";
 import { resolveVoi, type ResolvedVoi, type WindowChoice } from "../core/voi";
 import { AUTOMATIC, percentileWindow, type Percentiles } from "../core/automatic-window";
 import { paletteOf, type ColourMap } from "../core/colour-map";
@@ -47,6 +48,8 @@ export interface Means {
   readonly frames: FrameSource;
   readonly size: Size;
   readonly autos: AutoWindows;
+  /** CSS px for a mm that the pane's group has agreed on; null: each picture fits by itself. */
+  readonly scalePerMm: number | null;
 }
 
 export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scene {
@@ -78,7 +81,7 @@ export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scen
   return imageScene(state, pane, facts, means);
 }
 
-function imageScene(state: ViewerState, pane: PaneState, facts: ImageFacts, { frames, size, autos }: Means): Scene {
+function imageScene(state: ViewerState, pane: PaneState, facts: ImageFacts, { frames, size, autos, scalePerMm }: Means): Scene {
   const failure = frames.failureOf(facts.key);
   if (failure !== undefined) {
     return { ...failureWords(failure), save: facts.videoUrl };
@@ -94,8 +97,8 @@ function imageScene(state: ViewerState, pane: PaneState, facts: ImageFacts, { fr
   const over = overlaysFor(facts, look, frames);
   const auto = (): Window => rememberAuto(autos, pane.seriesId, look.window, pixels, facts);
   const voi = resolveVoi(facts, look.window, auto);
-  const view =
-    look.view === null || look.isFitted ? fitView(extentOf(facts), size, look.view ?? undefined) : look.view;
+  const isFree = look.view !== null && !look.isFitted;
+  const view = isFree ? look.view : hungView(facts, extentOf(facts), size, pane.hang, look.view, scalePerMm);
   return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: isSmooth(state, look), enhanced: null, filters: [], enhancing: "done", ...coloursOf(state, look.colourMap, facts), over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key) } };
 }
 

@@ -2,7 +2,7 @@
 
 import { cornersFor } from "../core/preferences";
 import { t } from "../core/text";
-import type { ImageFacts, Series } from "../core/facts";
+import type { ImageFacts, Series, Study } from "../core/facts";
 import type { Store } from "../state/store";
 import type { Size } from "../core/view";
 import { icon, make, setAttribute, setText } from "./dom";
@@ -17,6 +17,8 @@ export const PATIENCE_MS = 150;
 
 export interface StageFacts {
   readonly scene: Scene;
+  /** Whose pixels these are. */
+  readonly study: Study;
   readonly series: Series | undefined;
   readonly facts: ImageFacts | undefined;
   readonly index: number;
@@ -104,9 +106,9 @@ export class Stage {
       const { facts, view, invert, isOverlayMissing } = scene.shown;
       const count = now.loaded.length;
       const enhancement = [...now.notes, ...enhancementLines(scene.shown)];
-      const { preferences, study } = this.store.state;
+      const { preferences } = this.store.state;
       const texts = cornersFor(preferences, series.modality);
-      this.corners.show({ study, texts, series, facts, isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
+      this.corners.show({ study: now.study, texts, series, facts, isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
       const label = t("Image {index} of {count}", { index: now.index + 1, count });
       setAttribute(this.picture, "aria-label", [`${series.modality} ${series.seriesDescription}`, label, ...enhancement].join(", "));
     } else if (!now.isHeld) {

@@ -7,6 +7,7 @@ import { activePane, imageIn } from "../state/panes";
 import type { Store } from "../state/store";
 import { icon, make, setAttribute, setText } from "./dom";
 import { PASSPORT } from "./viewer-passport";
+import { dateWords } from "./viewer-priors";
 import { StripParts } from "./viewer-strip-parts";
 
 const THUMBNAIL_TRIES = 5;
@@ -122,7 +123,7 @@ export class SeriesStrip {
     if (series.displayable && series.thumbnailUrl !== "") {
       this.loadThumbnail(picture, series.thumbnailUrl, THUMBNAIL_TRIES);
     }
-    const button = make("button", { type: "button", class: "strip-item", "data-series": series.id, "aria-label": describe(series), title: name });
+    const button = make("button", { type: "button", class: "strip-item", "data-series": series.id, "data-prior": this.priorMark(series), "aria-label": describe(series), title: name });
     const badges = make("span", { class: "strip-badges" });
     showBadges(badges, series);
     badges.addEventListener("click", () => this.store.change(setOpenPanel(PASSPORT)));
@@ -133,6 +134,12 @@ export class SeriesStrip {
     button.addEventListener("click", () => this.store.change(openSeries(series.id)));
     const parts = new StripParts(this.store, series.id);
     return { series, row: make("li", {}, button, parts.root), button, loaded, count, badges, parts };
+  }
+
+  /** Series of another study say so. */
+  private priorMark(series: Series): string | null {
+    const prior = this.store.state.priors.find(({ study }) => study.id === series.studyId);
+    return prior === undefined ? null : dateWords(prior);
   }
 
   /** A thumbnail is made after the images came in, so a missing one is asked for again. */
