@@ -6,12 +6,15 @@ little memory, little time, and it may die. It reads requests from one
 socket until the parent closes it.
 
 A message is a head of 12 bytes (u32le length of the text, u64le length of
-the payload), then JSON text, then the payload.
+the payload), then JSON text, then the payload. The payload of a larger answer
+lies in memory that both sides see: then the text names its length as `shared`.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import mmap
 import os
 import resource
 import socket
@@ -35,6 +38,8 @@ HEAD = struct.Struct("<IQ")
 DESCRIPTOR = "descriptor"
 TEXT_LIMIT_BYTES = 8 << 20
 SOCKET_BUFFER_BYTES = 1 << 20
+# Answers of at least, and at most, so many bytes are shared instead of sent.
+SHARED_FROM_BYTES, SHARED_BYTES = 64 << 10, 32 << 20
 # On top of what the loaded libraries take: a frame of 100 megapixels and its copies.
 MEMORY_BYTES = 1 << 30
 CPU_SECONDS = 20
@@ -76,6 +81,7 @@ def serve(link: socket.socket, answer: Answer, *, memory_bytes: int, cpu_seconds
     """Answer requests until the parent closes the connection."""
     link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
     _become_the_first_to_go()
+    buffer = _share_memory(link)
     _limit_memory(memory_bytes)
     send_message(link, {"ready": os.getpid()}, b"")
     while True:
@@ -91,7 +97,47 @@ def serve(link: socket.socket, answer: Answer, *, memory_bytes: int, cpu_seconds
         finally:
             if DESCRIPTOR in request:
                 os.close(request[DESCRIPTOR])
+        if buffer is not None and SHARED_FROM_BYTES <= len(pixels) <= SHARED_BYTES:
+            buffer[: len(pixels)] = pixels
+            reply, pixels = {**reply, "shared": len(pixels)}, memoryview(b"")
         send_message(link, reply, pixels)
+
+
+def _share_memory(link: socket.socket) -> mmap.mmap | None:
+    """Make memory for answers and hand it to the parent; None where the system has no such.
+
+    It has no name, so it is gone when both sides are, however they end; it
+    takes room as it is used. It can't be made smaller: a parent that reads
+    beyond its end would die of it.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        descriptor = os.memfd_create("answers", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(descriptor, SHARED_BYTES)
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
+    except OSError:
+        return None
+    send_message(link, {"memory": SHARED_BYTES}, b"")
+    socket.send_fds(link, [b"M"], [descriptor])
+    buffer = mmap.mmap(descriptor, SHARED_BYTES)
+    os.close(descriptor)
+    return buffer
+
+
+def map_memory(link: socket.socket) -> mmap.mmap:
+    """Return, in the parent, the memory that a worker has made for its answers.
+
+    Raises `ConnectionEndedError` when none comes or it could be made smaller.
+    """
+    descriptor = _receive_descriptor(link)
+    try:
+        seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
+        if not seals & fcntl.F_SEAL_SHRINK or os.fstat(descriptor).st_size < SHARED_BYTES:
+            raise ConnectionEndedError("the shared memory is not as agreed")
+        return mmap.mmap(descriptor, SHARED_BYTES, prot=mmap.PROT_READ)
+    finally:
+        os.close(descriptor)
 
 
 def _receive_descriptor(link: socket.socket) -> int:

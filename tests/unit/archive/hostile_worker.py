@@ -29,6 +29,8 @@ def misbehave(request: Message, payload: bytearray) -> tuple[Message, memoryview
         bytearray(MEMORY_BYTES * 4)
     elif act == "lie":
         return {"pixels": "too many"}, memoryview(bytes(1 << 20))
+    elif act == "claim":
+        return {"shared": request["bytes"]}, memoryview(b"")
     elif act == "secrets":
         return {"environment": dict(os.environ)}, memoryview(b"")
     elif act == "wait":

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from archive.decode import SOURCE_ROOT, DecodePool
+from archive.decode_worker import SHARED_BYTES, SHARED_FROM_BYTES
 from imaging.errors import BusyError, UndecodableError
 
 HOSTILE = (sys.executable, "-P", "-m", "tests.unit.archive.hostile_worker")
@@ -184,3 +185,51 @@ def test_leaves_no_descriptor_open_after_many_failures(pool: DecodePool) -> None
             ask(pool, "crash")
     gc.collect()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def shared_memory() -> list[str]:
+    """Return this process' mappings of workers' answers."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    return [line for line in lines if "memfd:answers" in line]
+
+
+def test_large_answers_come_by_shared_memory_and_stay_what_they_were(pool: DecodePool) -> None:
+    """A few bytes, some kB, the most that is shared, and more than that: all arrive whole."""
+    sizes = (1, SHARED_FROM_BYTES, 3_000_001, SHARED_BYTES, SHARED_BYTES + 1)
+    answers = []
+    for number, size in enumerate(sizes):
+        message, pixels = pool.ask({"act": "echo"}, bytes([number]) * size, answer_limit_bytes=size)
+        is_shared = SHARED_FROM_BYTES <= size <= SHARED_BYTES
+        assert ("shared" in message) == (is_shared and sys.platform == "linux")
+        answers.append(pixels)
+    for number, (size, pixels) in enumerate(zip(sizes, answers, strict=True)):
+        assert pixels == bytes([number]) * size
+
+
+@pytest.mark.parametrize("claim", [LIMIT_BYTES + 1, SHARED_BYTES + 1, -1])
+def test_a_worker_that_claims_to_have_shared_more_than_agreed_is_lost(
+    pool: DecodePool, claim: int
+) -> None:
+    with pytest.raises(UndecodableError):
+        ask(pool, "claim", bytes=claim)
+    assert ask(pool, "echo")["pid"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory without a name is Linux's")
+def test_shared_memory_goes_with_its_worker_however_that_ends(pool: DecodePool) -> None:
+    """It has no name, so once nobody maps it the kernel has taken it back."""
+    before = shared_memory()
+    payload = bytes(1 << 20)
+    for act in ("crash", "lie"):
+        pool.ask({"act": "echo"}, payload, answer_limit_bytes=len(payload))
+        assert len(shared_memory()) == len(before) + 1
+        with pytest.raises(UndecodableError):
+            ask(pool, act)
+        assert shared_memory() == before
+    pid = ask(pool, "echo")["pid"]
+    assert isinstance(pid, int)
+    os.kill(pid, signal.SIGKILL)
+    ask(pool, "echo")
+    assert len(shared_memory()) == len(before) + 1
+    pool.close()
+    assert shared_memory() == before
