@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bench.servers import cpu_seconds, process_tree
 
@@ -38,6 +39,20 @@ FLAGS = [
     "--window-size=1366,768",
     "--remote-debugging-pipe",
 ]
+
+# A browser that has just started is still busy with itself, and emulated graphics are compiled
+# when something is first drawn: people come from another page.
+WARM_SECONDS = 2.0
+_SOMETHING = """<body style="background: #123; color: #eee"><p>Words</p><canvas></canvas><script>
+const context = document.querySelector('canvas').getContext('2d');
+const draw = (now) => {
+  context.fillStyle = `hsl(${now % 360} 50% 50%)`;
+  context.fillRect(9, 9, 99, 99);
+  context.drawImage(context.canvas, 50, 50);
+  if (now < 1500) requestAnimationFrame(draw);
+};
+requestAnimationFrame(draw);
+</script>"""
 
 
 class Chromium:
@@ -162,7 +177,8 @@ def fresh_browser(cookies: dict[str, str], address: str) -> Iterator[Chromium]:
         try:
             kept = [{"name": key, "value": cookies[key], "url": address} for key in cookies]
             browser.tell("Storage.setCookies", cookies=kept)
-            time.sleep(1)  # one that has just started is still busy with itself
+            browser.open(f"data:text/html,{quote(_SOMETHING)}")
+            time.sleep(WARM_SECONDS)
             yield browser
         finally:
             browser.close()

@@ -13,7 +13,8 @@ SCROLL_SECONDS = 5.0
 SETTLE_SECONDS = 2.0
 
 # Looks in every animation frame whether a large <img> or <canvas> shows something that is not
-# of one colour, and notes when each was first so.
+# of one colour, and notes when each was first so: two frames later, for only then has the frame
+# with it left the page.
 _WATCH = """
 (() => {
   if (window.top !== window) return;
@@ -36,14 +37,20 @@ _WATCH = """
       return high - low > 30;
     } catch { return false; }
   };
+  const note = (name) => requestAnimationFrame(() => requestAnimationFrame(() => {
+    seen[name] = performance.now();
+  }));
+  let picture = false, pixels = false;
   const look = () => {
-    if (!seen.pixels && [...document.querySelectorAll('canvas')].some(shows)) {
-      seen.pixels = performance.now();
+    if (!pixels && [...document.querySelectorAll('canvas')].some(shows)) {
+      pixels = true;
+      note('pixels');
     }
-    if (!seen.picture && (seen.pixels || [...document.querySelectorAll('img')].some(shows))) {
-      seen.picture = performance.now();
+    if (!picture && (pixels || [...document.querySelectorAll('img')].some(shows))) {
+      picture = true;
+      note('picture');
     }
-    if (!seen.pixels) requestAnimationFrame(look);
+    if (!pixels) requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
 })();

@@ -4,28 +4,33 @@ import type { EngineChoice } from "./viewport";
 
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
-const LATEST_MS = 3_000;
+const QUIET_MS = 2_000;
+const LATEST_MS = 5_000;
+const KEPT_AS = "noctis.engine";
 
-/** `?engine=webgl` or `?engine=canvas` in the address decides by hand; else it is looked at when the page is idle. */
+/** `?engine=webgl` or `?engine=canvas` in the address decides by hand; else the machine, once a tab. */
 export async function chooseEngine(search: string): Promise<EngineChoice> {
-  const wished = new URLSearchParams(search).get("engine");
+  const wished = new URLSearchParams(search).get("engine") ?? sessionStorage.getItem(KEPT_AS);
   if (wished === "webgl" || wished === "canvas") {
     return wished;
   }
-  await untilIdle();
-  return hasGraphicsCard() ? "webgl" : "canvas";
+  await untilQuiet();
+  const found = hasGraphicsCard() ? "webgl" : "canvas";
+  sessionStorage.setItem(KEPT_AS, found);
+  return found;
 }
 
-/** To ask for a graphics card costs a tenth of a second and more: not before the first picture. */
-async function untilIdle(): Promise<void> {
+/** To ask for a graphics card the page stands still until the card's process answers: not while pictures come. */
+async function untilQuiet(): Promise<void> {
   if (document.readyState !== "complete") {
     await new Promise((resolve) => window.addEventListener("load", resolve, { once: true }));
   }
+  await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
   await new Promise<void>((resolve) => {
     if ("requestIdleCallback" in window) {
       requestIdleCallback(() => resolve(), { timeout: LATEST_MS });
     } else {
-      setTimeout(resolve, LATEST_MS);
+      resolve();
     }
   });
 }
