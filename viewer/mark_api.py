@@ -24,6 +24,7 @@ from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.models import User
 from archive.models import Instance
+from archive.video_shown import as_shown
 from archive.viewing import ensure_view_recorded
 from imaging.errors import ConflictError
 from imaging.measure_plane import MeasureError
@@ -160,7 +161,7 @@ class KeptList(KeptView, ListAPIView[Any]):
 
     def find_image(self, facts: dict[str, Any]) -> Instance:
         """Return the image that the facts name; its frame is one that it has."""
-        instance = find_instance(self.request, facts)
+        instance = as_shown(find_instance(self.request, facts))
         count = max(instance.number_of_frames, 1)
         if facts["frame"] >= count:
             raise ValidationError(

@@ -14,6 +14,7 @@ from archive.frames import read_frame
 from archive.lookup_tables import read_instance_header
 from archive.models import Instance, Series
 from archive.places import Places
+from archive.video_shown import as_shown
 from imaging.display import Grayscale
 from imaging.errors import UnreadableError, UnsupportedError
 from imaging.measure import Pixels, Result, measure
@@ -58,6 +59,7 @@ def work_out(instance: Instance, frame: int, shape: Shape) -> dict[str, Any]:
     NoctisError
         As `archive.frames.read_frame`.
     """
+    instance = as_shown(instance)
     if not instance.rows or not instance.columns:
         raise UnsupportedError(_("This file has no picture to measure on."))
     facts = usable_facts(instance, frame)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from django.test import Client
 from PIL import Image
 
-from accounts.models import Facility
+from accounts.models import Facility, User
 from archive import video_frames
 from archive.frames import read_frame
 from archive.models import Instance
@@ -169,3 +171,23 @@ def test_a_series_of_pictures_and_videos_shows_both(north: Facility) -> None:
     owners = {image.get("instance_id") for image in stack["images"]}
     assert owners == {str(video.pk), str(picture.pk)}
     assert len(stack["images"]) == FRAMES + 1
+
+
+def test_a_frame_behind_the_declared_ones_is_measured(
+    north: Facility, rada: User, client_of: Callable[[User], Client]
+) -> None:
+    instance = store_golden("mpeg2.ts", north)
+    body = {
+        "sop_instance_uid": instance.sop_instance_uid, "frame": 74, "kind": "length",
+        "points_px": [[3, 3], [6, 7]],
+    }  # fmt: skip
+    client = client_of(rada)
+    answer = client.post("/api/v1/measurements/", body, content_type="application/json")
+    assert answer.status_code == 201, answer.content
+    assert (answer.json()["value"], answer.json()["unit"]) == (pytest.approx(5), "px")
+    refused = client.post(
+        "/api/v1/measurements/", {**body, "frame": 75}, content_type="application/json"
+    )
+    assert refused.status_code == 400
+    picture = client.get(f"/api/v1/instances/{instance.pk}/frames/74/rendered.png")
+    assert picture.status_code == 200
