@@ -28,6 +28,7 @@ from viewer.object_kinds import OUTLINED, PICTURE, SEGMENTATION, kind_of, name_o
 from viewer.object_outlines import find_outlines
 from viewer.objects import describe_object
 from viewer.parameters import ParameterError
+from viewer.pdf_pages import read_page
 from viewer.stored_marks import read_stored_marks
 
 OBJECTS_LIMIT = 500
@@ -177,6 +178,21 @@ class DocumentView(PictureView):
         return response
 
 
+class PageView(PictureView):
+    """A page of an encapsulated PDF."""
+
+    @extend_schema(
+        operation_id="instance_page",
+        responses={(200, "image/png"): OpenApiTypes.BINARY, **_PROBLEMS},
+    )
+    def get(self, request: Request, instance_id: uuid.UUID, page: int) -> HttpResponseBase:
+        """Return a page, counted from 0, as a picture."""
+        instance = _find(self, instance_id)
+        ensure_view_recorded(request._request, instance.study)
+        content = read_page(instance, open_header(instance), page)
+        return _private(HttpResponse(content, content_type="image/png"))
+
+
 class FileView(PictureView):
     """A stored file."""
 
@@ -266,5 +282,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_INSTANCE}/outlines/", OutlinesView.as_view(), name="instance-outlines"),
     path(f"{_INSTANCE}/waveform.svg", WaveformView.as_view(), name="instance-waveform"),
     path(f"{_INSTANCE}/document/", DocumentView.as_view(), name="instance-document"),
+    path(f"{_INSTANCE}/document/<int:page>.png", PageView.as_view(), name="instance-page"),
     path(f"{_INSTANCE}/file/", FileView.as_view(), name="instance-file"),
 ]

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from archive.models import Instance
+from imaging.errors import PermanentError
 from imaging.header import Header
 from imaging.key_objects import read_key_objects
 from imaging.segmentation import FRACTIONAL, read_segmentation
@@ -38,17 +39,16 @@ from viewer.object_kinds import (
     name_of,
     open_header,
 )
+from viewer.pdf_pages import count_pages
 from viewer.presentation_sheet import describe_state
 
+PDF = "application/pdf"
 _XML = frozenset({"text/xml", "application/xml", "application/hl7-v3+xml"})
 TEXT_LIMIT_BYTES = 1 << 20
 # What people look for first in a dose report (PS3.16 CID 10013, 10015, TID 10002, 10005).
 _KEY_VALUES = frozenset(
-    {
-        "113812", "113813", "113830", "113838", "113811", "113722", "113725", "113733", "113730",
-        "111637", "111636", "113507", "113508", "113516",
-    }
-)  # fmt: skip
+    {"113812", "113813", "113722", "113725", "113730", "113855", "111637", "113507"}
+)
 
 
 def describe_object(user: User | AnonymousUser, instance: Instance) -> Document:
@@ -185,9 +185,21 @@ def _document(_user: User | AnonymousUser, instance: Instance, header: Header) -
     if mime in _XML:
         with open_document(instance, header) as piece:
             text = read_cda_text(piece.read(TEXT_LIMIT_BYTES))
+    notes, pages = [], 0
+    if mime == PDF:
+        try:
+            pages = count_pages(instance, header)
+        except PermanentError as error:
+            notes.append(str(error))
+    elif not text:
+        notes.append(_("There is no view of this kind of document yet; save it."))
     return {
         "title": header.text("DocumentTitle")[:1024] or instance.series.series_description,
-        "facts": facts_of((_("Type"), mime)),
+        "facts": facts_of((_("Type"), mime), (_("Pages"), pages or None)),
+        "notes": notes,
+        "pages": [
+            reverse("api:instance-page", args=[instance.pk, number]) for number in range(pages)
+        ],
         "mime": mime,
         "text": text,
         "document_url": reverse("api:instance-document", args=[instance.pk]),

@@ -358,6 +358,7 @@ WORDS = (
     _("Outlines on the pictures"),
     _("Presentation state: {name}"),
     _("Read"),
+    _("Page {number}"),
     _("Save the document"),
     _("Save the file"),
     _("Series {series}, image {image}"),

@@ -89,5 +89,11 @@ OBJECTS = [
     ),
     Row(route="api:instance-waveform", path=_instance, own=404, anonymous=401),
     Row(route="api:instance-document", path=_instance, own=404, anonymous=401),
+    Row(
+        route="api:instance-page",
+        path=lambda target: {"instance_id": target["instance"], "page": 0},
+        own=404,
+        anonymous=401,
+    ),
     Row(route="api:instance-file", path=_instance, anonymous=401),
 ]

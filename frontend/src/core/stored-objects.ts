@@ -64,9 +64,10 @@ export interface ObjectDocument {
   readonly images: readonly Named[];
   readonly parts: readonly OutlinedPart[];
   readonly curves: readonly Curves[];
-  readonly mime: string;
   readonly text: string;
   readonly documentUrl: string;
+  /** Addresses of its pages as pictures. */
+  readonly pages: readonly string[];
   readonly state: PresentationState | null;
 }
 

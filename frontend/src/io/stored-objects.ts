@@ -48,9 +48,9 @@ export async function fetchObject(url: string): Promise<ObjectDocument> {
     images: asList(wire["images"]).map(readNamed),
     parts: asList(wire["parts"]).map(readPart),
     curves: asList(wire["groups"]).map((one) => ({ label: asText(asObject(one)["label"]), url: asText(asObject(one)["url"]) })),
-    mime: asText(wire["mime"]),
     text: asText(wire["text"]),
     documentUrl: asText(wire["document_url"]),
+    pages: asList(wire["pages"]).map((one) => asText(one)),
     state: wire["applies"] === undefined ? null : readState(asObject(wire["applies"])),
   };
 }

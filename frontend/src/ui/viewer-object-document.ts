@@ -1,4 +1,4 @@
-/** An object that is no picture, to be read: text, tables, curves, a document in a locked frame. */
+/** An object that is no picture, to be read: text, tables, curves, pages. */
 
 import type { Branch, Named, ObjectDocument } from "../core/stored-objects";
 import { t } from "../core/text";
@@ -20,7 +20,7 @@ export function documentOf(shown: ObjectDocument, open: OpenNamed): HTMLElement 
     ...imagesOf(shown, open),
     ...curvesOf(shown),
     ...(shown.text === "" ? [] : [make("pre", { class: "object-text", dir: "auto" }, shown.text)]),
-    ...frameOf(shown),
+    ...pagesOf(shown),
     make("footer", {}, save),
   );
 }
@@ -99,12 +99,14 @@ function curvesOf({ curves }: ObjectDocument): HTMLElement[] {
   );
 }
 
-/** What is in the frame can run nothing, whatever it holds; who sees nothing there saves it. */
-function frameOf({ mime, documentUrl, title }: ObjectDocument): HTMLElement[] {
+/** Pages as pictures: what a stranger's document holds runs nowhere. */
+function pagesOf({ pages, documentUrl }: ObjectDocument): HTMLElement[] {
   if (documentUrl === "") {
     return [];
   }
+  const shown = pages.map((url, at) =>
+    make("img", { class: "object-sheet", src: url, loading: "lazy", alt: t("Page {number}", { number: at + 1 }) }),
+  );
   const save = make("a", { class: "button", href: `${documentUrl}?save=1`, download: "" }, icon("download"), t("Save the document"));
-  const frame = make("iframe", { class: "object-frame", src: documentUrl, title, sandbox: "" });
-  return [...(mime === "application/pdf" ? [frame] : []), make("p", {}, save)];
+  return [...shown, make("p", {}, save)];
 }

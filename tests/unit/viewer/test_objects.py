@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 from django.test import Client
+from PIL import Image
 from pydicom import Dataset
 from pydicom.uid import (
     ComprehensiveSRStorage,
@@ -430,6 +431,33 @@ def test_a_pdf_is_sent_locked_and_whole(north: Facility, image: Instance, rada: 
     assert saved["Content-Disposition"] == 'attachment; filename="document.pdf"'
     assert saved["Content-Type"] == "application/octet-stream"
     assert AuditRow.objects.filter(action="document_saved").count() == 2
+
+
+def test_a_pdf_is_drawn_page_by_page_and_a_broken_one_says_so(
+    north: Facility, image: Instance, rada: User, client_of: Log
+) -> None:
+    pages = [Image.new("RGB", (400, 200), colour) for colour in ("#c01020", "#1020c0")]
+    content = io.BytesIO()
+    pages[0].save(content, "PDF", save_all=True, append_images=pages[1:])
+    facts = {"Modality": "DOC", "MIMETypeOfEncapsulatedDocument": "application/pdf"}
+    made = make_object(
+        north, EncapsulatedPDFStorage, EncapsulatedDocument=content.getvalue(), **facts
+    )
+    client = client_of(rada)
+    document = read(client, made)
+    assert len(document["pages"]) == 2
+    answer = client.get(document["pages"][1])
+    drawn = Image.open(io.BytesIO(answer.content))
+    assert (answer["Content-Type"], drawn.size) == ("image/png", (1400, 700))
+    middle = drawn.getpixel((700, 350))
+    assert np.allclose(middle, (0x10, 0x20, 0xC0), atol=6)
+    beyond = document["pages"][1].replace("/1.png", "/2.png")
+    assert client.get(beyond).status_code == 404
+
+    broken = make_object(north, EncapsulatedPDFStorage, EncapsulatedDocument=b"%PDF-1.4 x", **facts)
+    document = read(client, broken)
+    assert (document["pages"], len(document["notes"])) == ([], 1)
+    assert client.get(f"/api/v1/instances/{broken.pk}/document/0.png").status_code == 422
 
 
 def test_xml_is_shown_as_words_and_only_saved(
