@@ -449,7 +449,7 @@ def test_a_pdf_is_drawn_page_by_page_and_a_broken_one_says_so(
     answer = client.get(document["pages"][1])
     drawn = Image.open(io.BytesIO(answer.content))
     assert (answer["Content-Type"], drawn.size) == ("image/png", (1400, 700))
-    middle = drawn.getpixel((700, 350))
+    middle: Any = drawn.getpixel((700, 350))
     assert np.allclose(middle, (0x10, 0x20, 0xC0), atol=6)
     beyond = document["pages"][1].replace("/1.png", "/2.png")
     assert client.get(beyond).status_code == 404
