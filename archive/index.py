@@ -18,6 +18,7 @@ from accounts import audit, sql
 from archive import events, jobs, settle, signals
 from archive.arrival import Arrival, Outcome
 from archive.known import KnownStudies, KnownStudy, StaleError
+from archive.known_facts import without_facts
 from archive.models import Instance, Series, Study
 from archive.rows import in_facility, values_of
 from imaging.errors import StorageUnavailableError
@@ -168,7 +169,7 @@ def _find_present(
         if not _is_any_here(facility_id, uids):
             continue
         rows = in_facility(Instance.objects.all(), facility_id).filter(sop_instance_uid__in=uids)
-        for instance in rows:
+        for instance in without_facts(rows):
             present[facility_id, instance.sop_instance_uid] = instance
     return present
 

@@ -11,7 +11,8 @@ from django.test import Client
 
 from accounts.models import AuditRow, Facility, User
 from archive import reconcile
-from archive.models import Discrepancy, Event, Instance, Patient, Series, Study
+from archive.models import Discrepancy, Event, Instance, Job, Patient, Series, Study
+from archive.passport import RULES
 from imaging.errors import ConflictError, MissingError, NotAllowedError
 from tests import factories
 from viewer.models import Annotation
@@ -53,6 +54,21 @@ def test_all_rows_move(lost: Study, admin: User, north: Facility, rada: User) ->
     assert (row.actor, row.facility, row.patient_id) == ("admin", north, "L1")
     assert row.detail == {"from": "quarantine", "instances": 4}
     assert Event.objects.filter(kind="study_received", study=lost, facility=north).exists()
+
+
+def test_what_was_found_out_about_the_lost_study_is_found_out_anew(
+    lost: Study, admin: User, north: Facility
+) -> None:
+    series = lost.series_set.all()
+    series.update(passport={"badges": ["tilt"]}, passport_rules=RULES)
+    Study.objects.filter(pk=lost.pk).update(passport_badges=["tilt"])
+    reconcile.assign_to_facility(lost.pk, north, admin)
+
+    assert set(series.values_list("passport", "passport_rules")) == {(None, None)}
+    lost.refresh_from_db()
+    assert lost.passport_badges == []
+    queued = Job.objects.filter(kind="passport").values_list("key", flat=True)
+    assert set(queued) == {str(one.pk) for one in series}
 
 
 def test_known_patient_takes_the_study(lost: Study, admin: User, north: Facility) -> None:
