@@ -97,9 +97,13 @@ class Reader:
         self.wait(is_saved)
         return self.findings()
 
+    def view(self) -> dict[str, Any]:
+        """Return how the picture on the screen lies."""
+        return self.page.evaluate("window.noctis.view")  # type: ignore[no-any-return]
+
     def screen(self, point: Point, aspect: float = ROW_MM / COLUMN_MM) -> Point:
         """Return where an image point lies on the screen: scaled, mirrored, turned clockwise."""
-        view = self.page.evaluate("window.noctis.view")
+        view = self.view()
         box = self.page.locator(".picture").bounding_box()
         assert box is not None
         x = (point[0] - view["center"]["x"]) * view["scale"] * (-1 if view["mirrored"] else 1)
@@ -148,8 +152,11 @@ def test_what_is_drawn_is_true_zoomed_turned_mirrored_and_after_a_reload(
     rada.open(phantom.address(live_house))
     rada.press("m")
     rada.drag((20, 20), (220, 20))  # 200 columns of 0.5 mm
-    rada.press("r", "h", "+", "m")
-    rada.page.wait_for_timeout(150)
+    rada.press("r", "h", "m")
+    rada.wait(lambda: bool(rada.view()["mirrored"]))
+    scale = rada.view()["scale"]
+    rada.press("+")
+    rada.wait(lambda: rada.view()["scale"] == pytest.approx(1.25 * scale))
     rada.drag((60, 90), (180, 190))  # 60 mm across, 80 mm down
     rada.press("A")
     # Arms along a row and 30 degrees below it on the plane.
@@ -183,7 +190,7 @@ def test_an_uncalibrated_image_says_px_until_a_reader_calibrates_it(
     rada.open(phantom.address(live_house))
     rada.page.locator(".strip-item", has_text="Uncalibrated").click()
     expect(rada.page.locator(".corner.top-right")).to_contain_text("Uncalibrated")
-    rada.page.wait_for_timeout(150)
+    rada.wait(lambda: rada.page.evaluate("window.noctis.report.scene") == "picture")
     square = [rada.screen(point, 1.0) for point in ((50, 50), (150, 50), (50, 90), (130, 90))]
     rada.press("m")
     for start, end in (square[:2], square[2:]):
