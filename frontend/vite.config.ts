@@ -15,6 +15,8 @@ const entries = [
   "src/styles/worklist.css",
   "src/styles/upload.css",
   "src/styles/viewer.css",
+  "src/styles/print.css",
+  "src/ui/print.ts",
 ];
 
 export default defineConfig({

@@ -11,7 +11,7 @@ from archive import storage, unpack
 from dicom_receiver import limits as port
 from imaging import frame_facts, source
 from noctis import handler, parts
-from viewer import mark_fields, measurements, parameters
+from viewer import export_form, export_stream, exports, mark_fields, measurements, parameters
 
 
 def list_limits() -> dict[str, dict[str, Any]]:
@@ -48,6 +48,13 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "label_characters": mark_fields.LABEL_LENGTH,
             "layer_characters": mark_fields.LAYER_LENGTH,
             "pixels_with_statistics": measurements.PIXELS_LIMIT,
+        },
+        "exports": {
+            "images": export_form.PICTURES_LIMIT,
+            "objects": export_form.OBJECTS_LIMIT,
+            "kept_hours": exports.KEPT.total_seconds() / 3600,
+            "exports_a_person": exports.OPEN_LIMIT,
+            "at_once": export_stream.STREAM_LIMIT,
         },
         "storage": {"reserve_bytes": _reserve_bytes()},
         "session": {"hours": settings.SESSION_COOKIE_AGE // 3600},

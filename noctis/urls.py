@@ -11,6 +11,7 @@ import accounts.api
 import archive.api
 import dicom_receiver.api
 import viewer.api
+import viewer.export_api
 import viewer.hanging_api
 import viewer.object_api
 import viewer.preferences_api
@@ -28,6 +29,7 @@ api_v1 = [
     *viewer.api.urlpatterns,
     *viewer.hanging_api.urlpatterns,
     *viewer.object_api.urlpatterns,
+    *viewer.export_api.urlpatterns,
     *viewer.preferences_api.urlpatterns,
     *viewer.tags_api.urlpatterns,
     *viewer.video_api.urlpatterns,

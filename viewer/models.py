@@ -325,5 +325,5 @@ class HangingProtocol(models.Model):
         return self.name
 
 
-# Found by Django through here.
-from viewer.export_models import Export as Export  # noqa: E402
+# Last, and only so that Django finds the table.
+from viewer.export_models import Export  # noqa: E402, F401

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.permissions.export_rows import EXPORTS
 from tests.permissions.hanging_rows import HANGING
 from tests.permissions.mark_rows import MARKS, OBJECTS
 from tests.permissions.table import Maker, Row, Target, upload
@@ -115,6 +116,7 @@ VIEWER = [
         anonymous=401,
     ),
     *HANGING,
+    *EXPORTS,
     *MARKS,
     *OBJECTS,
 ]

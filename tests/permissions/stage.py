@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 from pydicom.uid import generate_uid
 
 from accounts.audit import record_for_user
@@ -18,6 +20,7 @@ from archive.stack import build_stack
 from dicom_receiver.models import Peer, SenderStatistics
 from tests import factories
 from tests.permissions.table import LOST, MISSING, OWN, Target
+from viewer.export_models import Export
 from viewer.models import Annotation, HangingProtocol, KeyImage, MarkLayer, Measurement
 from worklist.models import WorklistEntry
 
@@ -99,6 +102,7 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
             "hanging": HangingProtocol.objects.create(
                 facility=facility, name="CT", rules={"modality": "CT"}, layout=LAYOUT
             ).pk,
+            "export": _make_export(study, instance, boss),
             "person": person.pk,
             "facility": facility.pk,
             "auditrow": trail.pk,
@@ -135,10 +139,26 @@ def _make_marks(study: Study, instance: Instance, boss: User) -> dict[str, uuid.
     return keys
 
 
+def _make_export(study: Study, instance: Instance, boss: User) -> uuid.UUID:
+    """Return the key of a page to print, which the administrator has asked for."""
+    export = Export.objects.create(
+        study=study,
+        facility=study.facility,
+        created_by=boss,
+        expires_at=timezone.now() + timedelta(hours=1),
+        form="print",
+        wish={"columns": 1, "rows": 1},
+        images=[[str(instance.pk), 0]],
+        state=Export.State.READY,
+    )
+    return export.pk
+
+
 def _describe_missing() -> Target:
     keys = (
         *("patient", "study", "series", "instance", "entry", "discrepancy", "measurement"),
-        *("annotation", "marklayer", "keyimage", "hanging", "person", "facility"),
+        *("annotation", "marklayer", "keyimage", "hanging", "export"),
+        *("person", "facility"),
         *(f"deleted_{name}" for name in ("measurement", "annotation", "marklayer", "keyimage")),
     )
     uids = ("study_uid", "series_uid", "instance_uid", "version")

@@ -1,0 +1,139 @@
+"""What stands over an exported picture: marks with their numbers, letters, scale, corners."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from archive.models import Instance, Study
+from imaging.drawn import Drawn
+from imaging.geometry import edge_letters
+from imaging.lut import Window
+from imaging.ordering import frame_view
+from imaging.picture_marks import Dressing, Labelled
+from imaging.spacing import pixel_aspect
+from imaging.text import display_name
+from viewer.calibration import usable_facts
+from viewer.export_models import Export
+from viewer.mark_rows import drawn_of, gather_marks
+from viewer.models import Annotation, Measurement
+
+_UNITS = {"deg": "°", "mm2": "mm²", "px2": "px²", "ratio": "", "stored": "", "unnamed": ""}
+_SCALED = frozenset({"pixel_spacing", "calibrated", "ultrasound_region"})
+_ROIS = frozenset({"rectangle", "ellipse", "circle", "polygon"})
+FrameKey = tuple[uuid.UUID, int]
+
+
+class Dresser:
+    """Knows the marks of a study, and dresses its pictures as an export wishes."""
+
+    def __init__(self, export: Export) -> None:
+        self._wish = export.wish
+        self._is_anonymous = bool(export.wish.get("deidentify"))
+        self._study = export.study
+        self._marks: dict[FrameKey, list[Labelled]] = defaultdict(list)
+        if self._wish.get("marks"):
+            for row in gather_marks(export.study).drawings:
+                if row.is_visible:
+                    drawn = drawn_of(row)
+                    lines = lines_of(row, drawn, anonymous=self._is_anonymous)
+                    self._marks[row.instance_id, row.frame].append(Labelled(drawn, lines))
+
+    def dressing(
+        self, instance: Instance, frame: int, *, place: int, count: int, window: Window | None
+    ) -> Dressing:
+        """Return what is drawn over one picture, the `place`-th (from 1) of `count`."""
+        corners = {}
+        if self._wish.get("demographics"):
+            corners = corners_of(self._study, instance, (place, count), window)
+        if not self._wish.get("marks"):
+            return Dressing(corners=corners)
+        facts = frame_view(instance.image, frame)
+        usable = usable_facts(instance, frame)
+        # At the detector a length is not that in the patient: no scale is better than a wrong one.
+        is_scaled = usable.get("pixel_spacing_source") in _SCALED
+        spacing = usable.get("pixel_spacing") if is_scaled else None
+        return Dressing(
+            pixel_steps=self._steps(instance, pixel_aspect(facts)),
+            marks=self._marks.get((instance.pk, frame), ()),
+            letters=edge_letters(facts.get("image_orientation_patient") or ()) or {},
+            row_mm=float(spacing[0]) if spacing else None,
+            corners=corners,
+        )
+
+    def _steps(self, instance: Instance, aspect: float) -> tuple[float, float]:
+        """Return the size of a stored pixel in those of the picture (archive.rendering)."""
+        longest = max((instance.rows or 1) * aspect, float(instance.columns or 1))
+        wanted = self._wish.get("longest_px")
+        scale = min(1.0, wanted / longest) if wanted else 1.0
+        return scale, aspect * scale
+
+
+def corners_of(
+    study: Study, instance: Instance, place: tuple[int, int], window: Window | None
+) -> dict[str, Sequence[str]]:
+    """Return who, what and when, for the corners of a picture."""
+    series = instance.series
+    level = f"C {window.center:g} W {window.width:g}" if window else ""
+    return {
+        "top_left": patient_lines(study),
+        "top_right": [
+            date_format(study.study_date, "Y-m-d") if study.study_date else "",
+            study.study_description,
+            f"{series.modality} {series.series_number or ''} {series.series_description}".strip(),
+            study.accession_number,
+        ],
+        "bottom_left": [level],
+        "bottom_right": [_("Image %(place)d of %(count)d") % dict(zip(("place", "count"), place,
+                                                                   strict=True))],
+    }  # fmt: skip
+
+
+def patient_lines(study: Study) -> list[str]:
+    """Return name, ID, birth date and sex of a study's patient."""
+    born = date_format(study.patient_birth_date, "Y-m-d") if study.patient_birth_date else ""
+    return [
+        display_name(study.patient_name),
+        study.patient.patient_id,
+        " ".join(part for part in (born, study.patient_sex, study.patient_age) if part),
+    ]
+
+
+def lines_of(row: Measurement | Annotation, drawn: Drawn, *, anonymous: bool) -> list[str]:
+    """Return what stands beside a mark; words that a person typed stay away when anonymous."""
+    words = [] if anonymous else [part for part in (drawn.text, drawn.label) if part]
+    if not isinstance(row, Measurement):
+        return words
+    lines = list(words)
+    if row.kind in _ROIS:
+        lines += _statistic_lines(row.statistics)
+    value = value_text(row.value, row.unit, row.uncertainty)
+    if value:
+        lines.append(f"{_('Area')} {value}" if row.kind in _ROIS else value)
+    return lines
+
+
+def value_text(value: float | None, unit: str, uncertainty: float | None) -> str:
+    """Return a value with as many places as its uncertainty lets it have."""
+    if value is None:
+        return ""
+    name = _UNITS.get(unit, unit)
+    between = "" if name in ("°", "") else " "
+    if uncertainty and uncertainty > 0:
+        places = min(4, max(0, -math.floor(math.log10(uncertainty))))
+        return f"{value:.{places}f} ± {uncertainty:.{places}f}{between}{name}"
+    return f"{round(value, 2):g}{between}{name}"
+
+
+def _statistic_lines(statistics: dict[str, Any]) -> list[str]:
+    mean, sd = statistics.get("mean"), statistics.get("sd")
+    if mean is None or sd is None:
+        return []
+    unit = str(statistics.get("unit", ""))
+    return [f"{_('Mean')} {mean:.1f} {_UNITS.get(unit, unit)}".rstrip(), f"SD {sd:.1f}"]
