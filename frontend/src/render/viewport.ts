@@ -38,6 +38,8 @@ export interface Shown {
   readonly isOverlayMissing: boolean;
   /** Whether the file's shutter, if it has one, hides what it says. */
   readonly isShuttered: boolean;
+  /** The whole picture as the server drew it, three bytes a pixel; null: it is drawn here. */
+  readonly drawn: Uint8Array | null;
 }
 
 export type EngineChoice = "webgl" | "canvas";
@@ -118,6 +120,13 @@ export class Viewport {
     this.surface.dispose();
   }
 
+  /** A host that has just come into the page is measured at once, so that nothing is drawn a pixel small. */
+  measureNew(): void {
+    if (this.measured.width <= 1) {
+      this.resize();
+    }
+  }
+
   private resize(): void {
     const size = measure(this.host);
     if (size.width === this.measured.width && size.height === this.measured.height) {
@@ -187,6 +196,7 @@ function isSamePicture(one: Shown, other: Shown): boolean {
     one.enhanced === other.enhanced &&
     one.palette === other.palette &&
     one.over === other.over &&
+    one.drawn === other.drawn &&
     one.isShuttered === other.isShuttered &&
     a.center === b.center &&
     a.width === b.width &&
@@ -197,6 +207,9 @@ function isSamePicture(one: Shown, other: Shown): boolean {
 
 /** Shutter, then overlays, over what the pixels make: as `imaging.display.render_frame` does. */
 function makePicture(next: Shown): Picture {
+  if (next.drawn !== null) {
+    return { ...extentOf(next.facts), components: 3, samples: next.drawn };
+  }
   const picture = makePixels(next);
   const { facts, over, isShuttered } = next;
   if (isShuttered && facts.shutter !== null) {

@@ -3,6 +3,7 @@
 import type { ViewerPage } from "../io/api";
 import { Traffic } from "../io/traffic";
 import { chooseEngine } from "../render/choose-engine";
+import { chooseSource } from "../render/choose-source";
 import { activeLook, activeSeries, activeStack, setHelpOpen } from "../state/changes";
 import { FrameCache } from "../state/frame-cache";
 import { findWanted, hang } from "../state/hanging";
@@ -81,7 +82,7 @@ class ViewerApp {
     this.side.registerPanel(settingsPanel(instrument, settings, () => commands));
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
-    this.controls = new PaneControls(this.store, this.panes, this.strip, (words) => this.findings.say(words));
+    this.controls = new PaneControls(page, this.store, this.panes, this.strip, (words) => this.findings.say(words));
     const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...this.side.commands()], settings);
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
@@ -105,12 +106,14 @@ class ViewerApp {
   }
 
   private makePanes(): Panes {
+    const isServerDrawn = chooseSource(location.search) === "server";
     return new Panes({
       store: this.store,
       cache: this.cache,
       traffic: new Traffic(),
       autos: new Map(),
-      engine: chooseEngine(location.search),
+      engine: isServerDrawn ? Promise.resolve("canvas") : chooseEngine(location.search),
+      isServerDrawn,
       drawSoon: () => this.drawSoon(),
       onOutdated: (seriesId) => this.news.renewStack(seriesId),
       loadStack: (seriesId) => void loadStack(this.store, seriesId),

@@ -195,8 +195,9 @@ export class Findings {
     if (known !== undefined && known.line === line) {
       return known.result;
     }
-    const { facts, pixels } = shown;
-    const values = hasStatistics(finding.kind) ? valuesOf(facts, pixels, this.scaleOf(finding)) : null;
+    const { facts, pixels, drawn } = shown;
+    // Of a picture that the server drew there are no values here: the server works them out.
+    const values = hasStatistics(finding.kind) && drawn === null ? valuesOf(facts, pixels, this.scaleOf(finding)) : null;
     const result = tryMeasure(finding.kind, finding.points, facts, line, values);
     this.readings.set(finding, { line, result });
     return result;

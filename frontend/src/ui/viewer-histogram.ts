@@ -34,7 +34,7 @@ export class Histogram {
   }
 
   show(shown: Shown | null): void {
-    const isGrey = shown !== null && shown.facts.pixelFormat !== "rgb8" && shown.voi.table === null;
+    const isGrey = shown !== null && shown.drawn === null && shown.facts.pixelFormat !== "rgb8" && shown.voi.table === null;
     this.root.hidden = !isGrey;
     if (!isGrey) {
       return;

@@ -9,8 +9,8 @@ import { imageIn } from "../state/panes";
 import type { Cursor, PaneState, ViewerState } from "../state/store";
 import { dateWords } from "./viewer-priors";
 
-export function paneNotes(state: ViewerState, pane: PaneState): string[] {
-  const notes = [...studyNotes(state, pane), ...hangNotes(state, pane)];
+export function paneNotes(state: ViewerState, pane: PaneState, isServerDrawn: boolean): string[] {
+  const notes = [...(isServerDrawn ? [t("Picture drawn by the server")] : []), ...studyNotes(state, pane), ...hangNotes(state, pane)];
   if (pane.look.presentation !== undefined) {
     notes.push(t("Presentation state: {name}", { name: pane.look.presentation }));
   }

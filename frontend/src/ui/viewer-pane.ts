@@ -3,8 +3,9 @@
 import type { Series, Stack } from "../core/facts";
 import { fittingScale } from "../core/hanging";
 import { t } from "../core/text";
-import { FrameLoader } from "../io/frames";
+import { FrameLoader, type FrameFailure } from "../io/frames";
 import { OverlayLoader } from "../io/overlays";
+import { PictureLoader } from "../io/server-pictures";
 import type { Traffic } from "../io/traffic";
 import { Enhancer } from "../render/enhancer";
 import { extentOf, Viewport, type EngineChoice } from "../render/viewport";
@@ -18,6 +19,7 @@ import { ColourBar } from "./viewer-colour-bar";
 import { MarksHost, type MarksLayer } from "./viewer-layers";
 import { paneNotes } from "./viewer-pane-notes";
 import { sceneOf, type AutoWindows, type Means, type Scene } from "./viewer-scene";
+import { wantedPictures } from "./viewer-server-drawn";
 import { PATIENCE_MS, Stage } from "./viewer-stage";
 
 /** What all panes of a page share. */
@@ -27,6 +29,8 @@ export interface PaneHouse {
   readonly traffic: Traffic;
   readonly autos: AutoWindows;
   readonly engine: Promise<EngineChoice>;
+  /** Whether the server draws the pictures, for a machine that is too weak. */
+  readonly isServerDrawn: boolean;
   readonly drawSoon: () => void;
   readonly onOutdated: (seriesId: string) => void;
   readonly loadStack: (seriesId: string) => void;
@@ -37,6 +41,7 @@ export class ViewerPane {
   private readonly stage: Stage;
   private readonly loader: FrameLoader;
   private readonly overlays: OverlayLoader;
+  private readonly pictures: PictureLoader | null;
   private readonly enhancer: Enhancer;
   private readonly colourBar = new ColourBar();
   private readonly marks = new MarksHost();
@@ -53,6 +58,7 @@ export class ViewerPane {
     const announce = (): void => store.announce();
     this.loader = new FrameLoader(cache, house.traffic, announce, house.onOutdated);
     this.overlays = new OverlayLoader(announce);
+    this.pictures = house.isServerDrawn ? new PictureLoader(announce) : null;
     this.enhancer = new Enhancer(house.drawSoon);
     this.stage = new Stage(store, () => this.retry());
     this.viewport = new Viewport(this.stage.picture, house.engine, announce);
@@ -95,7 +101,7 @@ export class ViewerPane {
 
   /** Whether the frame is here, or will not come. */
   isSettled(key: string): boolean {
-    return this.house.cache.has(key) || this.loader.failureOf(key) !== undefined;
+    return this.has(key) || this.failureOf(key) !== undefined;
   }
 
   /** Goes before the others when frames are asked for. */
@@ -115,12 +121,15 @@ export class ViewerPane {
     if (stack === null || series === undefined) {
       this.opened = null;
       this.loader.close();
+      this.pictures?.close();
       if (series?.displayable === true && !state.stacks.has(series.id)) {
         this.house.loadStack(series.id);
       }
     } else if (isPlayed(stack, pane)) {
       this.opened = null;
       this.loader.close();
+    } else if (this.pictures !== null) {
+      this.pictures.want(wantedPictures(stack, series.stackUrl, pane.look));
     } else if (stack === this.opened) {
       this.loader.want(pane.look.index, pane.look.direction);
     } else {
@@ -146,6 +155,7 @@ export class ViewerPane {
     if (pane === undefined || this.root.hidden) {
       return;
     }
+    this.viewport.measureNew();
     const { state } = this.house.store;
     const series = seriesIn(state, pane);
     this.current = this.enhanced(sceneOf(state, pane, this.means(series)), pane);
@@ -158,13 +168,13 @@ export class ViewerPane {
     }
     const { shown, size } = this.viewport;
     const images = this.current.kind === "video" ? [] : (stackIn(state, pane)?.images ?? []);
-    const loaded = images.map(({ key }) => this.house.cache.has(key));
+    const loaded = images.map(({ key }) => this.has(key));
     this.picture.dataset["tool"] = state.tool;
     const number = state.panes.indexOf(pane) + 1;
     setAttribute(this.root, "data-active", pane.id === state.activePaneId);
     setAttribute(this.root, "aria-label", state.panes.length > 1 ? t("Pane {number}", { number }) : t("Stage"));
     const now = { study: studyIn(state, pane), series, facts: imageIn(state, pane), index: pane.look.index, loaded, size };
-    this.stage.show({ ...now, scene: this.current, isHeld, notes: paneNotes(state, pane) });
+    this.stage.show({ ...now, scene: this.current, isHeld, notes: paneNotes(state, pane, this.pictures !== null) });
     this.colourBar.show(shown);
     this.marks.show(shown, size);
   }
@@ -172,6 +182,7 @@ export class ViewerPane {
   /** Leaves the page: nothing goes on working for it. */
   dispose(): void {
     this.loader.close();
+    this.pictures?.close();
     this.enhancer.dispose();
     this.viewport.dispose();
     this.root.remove();
@@ -184,7 +195,8 @@ export class ViewerPane {
   private means(series: Series | undefined): Means {
     const frames: Means["frames"] = {
       pixelsOf: (key) => this.house.cache.get(key),
-      failureOf: (key) => this.loader.failureOf(key),
+      failureOf: (key) => this.failureOf(key),
+      drawnOf: this.pictures === null ? null : (key) => this.pictures?.of(key),
       hasNoOverlays: (key) => this.overlays.hasFailed(key),
       overlaysOf: (facts) => this.overlays.of(facts, series?.stackUrl ?? ""),
     };
@@ -198,8 +210,17 @@ export class ViewerPane {
       loadStack(seriesId);
     } else {
       this.loader.retry();
+      this.pictures?.retry();
       store.announce();
     }
+  }
+
+  private has(key: string): boolean {
+    return this.house.cache.has(key) || this.pictures?.of(key) !== undefined;
+  }
+
+  private failureOf(key: string): FrameFailure | undefined {
+    return this.pictures === null ? this.loader.failureOf(key) : this.pictures.failureOf(key);
   }
 
   /**
@@ -208,7 +229,7 @@ export class ViewerPane {
    */
   private enhanced(scene: Scene, pane: PaneState): Scene {
     const { filters } = pane.look;
-    if (scene.kind !== "picture" || filters.length === 0) {
+    if (scene.kind !== "picture" || filters.length === 0 || this.pictures !== null) {
       return scene;
     }
     const samples = this.enhancer.samplesOf(scene.shown, filters);

@@ -10,6 +10,7 @@ import { resolveVoi, type ResolvedVoi, type WindowChoice } from "../core/voi";
 import { AUTOMATIC, percentileWindow, type Percentiles } from "../core/automatic-window";
 import { paletteOf, type ColourMap } from "../core/colour-map";
 import type { FrameFailure } from "../io/frames";
+import type { DrawnPicture } from "../io/server-pictures";
 import { extentOf, type Shown } from "../render/viewport";
 import { isSmooth } from "../state/changes";
 import { imageIn, seriesIn } from "../state/panes";
@@ -38,6 +39,8 @@ export interface FrameSource {
   /** What lies over the image: null for nothing, undefined while it is on its way. */
   overlaysOf(facts: ImageFacts): Uint8Array | null | undefined;
   hasNoOverlays(key: string): boolean;
+  /** Where the server draws: its picture of an image, undefined while it is on its way. */
+  readonly drawnOf: ((key: string) => DrawnPicture | undefined) | null;
 }
 
 /** Windows from the pixels, one a series and choice, so that the grey does not jump from image to image. */
@@ -89,17 +92,44 @@ function imageScene(state: ViewerState, pane: PaneState, facts: ImageFacts, { fr
   if (facts.pixelFormat === "none") {
     return words(t("This image cannot be shown."), t("It carries no pixels that Noctis can draw."));
   }
+  const { look } = pane;
+  const isFree = look.view !== null && !look.isFitted;
+  const view = isFree ? look.view : hungView(facts, extentOf(facts), size, pane.hang, look.view, scalePerMm);
+  if (frames.drawnOf !== null) {
+    const drawn = frames.drawnOf(facts.key);
+    return drawn === undefined ? { kind: "loading" } : drawnScene(state, drawn, { view, smooth: isSmooth(state, look) });
+  }
   const pixels = frames.pixelsOf(facts.key);
   if (pixels === undefined) {
     return { kind: "loading" };
   }
-  const { look } = pane;
   const over = overlaysFor(facts, look, frames);
   const auto = (): Window => rememberAuto(autos, pane.seriesId, look.window, pixels, facts);
   const voi = resolveVoi(facts, look.window, auto);
-  const isFree = look.view !== null && !look.isFitted;
-  const view = isFree ? look.view : hungView(facts, extentOf(facts), size, pane.hang, look.view, scalePerMm);
-  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: isSmooth(state, look), enhanced: null, filters: [], enhancing: "done", ...coloursOf(state, look.colourMap, facts), over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key) } };
+  return { kind: "picture", voi, shown: { facts, pixels, voi, view, invert: look.invert, smooth: isSmooth(state, look), enhanced: null, filters: [], enhancing: "done", ...coloursOf(state, look.colourMap, facts), over, isShuttered: look.hasShutter, isOverlayMissing: frames.hasNoOverlays(facts.key), drawn: null } };
+}
+
+const NO_VALUES = new Uint8Array(0);
+
+/** A picture that the server drew: what is said of it is what was asked of the server. */
+function drawnScene(state: ViewerState, drawn: DrawnPicture, sight: Pick<Shown, "view" | "smooth">): Scene {
+  const { facts, voi, wish, samples } = drawn;
+  const shown: Shown = {
+    ...sight,
+    facts,
+    voi,
+    pixels: NO_VALUES,
+    invert: wish.invert,
+    enhanced: null,
+    filters: wish.filters,
+    enhancing: "done",
+    ...coloursOf(state, wish.colourMap, facts),
+    over: null,
+    isOverlayMissing: false,
+    isShuttered: wish.hasShutter,
+    drawn: samples,
+  };
+  return { kind: "picture", voi, shown };
 }
 
 /** What lies over the image, as far as the reader wants it: a shutter by a bitmap comes with it. */
