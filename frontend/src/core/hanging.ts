@@ -61,14 +61,15 @@ const TURNS: readonly Turn[] = [0, 180, 90, 270].flatMap((rotationDeg) => [
   { rotationDeg, mirrored: true },
 ]);
 
-/** The turn that brings the letters to their edges; null when the file does not say how the picture lies. */
+/**
+ * The turn that brings the letters to their edges, or at least what must lie at the right; null when the
+ * file does not say how the picture lies.
+ */
 export function turnFor(facts: ImageFacts, { right, bottom }: Orient): Turn | null {
-  const fits = (turn: Turn): boolean => {
-    const letters = edgeLetters(facts, { ...turn, center: { x: 0, y: 0 }, scale: 1 });
-    const isBottom = letters.bottom === "" || letters.bottom.startsWith(bottom);
-    return letters.right.startsWith(right) && isBottom;
-  };
-  return TURNS.find(fits) ?? null;
+  const letters = TURNS.map((turn) => ({ turn, edges: edgeLetters(facts, { ...turn, center: { x: 0, y: 0 }, scale: 1 }) }));
+  const atRight = letters.filter(({ edges }) => edges.right.startsWith(right));
+  const whole = atRight.find(({ edges }) => edges.bottom.startsWith(bottom));
+  return (whole ?? atRight[0])?.turn ?? null;
 }
 
 /** The view of a picture that the reader has not moved: fitted, and as the pane wants it hung. */

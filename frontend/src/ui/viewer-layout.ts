@@ -6,6 +6,7 @@ import type { Layout, Store } from "../state/store";
 import { make, setText } from "./dom";
 import { keyName } from "./viewer-keys";
 import { Popover } from "./viewer-popover";
+import type { SavedLayouts } from "./viewer-saved-layouts";
 
 export const LAYOUT_KEY = "G";
 
@@ -17,13 +18,14 @@ export class LayoutPicker {
 
   constructor(
     private readonly store: Store,
+    private readonly saved: SavedLayouts,
     private readonly onChosen: () => void,
   ) {
     const grid = make("div", { class: "layout-grid" });
     for (let place = 0; place < MOST_ROWS * MOST_COLUMNS; place += 1) {
       grid.append(this.makeCell(place));
     }
-    this.popover.sheet.append(grid, this.words);
+    this.popover.sheet.append(grid, this.words, saved.root);
     this.popover.sheet.addEventListener("keydown", (event) => this.obey(event));
   }
 
@@ -33,6 +35,7 @@ export class LayoutPicker {
 
   private focus(): void {
     const { layout } = this.store.state;
+    this.saved.open();
     this.mark(layout);
     this.cells[placeOf(layout)]?.focus();
   }

@@ -1,5 +1,6 @@
 /** Everything on the page with which panes are arranged, filled and linked. */
 
+import type { ViewerPage } from "../io/api";
 import type { Store } from "../state/store";
 import type { Command } from "./viewer-commands";
 import { Banner } from "./viewer-banner";
@@ -10,6 +11,7 @@ import { LinkMenu } from "./viewer-link-menu";
 import { paneCommands } from "./viewer-pane-commands";
 import type { Panes } from "./viewer-panes";
 import { PriorList } from "./viewer-priors";
+import { SavedLayouts } from "./viewer-saved-layouts";
 import type { SeriesStrip } from "./viewer-strip";
 
 export class PaneControls {
@@ -20,10 +22,10 @@ export class PaneControls {
   /** For the tool row. */
   readonly tools: readonly HTMLElement[];
 
-  constructor(store: Store, panes: Panes, strip: SeriesStrip, say: (words: string) => void) {
+  constructor(page: ViewerPage, store: Store, panes: Panes, strip: SeriesStrip, say: (words: string) => void) {
     new SeriesDrag(strip.root, panes, store);
     panes.onPane((pane) => pane.addLayer(new PlaceLayer(store, pane.id)));
-    const layouts = new LayoutPicker(store, () => panes.active.picture.focus({ preventScroll: true }));
+    const layouts = new LayoutPicker(store, new SavedLayouts(store, page), () => panes.active.picture.focus({ preventScroll: true }));
     this.links = new LinkMenu(store);
     this.priors = new PriorList(store, say);
     strip.root.append(this.priors.root);

@@ -1,0 +1,50 @@
+/** What is saved of a page: which studies it is for, and how each pane finds its pictures again. */
+
+import type { ImageFacts, Series } from "./facts";
+import type { Hang } from "./hanging";
+import type { WindowChoice } from "./voi";
+
+/** Of these every image is a view of its own. */
+export const PROJECTIONS = ["MG", "CR", "DX", "DR", "US"];
+
+export interface PaneOnPage {
+  readonly series: Series;
+  readonly facts: ImageFacts | undefined;
+  readonly window: WindowChoice;
+  readonly hang: Hang | null;
+  /** 0 for this study, else the prior counted from 1. */
+  readonly prior: number;
+}
+
+export type Wire = { [key: string]: string | number | boolean | Wire | Wire[] };
+
+/** How a pane finds its series or view in the next study of the kind. */
+export function describePane({ series, facts, window, hang, prior }: PaneOnPage, place: number): Wire {
+  const isView = PROJECTIONS.includes(series.modality);
+  const find = filled({
+    modality: series.modality,
+    description: isView ? "" : series.seriesDescription.slice(0, 64),
+    laterality: isView ? (facts?.laterality ?? "") : "",
+    view: isView ? (facts?.viewPosition ?? "") : "",
+    prior,
+    place,
+  });
+  const chosen = window.kind === "manual" || window.kind === "preset" ? window.window : null;
+  return {
+    find,
+    ...(hang?.orient == null ? {} : { orient: { ...hang.orient } }),
+    ...(hang === null || hang.align === "" ? {} : { align: hang.align }),
+    ...(hang === null || hang.group === "" ? {} : { group: hang.group }),
+    ...(chosen === null ? {} : { window: { center: chosen.center, width: chosen.width } }),
+  };
+}
+
+/** Which studies a layout is for: the modality, and the body part when the file names it. */
+export function describeRules(series: Series, priors: number): Wire {
+  return filled({ modality: series.modality, body_part: series.bodyPartExamined.slice(0, 64), priors });
+}
+
+/** Leaves out what says nothing. */
+function filled(all: Wire): Wire {
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== "" && value !== 0));
+}
