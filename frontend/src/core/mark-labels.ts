@@ -37,10 +37,12 @@ const DIRECTIONS: readonly Pair[] = [
 ];
 const DISTANCES_PX = [14, 34, 64, 110];
 const EDGE_PX = 4;
-const COVERS_OWN = 1000;
 const COVERS_LABEL = 400;
-const COVERS_OTHER = 60;
+const COVERS_MARK = 300;
+const COVERS_CORNER = 80;
 const OUTSIDE = 500;
+/** Where the pane has its own texts. */
+const CORNER: Size = { width: 160, height: 64 };
 const KEEPS_PLACE = -25;
 
 export function placeLabels(
@@ -49,17 +51,23 @@ export function placeLabels(
   before: ReadonlyMap<string, number>,
 ): Map<string, PlacedLabel> {
   const placed = new Map<string, PlacedLabel>();
-  const frames = wishes.map(({ strokes }) => frameOf(strokes.flat()));
+  const marks = wishes.map(({ strokes }) => ({ strokes, frame: frameOf(strokes.flat()) }));
   wishes.forEach((wish, i) => {
-    const others = frames.filter((_, j) => j !== i);
     const taken = [...placed.values()].map(({ box }) => box);
-    placed.set(wish.key, placeOne(wish, frames[i] as Box, pane, { others, taken, before: before.get(wish.key) }));
+    // Beside its own frame a text never lies on its own lines.
+    const others = marks.filter((_, j) => j !== i);
+    placed.set(wish.key, placeOne(wish, (marks[i] as Mark).frame, pane, { others, taken, before: before.get(wish.key) }));
   });
   return placed;
 }
 
+interface Mark {
+  readonly strokes: LabelWish["strokes"];
+  readonly frame: Box;
+}
+
 interface Around {
-  readonly others: readonly Box[];
+  readonly others: readonly Mark[];
   readonly taken: readonly Box[];
   readonly before: number | undefined;
 }
@@ -70,7 +78,7 @@ function placeOne(wish: LabelWish, frame: Box, pane: Size, around: Around): Plac
     DIRECTIONS.forEach((direction, i) => {
       const choice = ring * DIRECTIONS.length + i;
       const box = boxBeside(frame, wish.size, direction, distance);
-      const cost = costOf(box, wish, pane, around) + choice + (choice === around.before ? KEEPS_PLACE : 0);
+      const cost = costOf(box, pane, around) + choice + (choice === around.before ? KEEPS_PLACE : 0);
       if (cost < least) {
         [best, least] = [{ box, anchor: nearestPoint(wish.strokes, box), choice }, cost];
       }
@@ -93,19 +101,23 @@ function boxBeside(frame: Box, size: Size, [dx, dy]: Pair, distance: number): Bo
   };
 }
 
-function costOf(box: Box, wish: LabelWish, pane: Size, { others, taken }: Around): number {
+function costOf(box: Box, pane: Size, { others, taken }: Around): number {
   const isOutside =
     box.x < EDGE_PX ||
     box.y < EDGE_PX ||
     box.x + box.width > pane.width - EDGE_PX ||
     box.y + box.height > pane.height - EDGE_PX;
-  const covers = (boxes: readonly Box[]): number => boxes.filter((other) => overlaps(box, other)).length;
-  return (
-    (isOutside ? OUTSIDE : 0) +
-    (wish.strokes.some((stroke) => crosses(stroke, box)) ? COVERS_OWN : 0) +
-    covers(taken) * COVERS_LABEL +
-    covers(others) * COVERS_OTHER
-  );
+  const labels = taken.filter((other) => overlaps(box, other)).length;
+  const marks = others.filter((mark) => overlaps(box, wider(mark.frame)) && mark.strokes.some((stroke) => crosses(stroke, box))).length;
+  const isOnCorner =
+    (box.x < CORNER.width || box.x + box.width > pane.width - CORNER.width) &&
+    (box.y < CORNER.height || box.y + box.height > pane.height - CORNER.height);
+  return (isOutside ? OUTSIDE : 0) + (isOnCorner ? COVERS_CORNER : 0) + labels * COVERS_LABEL + marks * COVERS_MARK;
+}
+
+/** A line has no width: its frame has. */
+function wider({ x, y, width, height }: Box): Box {
+  return { x: x - 1, y: y - 1, width: width + 2, height: height + 2 };
 }
 
 export function overlaps(one: Box, other: Box): boolean {
