@@ -23,6 +23,10 @@ make -c:v libx265 -crf 24 -pix_fmt yuv420p10le \
     -x265-params keyint=20:bframes=3:log-level=none -flags +bitexact -f hevc bare.hevc
 make -c:v libx265 -crf 24 -pix_fmt yuv420p \
     -x265-params keyint=20:bframes=3:log-level=none -flags +bitexact -f mp4 hevc.mp4
+# Black but for frames 15 to 25, which are grey.
+ffmpeg -v error -y -bitexact -f lavfi -i \
+    "color=black:s=64x48:r=25:d=3,format=gray,geq=lum='if(between(N,15,25),200,0)'" \
+    -c:v libx264 -crf 22 -pix_fmt yuv420p -flags +bitexact -f h264 black.h264
 for stream in mpeg2.mpg mpeg2.ts h264.ts bare.h264 bare.hevc hevc.mp4; do
     for frame in 0 40 74; do
         ffmpeg -v error -y -i "$stream" -vf "select=eq(n\,$frame)" -frames:v 1 -pix_fmt rgb24 \
