@@ -4,7 +4,7 @@ import type { ImageFacts, Series } from "../src/core/facts";
 import { readSeriesList } from "../src/io/api";
 import { goTo, setStack, setView, setWindow } from "../src/state/changes";
 import { setLayout } from "../src/state/layouts";
-import { bondOf, followLinks, NO_LINKS, setCursor, setLinks } from "../src/state/links";
+import { bondOf, followLinks, followSlice, NO_LINKS, setCursor, setLinks } from "../src/state/links";
 import { firstPane } from "../src/state/panes";
 import { Store, type ViewerState } from "../src/state/store";
 import type { JsonObject } from "../src/io/read";
@@ -105,4 +105,16 @@ test("the 3D cursor brings every pane of its frame of reference to the nearest s
   const store = page([], slices("a", [0, 5, 10]), coronal, elsewhere);
   store.change(setCursor({ lps: [20, 11, 5], frameOfReferenceUid: "1.2.3", paneId: "1" }));
   expect(indices(store)).toEqual([0, 2, 0]);
+});
+
+test("a slice that moved in another window moves those that share its space, only while scrolling is linked", () => {
+  const store = page([], slices("a", [0, 5, 10]), slices("b", [0, 5, 10], { frame_of_reference_uid: "9.9" }));
+  const moved = { lps: [0, 0, 9] as const, normal: [0, 0, 1] as const, frameOfReferenceUid: "1.2.3" };
+  store.change(followSlice(moved));
+  expect(indices(store)).toEqual([0, 0]);
+  store.change(setLinks({ scroll: true }));
+  store.change(followSlice({ ...moved, normal: [1, 0, 0] }));
+  expect(indices(store)).toEqual([0, 0]);
+  store.change(followSlice(moved));
+  expect(store.state.panes[0]?.look.index).toBe(2);
 });

@@ -3,7 +3,7 @@
  * same step, as far as geometry proves that they may.
  */
 
-import type { ImageFacts, Series, Stack } from "../core/facts";
+import type { ImageFacts, Series, Stack, Triple } from "../core/facts";
 import {
   areParallel,
   imageFromLps,
@@ -182,6 +182,25 @@ function followView(state: ViewerState, active: PaneState, pane: PaneState): Par
 
 function isSameWay(one: ImagePlane["row"], other: ImagePlane["row"]): boolean {
   return one[0] * other[0] + one[1] * other[1] + one[2] * other[2] > 0.99;
+}
+
+/** A slice that moved in another window: panes that share its space and stand alike go there, if they scroll together. */
+export function followSlice({ lps, normal, frameOfReferenceUid }: { lps: Triple; normal: Triple; frameOfReferenceUid: string }): Change {
+  return (state) => {
+    if (!state.links.scroll || frameOfReferenceUid === "") {
+      return state;
+    }
+    const panes = state.panes.map((pane) => {
+      const [own, stack] = [planeIn(state, pane), stackIn(state, pane)];
+      if (own === null || stack === null || !areParallel(own, { ...own, normal })) {
+        return pane;
+      }
+      const found = nearestSlice(inSpace(planesOf(stack), frameOfReferenceUid), lps, own);
+      const isElsewhere = found === null || !found.isInside || found.index === pane.look.index;
+      return isElsewhere ? pane : { ...pane, look: { ...pane.look, index: found.index } };
+    });
+    return remember({ ...state, panes });
+  };
 }
 
 /** Every pane that shares the cursor's space shows the slice nearest to it. */

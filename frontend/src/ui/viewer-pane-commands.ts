@@ -13,6 +13,7 @@ export interface PaneActions {
   readonly chooseLayout: () => void;
   readonly chooseSeries: () => void;
   readonly togglePrior: () => void;
+  readonly openWindow: () => void;
 }
 
 export function paneCommands(store: Store, actions: PaneActions): Command[] {
@@ -39,6 +40,7 @@ export function paneCommands(store: Store, actions: PaneActions): Command[] {
       icon: "history",
       isOn: (state) => state.beforePrior !== null,
     },
+    { ...command("one-more-window", t("One more window"), "|", actions.openWindow), icon: "monitor" },
     ...linkNames().map(([name, words, key]) => ({
       ...command(`link-${name.toLowerCase()}`, words, key, () => store.change(toggleLink(name))),
       isOn: ({ links }: ViewerState) => links[name],

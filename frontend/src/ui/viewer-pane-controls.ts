@@ -13,6 +13,7 @@ import type { Panes } from "./viewer-panes";
 import { PriorList } from "./viewer-priors";
 import { SavedLayouts } from "./viewer-saved-layouts";
 import type { SeriesStrip } from "./viewer-strip";
+import { Windows } from "./viewer-windows";
 
 export class PaneControls {
   private readonly links: LinkMenu;
@@ -31,10 +32,13 @@ export class PaneControls {
     strip.root.append(this.priors.root);
     this.banner = new Banner(store, document.getElementById("patient-banner"));
     this.tools = [layouts.root, this.links.root];
+    const windows = new Windows(store, page.person.username, () => store.announce());
+    strip.tellElsewhere((seriesId) => windows.isElsewhere(seriesId));
     this.commands = paneCommands(store, {
       chooseLayout: () => layouts.toggle(),
       chooseSeries: () => strip.focus(),
       togglePrior: () => this.priors.toggleBest(),
+      openWindow: () => windows.open(),
     });
   }
 

@@ -29,6 +29,7 @@ export class SeriesStrip {
   private readonly items = new Map<string, Item>();
   private drawn: readonly Series[] = [];
   private active = "";
+  private isElsewhere: (seriesId: string) => boolean = () => false;
 
   constructor(private readonly store: Store) {
     this.root = make("nav", { class: "strip", "aria-label": t("Series") }, this.list);
@@ -51,6 +52,7 @@ export class SeriesStrip {
       const numbers = state.panes.flatMap((pane, place) => (pane.seriesId === id ? [place + 1] : []));
       const isMarked = numbers.length > 0 && state.panes.length > 1;
       setAttribute(row, "data-panes", isMarked ? numbers.join(" ") : null);
+      setAttribute(row, "data-elsewhere", this.isElsewhere(id) ? t("In another window") : null);
       const stack = state.stacks.get(id);
       parts.show(stack?.kind === "ready" ? stack.stack : undefined, id === seriesId ? shownId : "");
       if (numbers.length > 0 && stack?.kind === "ready") {
@@ -59,6 +61,11 @@ export class SeriesStrip {
         loaded.style.setProperty("--loaded", `${share}`);
       }
     }
+  }
+
+  /** How to find out whether another window of the reader shows a series. */
+  tellElsewhere(isElsewhere: (seriesId: string) => boolean): void {
+    this.isElsewhere = isElsewhere;
   }
 
   /** Opens the strip and puts the focus on the active pane's series, or on the first one. */
