@@ -13,7 +13,7 @@ from PIL import Image
 from archive.models import Instance
 from imaging.errors import UnsupportedError
 
-# VP9 in MP4: plays in browsers, and its encoder is free (docs/decisions/0009).
+# VP9 in MP4: plays in browsers, and its encoder is free (docs/decisions/0010).
 _CODEC = "vp09"
 STACK_RATE = 10.0
 LEAST_RATE, MOST_RATE = 0.1, 120.0
