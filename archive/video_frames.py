@@ -26,7 +26,8 @@ from archive.video_stream import VideoStream
 from imaging.errors import BusyError, MissingError, UndecodableError, UnsupportedError
 from imaging.video_table import VideoTable
 
-COMMAND = (sys.executable, "-P", "-m", "archive.video_worker")
+# A worker that nobody asks for so many seconds ends, and its memory is free again.
+COMMAND = (sys.executable, "-P", "-m", "archive.video_worker", "60")
 # A survey reads the whole stream once.
 ANSWER_SECONDS = 120.0
 TABLE_BYTES = 32 << 20

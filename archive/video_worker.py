@@ -122,12 +122,17 @@ def _decode(session: _Session, first: int, count: int, lead: int) -> tuple[Messa
     return message, np.stack(pictures).data.cast("B")
 
 
-if __name__ == "__main__":
+def main(idle_seconds: str, descriptor: str) -> None:
+    """Serve until the parent closes the socket, or has nothing to ask for so long.
+
+    A video that is open takes some hundred megabytes; who asks again gets a new worker.
+    """
     cv2.setNumThreads(1)
     complaints.collect()
-    serve(
-        socket.socket(fileno=int(sys.argv[1])),
-        VideoWorker().answer,
-        memory_bytes=MEMORY_BYTES,
-        cpu_seconds=CPU_SECONDS,
-    )
+    link = socket.socket(fileno=int(descriptor))
+    link.settimeout(float(idle_seconds))
+    serve(link, VideoWorker().answer, memory_bytes=MEMORY_BYTES, cpu_seconds=CPU_SECONDS)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,19 @@ def test_what_is_no_video_is_refused_in_words(pool: DecodePool, stream: bytes) -
     """A playlist would make FFmpeg open other files, were it asked which format it sees."""
     message, data = ask(pool, stream, do="survey")
     assert (message["failed"], data) == ("undecodable", b"")
+
+
+def test_a_worker_that_is_not_asked_ends_and_the_next_request_gets_another() -> None:
+    pool = DecodePool((*COMMAND[:-1], "0.2"), workers=1)
+    stream = (GOLDEN / "video" / "bare.h264").read_bytes()
+    try:
+        assert "failed" not in ask(pool, stream, do="survey")[0]
+        (before,) = pool.process_ids()
+        time.sleep(1)
+        assert "failed" not in ask(pool, stream, do="survey")[0]
+        assert pool.process_ids() != [before]
+    finally:
+        pool.close()
 
 
 def test_a_claim_of_a_huge_picture_costs_its_claimant_alone(pool: DecodePool) -> None:
