@@ -19,6 +19,7 @@ from accounts.models import User
 from archive import jobs, storage
 from archive.models import Instance, Series, Study
 from archive.stack import read_stack
+from archive.video_shown import as_shown
 from imaging.deidentify import Deidentifier, Options, why_risky
 from imaging.errors import ConflictError, MissingError, NotAllowedError, UnsupportedError
 from viewer.export_form import BY_JOB, DICOM, JPEG, OBJECTS_LIMIT, PICTURES_LIMIT, PNG, TIFF
@@ -251,8 +252,9 @@ def _choose_images(user: User, wish: dict[str, Any]) -> tuple[Study, list[Image]
         if wish["format"] == DICOM:
             images.append((instance.pk, WHOLE))
             continue
-        frames = one.get("frames") or range(instance.number_of_frames)
-        if any(frame >= instance.number_of_frames for frame in frames):
+        count = as_shown(instance).number_of_frames
+        frames = one.get("frames") or range(count)
+        if any(frame >= count for frame in frames):
             raise MissingError(_("There is no such frame."))
         images += [(instance.pk, frame) for frame in frames]
     return first, images
