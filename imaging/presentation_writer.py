@@ -77,7 +77,7 @@ def write_presentation(
     if is_colour(evidence[0]):
         state = pr.ColorSoftcopyPresentationState(icc_profile=srgb_profile(), **shared)
     else:
-        state = pr.GrayscaleSoftcopyPresentationState(**shared, **_tables(look))
+        state = pr.GrayscaleSoftcopyPresentationState(**shared, **_tables(look, evidence[0]))
     _place(state, evidence[0], look)
     _keep_shutter(state, evidence[0])
     # Type 2C in the series of a state, whatever its images are of.
@@ -188,8 +188,10 @@ def _text(mark: Drawn) -> pr.TextObject:
 
 
 # --- look ---------------------------------------------------------------------------------
-def _tables(look: Look) -> dict[str, Any]:
-    shape = "INVERSE" if look.is_inverted else "IDENTITY"
+def _tables(look: Look, image: Dataset) -> dict[str, Any]:
+    # A state says how grey comes out, whatever the image says (C.11.6).
+    is_white_first = image.PhotometricInterpretation == "MONOCHROME1"
+    shape = "INVERSE" if look.is_inverted != is_white_first else "IDENTITY"
     tables: dict[str, Any] = {
         "presentation_lut_transformation": hd.PresentationLUTTransformation(
             presentation_lut_shape=shape

@@ -42,7 +42,9 @@ class LookForm(Strict):
     window_center = serializers.FloatField(required=False, **_NUMBER)
     window_width = serializers.FloatField(required=False, min_value=1e-6, max_value=1e6)
     voi_lut_function = serializers.ChoiceField(_FUNCTIONS, default="LINEAR")
-    inverted = serializers.BooleanField(default=False)
+    inverted = serializers.BooleanField(
+        default=False, help_text="Against how the image comes; MONOCHROME1 comes white first."
+    )
     rotation_deg = serializers.ChoiceField([0, 90, 180, 270], default=0, help_text="Clockwise.")
     flipped = serializers.BooleanField(
         default=False, help_text="Left to right, after the rotation."

@@ -28,7 +28,7 @@ def describe_state(user: User | AnonymousUser, instance: Instance, header: Eleme
 
     words = [_("More marks than are shown.")] if state.left_out else []
     if state.unknown:
-        words.append(_("Not applied here: %(what)s.") % {"what": ", ".join(state.unknown)})
+        words.append(_("Not applied here: %(what)s.") % {"what": ", ".join(_name_unknown(state))})
     return {
         "title": state.label or state.description,
         "facts": facts_of(
@@ -57,6 +57,22 @@ def describe_state(user: User | AnonymousUser, instance: Instance, header: Eleme
             "annotations": [_annotation(one, keys(one.images)) for one in state.annotations],
         },
     }
+
+
+def _name_unknown(state: State) -> list[str]:
+    names = {
+        "ModalityLUTSequence": _("a table of modality values"),
+        "PresentationLUTSequence": _("a presentation table"),
+        "VOILUTSequence": _("a table of grey values"),
+        "MaskSubtractionSequence": _("subtraction"),
+        "BlendingSequence": _("blending"),
+        "AdvancedBlendingSequence": _("blending"),
+        "RedPaletteColorLookupTableData": _("colours"),
+        "CompoundGraphicSequence": _("compound graphics"),
+        "OverlayData": _("overlays"),
+        "VolumetricPresentationInputSetSequence": _("a view of a volume"),
+    }
+    return list(dict.fromkeys(names[keyword] for keyword in state.unknown))
 
 
 def _find_words(state: State) -> list[str]:

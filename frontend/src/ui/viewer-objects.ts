@@ -54,7 +54,7 @@ export class StoredObjects {
     return {
       id: OBJECTS,
       name: t("Objects"),
-      icon: "file-text",
+      icon: "folder-open",
       key: "O",
       root: this.list,
       show: () => this.show(),
