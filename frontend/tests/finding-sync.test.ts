@@ -34,7 +34,7 @@ class Server {
   };
 
   put(row: JsonObject): void {
-    this.rows.set(row["id"] as string, { frame: 0, series: "series", instance: "instance", created_by: "tess", changed_by: "tess", ...row });
+    this.rows.set(row["id"] as string, { frame: 0, series: "series", instance: "instance", study: "study", created_by: "tess", changed_by: "tess", ...row });
   }
 
   private answer(method: string, url: string, body: JsonObject): [number, Json] {
@@ -190,23 +190,23 @@ test("what somebody else deleted can be kept or let go", async () => {
 test("other people's marks come, change and go with the news; the echo of our own does nothing", async () => {
   const points: Pair[] = [[1, 1], [2, 2]];
   server.put({ id: "t1", kind: "length", version: 1, points_px: points as unknown as Json, label: "old" });
-  await sync.load();
+  await sync.load("study");
   server.put({ ...server.rows.get("t1"), version: 2, label: "new" });
-  sync.hear({ family: "measurement", id: "t1", version: 2, isGone: false });
+  sync.hear({ studyId: "study", family: "measurement", id: "t1", version: 2, isGone: false });
   await settle();
   expect(store.finding("t1")?.label).toBe("new");
   const asked = server.asked.length;
-  sync.hear({ family: "measurement", id: "t1", version: 2, isGone: false });
+  sync.hear({ studyId: "study", family: "measurement", id: "t1", version: 2, isGone: false });
   await settle();
   expect(server.asked).toHaveLength(asked);
-  sync.hear({ family: "measurement", id: "t1", version: 3, isGone: true });
+  sync.hear({ studyId: "study", family: "measurement", id: "t1", version: 3, isGone: true });
   expect(store.finding("t1")).toBeNull();
 });
 
 test("what a stored report measured is seen, and nobody changes it", async () => {
   const row = { id: "sr/0", kind: "length", points_px: [[1, 1], [2, 2]], value: 7, unit: "mm", origin: { title: "Report", author: "AI^Lab" } };
   server.stored = [row, { ...row, id: "sr/1", mark: "m1" }];
-  await sync.load();
+  await sync.load("study");
   expect(store.all().map(({ key }) => key)).toEqual(["sr/0"]);
   store.remove("sr/0");
   store.change({ ...(store.finding("sr/0") as Finding), label: "mine" });
@@ -216,17 +216,34 @@ test("what a stored report measured is seen, and nobody changes it", async () =>
 });
 
 test("an old step does not undo what somebody else has changed since", async () => {
+  await sync.load("study");
   store.add(finding());
   await settle();
   store.change(finding({ label: "mine" }));
   await settle();
   server.put({ ...server.rows.get("m1"), version: 3, label: "theirs" });
-  sync.hear({ family: "measurement", id: "m1", version: 3, isGone: false });
+  sync.hear({ studyId: "study", family: "measurement", id: "m1", version: 3, isGone: false });
   await settle();
   store.undo();
   await settle();
   expect(store.finding("a")?.label).toBe("theirs");
   expect(server.rows.get("m1")?.["label"]).toBe("theirs");
+});
+
+test("marks of a prior come with it, and news of studies that are not on the page are nothing", async () => {
+  server.put({ id: "p1", kind: "length", version: 1, points_px: [[1, 1], [2, 2]], study: "prior" });
+  sync.hear({ studyId: "prior", family: "measurement", id: "p1", version: 1, isGone: false });
+  await settle();
+  expect(server.asked).toEqual([]);
+  sync.open("prior");
+  sync.open("prior");
+  await settle();
+  expect(store.finding("p1")?.kind).toBe("length");
+  expect(server.asked.filter((line) => line.includes("/measurements/?study=prior"))).toHaveLength(1);
+  // Another study without it does not take it away.
+  server.rows.clear();
+  await sync.load("study");
+  expect(store.finding("p1")).not.toBeNull();
 });
 
 test("a refusal is told in the server's words and not repeated", async () => {

@@ -39,11 +39,12 @@ export class FindingApi {
     private readonly token: string,
   ) {}
 
-  async readAll(): Promise<Everything> {
+  async readAll(studyId: string): Promise<Everything> {
+    const query = `?study=${studyId}`;
     const [measurements, annotations, layers] = await Promise.all([
-      this.list(ADDRESSES.measurement),
-      this.list(ADDRESSES.annotation),
-      this.list("mark-layers/"),
+      this.list(ADDRESSES.measurement, query),
+      this.list(ADDRESSES.annotation, query),
+      this.list("mark-layers/", query),
     ]);
     return {
       findings: [
@@ -55,10 +56,10 @@ export class FindingApi {
   }
 
   /** Measurements of stored reports, without those that were written from a mark that is here. */
-  async readStored(): Promise<Saved[]> {
-    const answer = await this.ask("GET", `studies/${this.studyId}/stored-marks/`);
+  async readStored(studyId: string): Promise<Saved[]> {
+    const answer = await this.ask("GET", `studies/${studyId}/stored-marks/`);
     const rows = asList(answer["measurements"]).map((row) => asObject(row));
-    return rows.filter((row) => asText(row["mark"]) === "").map(readStored);
+    return rows.filter((row) => asText(row["mark"]) === "").map((row) => readStored({ ...row, study: studyId }));
   }
 
   async read(family: Family, id: string): Promise<Saved> {
@@ -115,7 +116,7 @@ export class FindingApi {
 
   /** What a request that was never answered has left on the server: the same drawing, by its maker. */
   async findLike(finding: Finding, maker: string, known: ReadonlySet<string>): Promise<Saved | null> {
-    const query = `?study=${this.studyId}&sop_instance_uid=${encodeURIComponent(finding.sopInstanceUid)}`;
+    const query = `?sop_instance_uid=${encodeURIComponent(finding.sopInstanceUid)}`;
     const rows = await this.list(ADDRESSES[finding.family], query);
     const saved = rows.map((row) => readSaved(row, finding.family));
     const isIt = ({ id, content, createdBy }: Saved): boolean =>
@@ -144,7 +145,7 @@ export class FindingApi {
     );
   }
 
-  private async list(address: string, query = `?study=${this.studyId}`): Promise<JsonObject[]> {
+  private async list(address: string, query: string): Promise<JsonObject[]> {
     const rows: JsonObject[] = [];
     let next = `${address}${query}&page_size=${PAGE_SIZE}`;
     while (next !== "") {
@@ -228,6 +229,7 @@ export function readSaved(row: JsonObject, family: Family): Saved {
   };
   return {
     id,
+    studyId: text("study"),
     version: asNumber(row["version"]) ?? 1,
     content,
     result: family === "measurement" ? readResult(row) : null,
@@ -275,6 +277,7 @@ function readResult(row: JsonObject): Result {
 function readLayer(row: JsonObject): Layer {
   return {
     id: asText(row["id"]),
+    studyId: asText(row["study"]),
     name: asText(row["name"]),
     colour: asText(row["colour"]),
     isVisible: row["is_visible"] !== false,

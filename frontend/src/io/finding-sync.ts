@@ -12,6 +12,7 @@ const LONGEST_RETRY_MS = 20_000;
 
 /** What the stream of events says of a mark. */
 export interface MarkNews {
+  readonly studyId: string;
   readonly family: Family;
   readonly id: string;
   readonly version: number;
@@ -27,7 +28,7 @@ export class FindingSync {
   private readonly graves = new Map<string, { readonly family: Family; readonly id: string }>();
   private readonly heard = new Map<string, MarkNews>();
   private retryMs = FIRST_RETRY_MS;
-  private loaded = false;
+  private readonly studies = new Set<string>();
 
   constructor(
     private readonly store: FindingStore,
@@ -37,29 +38,37 @@ export class FindingSync {
     store.subscribe(() => this.follow());
   }
 
-  /** Whether the server's marks have come at all. */
-  get isLoaded(): boolean {
-    return this.loaded;
+  /** Reads the marks of a study that is on the page for the first time. */
+  open(studyId: string): void {
+    if (!this.studies.has(studyId)) {
+      this.studies.add(studyId);
+      void this.load(studyId);
+    }
   }
 
-  /** Reads all marks; what the reader has drawn meanwhile stays. Tries again until it is there. */
-  async load(): Promise<void> {
+  /** Reads everything again. */
+  reload(): void {
+    this.studies.forEach((studyId) => void this.load(studyId));
+  }
+
+  /** What the reader has drawn meanwhile stays. Tries again until it is there. */
+  async load(studyId: string): Promise<void> {
+    this.studies.add(studyId);
     try {
-      const { findings, layers } = await this.api.readAll();
+      const { findings, layers } = await this.api.readAll(studyId);
       const there = new Set(findings.map(({ id }) => id));
       for (const { key, saved } of this.store.all()) {
-        if (saved !== null && saved.origin === "" && !there.has(saved.id) && !this.sending.has(key)) {
+        const isOfStudy = saved?.studyId === studyId && saved.origin === "";
+        if (isOfStudy && !there.has(saved.id) && !this.sending.has(key)) {
           this.store.contest(key, null);
         }
       }
       findings.forEach((saved) => this.take(saved));
-      this.store.setLayers(layers);
-      this.loaded = true;
-      this.store.announce();
-      (await this.api.readStored()).forEach((saved) => this.take(saved));
+      this.store.setLayers(layers, studyId);
+      (await this.api.readStored(studyId)).forEach((saved) => this.take(saved));
     } catch (error) {
       if (!(error instanceof FindingError) || error.failure === "away") {
-        setTimeout(() => void this.load(), this.backOff());
+        setTimeout(() => void this.load(studyId), this.backOff());
       }
     }
   }
@@ -74,6 +83,9 @@ export class FindingSync {
   }
 
   hear(news: MarkNews): void {
+    if (!this.studies.has(news.studyId)) {
+      return;
+    }
     const key = this.store.keyOf(news.id);
     const entry = key === undefined ? undefined : this.store.entry(key);
     if (this.sending.size > 0) {

@@ -9,6 +9,8 @@ import type { Result } from "../core/measure";
 /** What the server has said of a finding. */
 export interface Saved {
   readonly id: string;
+  /** Priors lie beside the page's own study. */
+  readonly studyId: string;
   readonly version: number;
   readonly content: Finding;
   readonly result: Result | null;
@@ -38,6 +40,7 @@ export interface Entry {
 
 export interface Layer {
   readonly id: string;
+  readonly studyId: string;
   readonly name: string;
   readonly colour: string;
   readonly isVisible: boolean;
@@ -341,9 +344,14 @@ export class FindingStore {
     return this.all().find(({ saved }) => saved?.id === id)?.key;
   }
 
-  setLayers(layers: readonly Layer[]): void {
-    this.layerMap.clear();
-    layers.forEach((layer) => this.layerMap.set(layer.name, layer));
+  /** The layers of one study as they are now; one name is one layer for the eye, whatever study it is of. */
+  setLayers(layers: readonly Layer[], studyId: string): void {
+    for (const [name, layer] of this.layerMap) {
+      if (layer.studyId === studyId) {
+        this.layerMap.delete(name);
+      }
+    }
+    layers.filter(({ name }) => !this.layerMap.has(name)).forEach((layer) => this.layerMap.set(layer.name, layer));
     this.announce();
   }
 

@@ -86,13 +86,28 @@ export class Findings {
       exports: exportRow(this.api, mayMark, (words) => this.say(words)),
     });
     this.findings.subscribe(() => store.announce());
-    store.subscribe(() => this.followJump());
+    store.subscribe(() => {
+      this.followJump();
+      this.openStudies();
+    });
     this.guardLeaving();
     document.addEventListener("keydown", (event) => this.nudge(event), { capture: true });
   }
 
   start(): void {
-    void this.sync.load();
+    this.sync.open(this.instrument.store.state.study.id);
+    this.openStudies();
+  }
+
+  /** Priors that lie in a pane bring their marks. */
+  private openStudies(): void {
+    const { panes, series } = this.instrument.store.state;
+    const shown = new Set(panes.map(({ seriesId }) => seriesId));
+    for (const { id, studyId } of series) {
+      if (shown.has(id) && studyId !== "") {
+        this.sync.open(studyId);
+      }
+    }
   }
 
   /** For tests and support: what is drawn, as numbers. */
@@ -115,7 +130,7 @@ export class Findings {
 
   /** The stream has lost its place: everything is read again. */
   reload(): void {
-    void this.sync.load();
+    this.sync.reload();
   }
 
   /** Escape. */

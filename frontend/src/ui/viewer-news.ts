@@ -49,9 +49,9 @@ export class StudyNews {
         const family = asText(news["mark"]);
         if (id === study.id && family === "layer") {
           this.marks.onReset();
-        } else if (id === study.id && (family === "measurement" || family === "annotation")) {
+        } else if (family === "measurement" || family === "annotation") {
           const version = asNumber(news["version"]) ?? 0;
-          this.marks.onNews({ family, id: asText(news["id"]), version, isGone: news["what"] === "deleted" });
+          this.marks.onNews({ studyId: id, family, id: asText(news["id"]), version, isGone: news["what"] === "deleted" });
         }
       };
       new Live(null, eventsUrl, newestEvent, { onStudies, onReset, onMarks }).open();
