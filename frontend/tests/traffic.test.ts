@@ -43,6 +43,7 @@ class Pane implements Lane {
 
 function page(...counts: readonly [string, number][]): { traffic: Traffic; panes: Pane[]; journal: string[] } {
   const [traffic, journal] = [new Traffic(), [] as string[]];
+  traffic.goAhead();
   const panes = counts.map(([name, count]) => new Pane(name, count, journal));
   panes.forEach((pane) => traffic.join(pane));
   return { traffic, panes, journal };
@@ -82,4 +83,15 @@ test("one pane has the whole cache, several share it with half for the active on
   traffic.leave(b);
   traffic.leave(panes[2] as Pane);
   expect(traffic.shareOf(a)).toBe(1);
+});
+
+test("before the first picture is seen only pictures in sight are asked for", () => {
+  const [traffic, journal] = [new Traffic(), [] as string[]];
+  const pane = new Pane("a", 9, journal, 4);
+  traffic.join(pane);
+  pane.asked.push(["a4"]);
+  traffic.pump();
+  expect(journal).toEqual([]);
+  traffic.goAhead();
+  expect(journal).toEqual(["a5", "a6"]);
 });

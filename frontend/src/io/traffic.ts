@@ -8,6 +8,9 @@ const MOST_REQUESTS = 4;
 /** Of one pane, so that the others are not kept waiting. */
 const MOST_OF_ONE = 2;
 
+/** The rank from which images are only ahead of the reader. */
+const AHEAD = 2;
+
 /** What the traffic asks of a pane's loader. */
 export interface Lane {
   /** Requests under way. */
@@ -26,6 +29,7 @@ export interface Lane {
 export class Traffic {
   private readonly lanes = new Set<Lane>();
   private activeLane: Lane | null = null;
+  private mayGoAhead = false;
 
   join(lane: Lane): void {
     this.lanes.add(lane);
@@ -37,6 +41,12 @@ export class Traffic {
 
   favour(lane: Lane): void {
     this.activeLane = lane;
+  }
+
+  /** The first picture has been seen: now come those that lie ahead, which would have delayed it. */
+  goAhead(): void {
+    this.mayGoAhead = true;
+    this.pump();
   }
 
   /** The part of the cache that a lane may fill ahead: the active pane half, when there are more. */
@@ -52,7 +62,7 @@ export class Traffic {
   pump(): void {
     for (;;) {
       const next = this.mostUrgent();
-      if (next === null) {
+      if (next === null || (next.rank >= AHEAD && !this.mayGoAhead)) {
         return;
       }
       if (this.requestCount >= MOST_REQUESTS || next.lane.requestCount >= MOST_OF_ONE) {
@@ -87,7 +97,7 @@ export class Traffic {
         continue;
       }
       const isActive = lane === this.activeLane;
-      const rank = (lane.isCurrent(first) ? 0 : 2) + (isActive ? 0 : 1);
+      const rank = (lane.isCurrent(first) ? 0 : AHEAD) + (isActive ? 0 : 1);
       const isFull = lane.requestCount >= MOST_OF_ONE && rank > 0;
       const isFirst = best === null || rank < best.rank || (rank === best.rank && lane.requestCount < best.lane.requestCount);
       if (!isFull && isFirst) {

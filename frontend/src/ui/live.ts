@@ -10,6 +10,8 @@ const MARKS = "marks_changed";
 interface Listener {
   onStudies(studies: string[]): void;
   onReset(): void;
+  /** Whether news come, whenever that changes. */
+  onState?(state: "on" | "off"): void;
   /** What somebody drew, changed or deleted in a study. */
   onMarks?(study: string, news: JsonObject): void;
 }
@@ -26,6 +28,7 @@ export class Live {
   private retry = 0;
   private rest = 0;
   private retryMs = 1_000;
+  private told: "on" | "off" | "" = "";
 
   constructor(
     /** Where the page says whether news come; null where it says nothing. */
@@ -129,6 +132,10 @@ export class Live {
   }
 
   private tell(state: "on" | "off"): void {
+    if (this.told !== state) {
+      this.told = state;
+      this.listener.onState?.(state);
+    }
     if (this.badge === null || this.badge.dataset["state"] === state) {
       return;
     }

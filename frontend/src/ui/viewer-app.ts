@@ -10,13 +10,16 @@ import { findWanted, hang } from "../state/hanging";
 import { followLinks, NO_LINKS } from "../state/links";
 import { firstPane, ONE_PANE } from "../state/panes";
 import { Store, type StackState } from "../state/store";
+import type { MarkNews } from "../io/finding-sync";
 import { Cine } from "../tools/cine";
 import { Pointers } from "../tools/pointer";
 import type { Instrument } from "../tools/tool";
 import { make } from "./dom";
 import { adoptFiledSpeed, makeCommands, type Command } from "./viewer-commands";
+import { Connection } from "./viewer-connection";
 import { exposeReport, type Report } from "./viewer-debug";
 import { Findings } from "./viewer-findings";
+import { FirstSight } from "./viewer-first-sight";
 import { Help } from "./viewer-help";
 import { listenToKeys, withOwnKeys } from "./viewer-keys";
 import { keepSettings } from "./viewer-own-settings";
@@ -42,6 +45,8 @@ export function startViewer(page: ViewerPage, root: HTMLElement): void {
 class ViewerApp {
   private readonly store: Store;
   private readonly cache = new FrameCache(CACHE_BYTES);
+  private readonly traffic = new Traffic();
+  private readonly firstSight = new FirstSight(() => this.goOn());
   private readonly panes: Panes;
   private readonly strip: SeriesStrip;
   private readonly controls: PaneControls;
@@ -58,10 +63,9 @@ class ViewerApp {
     this.store = new Store(firstState(page));
     this.store.addRule(findWanted);
     this.store.addRule(followLinks);
-    this.news = new StudyNews(page, this.store, {
-      onNews: (news) => this.findings.hear(news),
-      onReset: () => this.findings.reload(),
-    });
+    const marks = { onNews: (news: MarkNews) => this.findings.hear(news), onReset: () => this.findings.reload() };
+    const connection = new Connection(page.seriesUrl, () => this.panes.retryFailed());
+    this.news = new StudyNews(page, this.store, marks, (state) => connection.hear(state));
     this.panes = this.makePanes();
     const main = make("div", { class: "reading" });
     const first = root.querySelector<HTMLImageElement>("img.first-picture");
@@ -89,6 +93,7 @@ class ViewerApp {
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
     this.side.addBelow(this.toolbar.ofPage);
     root.prepend(this.toolbar.root);
+    main.append(connection.root);
     main.prepend(this.strip.root);
     main.append(this.side.root, this.help.root, ...this.findings.overPage);
     new Cine(this.store, (key) => this.panes.active.isSettled(key));
@@ -100,9 +105,14 @@ class ViewerApp {
   start(): void {
     this.store.subscribe(() => this.follow());
     this.follow();
+    this.panes.active.picture.focus({ preventScroll: true });
+  }
+
+  /** What may wait until the first picture is seen. */
+  private goOn(): void {
+    this.traffic.goAhead();
     this.news.listen();
     this.findings.start();
-    this.panes.active.picture.focus({ preventScroll: true });
   }
 
   private makePanes(): Panes {
@@ -110,7 +120,7 @@ class ViewerApp {
     return new Panes({
       store: this.store,
       cache: this.cache,
-      traffic: new Traffic(),
+      traffic: this.traffic,
       autos: new Map(),
       engine: isServerDrawn ? Promise.resolve("canvas") : chooseEngine(location.search),
       isServerDrawn,
@@ -168,6 +178,7 @@ class ViewerApp {
     this.controls.show();
     this.help.show();
     this.side.show();
+    this.firstSight.note(this.panes.active.scene.kind !== "loading");
   }
 
   private closeHelp(): boolean {

@@ -31,6 +31,7 @@ export class StudyNews {
     private readonly page: ViewerPage,
     private readonly store: Store,
     private readonly marks: MarkListener,
+    private readonly onState: (state: "on" | "off") => void,
   ) {}
 
   listen(): void {
@@ -54,7 +55,7 @@ export class StudyNews {
           this.marks.onNews({ studyId: id, family, id: asText(news["id"]), version, isGone: news["what"] === "deleted" });
         }
       };
-      new Live(null, eventsUrl, newestEvent, { onStudies, onReset, onMarks }).open();
+      new Live(null, eventsUrl, newestEvent, { onStudies, onReset, onMarks, onState: this.onState }).open();
     }
   }
 

@@ -203,7 +203,8 @@ export class ViewerPane {
     return { frames, size: this.viewport.size, autos: this.house.autos, scalePerMm: this.scalePerMm };
   }
 
-  private retry(): void {
+  /** Asks once more for what could not be had. */
+  retry(): void {
     const { store, loadStack } = this.house;
     const seriesId = this.state?.seriesId ?? "";
     if (store.state.stacks.get(seriesId)?.kind === "failed") {

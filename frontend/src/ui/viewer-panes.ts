@@ -54,6 +54,11 @@ export class Panes {
     this.house.traffic.pump();
   }
 
+  /** Asks once more for what could not be had. */
+  retryFailed(): void {
+    this.shown.forEach((pane) => pane.retry());
+  }
+
   draw(): void {
     this.shareScales();
     this.shown.forEach((pane) => pane.draw());
