@@ -18,6 +18,7 @@ import { make } from "./dom";
 import { adoptFiledSpeed, makeCommands, type Command } from "./viewer-commands";
 import { Connection } from "./viewer-connection";
 import { exposeReport, type Report } from "./viewer-debug";
+import { exportPanel } from "./viewer-export";
 import { Findings } from "./viewer-findings";
 import { FirstSight } from "./viewer-first-sight";
 import { Help } from "./viewer-help";
@@ -83,6 +84,7 @@ class ViewerApp {
     this.side = new Side(this.store);
     const settings = keepSettings(page, this.store, root);
     this.registerPanels(instrument);
+    this.side.registerPanel(exportPanel(page, this.store));
     this.side.registerPanel(settingsPanel(instrument, settings, () => commands));
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
@@ -193,6 +195,7 @@ class ViewerApp {
     const { scene, viewport } = this.panes.active;
     const { shown } = viewport;
     return {
+      panes: this.panes.report(),
       imageKey: shown?.facts.key ?? null,
       sopInstanceUid: shown?.facts.sopInstanceUid ?? null,
       seriesId: activeSeries(state)?.id ?? "",
