@@ -357,7 +357,13 @@ export class Marking {
 
   private drawnKind(): DrawnKind | null {
     const { tool } = this.instrument.store.state;
-    return this.mayMark && isDrawnKind(tool) ? tool : null;
+    return this.mayMark && isDrawnKind(tool) && this.isOwnStudy() ? tool : null;
+  }
+
+  /** Marks are of the study that the page is about; a prior beside it has its own page. */
+  private isOwnStudy(): boolean {
+    const { state } = this.instrument.store;
+    return activeSeries(state)?.studyId === state.study.id;
   }
 
   private sight(): Sight | null {

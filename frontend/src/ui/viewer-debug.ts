@@ -3,7 +3,17 @@
 import type { ResolvedVoi } from "../core/voi";
 import type { Viewport } from "../render/viewport";
 
+export interface PaneReport {
+  readonly seriesId: string;
+  readonly index: number;
+  readonly scene: string;
+  readonly sopInstanceUid: string | null;
+  readonly view: object | null;
+}
+
 export interface Report {
+  /** In the order of the page. */
+  readonly panes: readonly PaneReport[];
   readonly imageKey: string | null;
   readonly sopInstanceUid: string | null;
   readonly seriesId: string;

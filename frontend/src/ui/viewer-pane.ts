@@ -171,6 +171,7 @@ export class ViewerPane {
     const loaded = images.map(({ key }) => this.has(key));
     this.picture.dataset["tool"] = state.tool;
     const number = state.panes.indexOf(pane) + 1;
+    setAttribute(this.root, "data-align", pane.hang?.align || null);
     setAttribute(this.root, "data-active", pane.id === state.activePaneId);
     setAttribute(this.root, "aria-label", state.panes.length > 1 ? t("Pane {number}", { number }) : t("Stage"));
     const now = { study: studyIn(state, pane), series, facts: imageIn(state, pane), index: pane.look.index, loaded, size };

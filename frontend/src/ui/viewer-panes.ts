@@ -4,6 +4,7 @@ import { toggleMaximised } from "../state/layouts";
 import { activePane } from "../state/panes";
 import { isPlainTool } from "../tools/pointer";
 import { make, setAttribute } from "./dom";
+import type { PaneReport } from "./viewer-debug";
 import { ViewerPane, type PaneHouse } from "./viewer-pane";
 
 export class Panes {
@@ -75,6 +76,21 @@ export class Panes {
       }
     }
     this.shown.forEach((pane) => pane.shareScale(scales.get(groupOf(pane)) ?? null));
+  }
+
+  /** What each pane shows, in the order of the page. */
+  report(): PaneReport[] {
+    return this.house.store.state.panes.map(({ id, seriesId, look }) => {
+      const pane = this.shown.get(id);
+      const shown = pane?.viewport.shown ?? null;
+      return {
+        seriesId,
+        index: look.index,
+        scene: pane?.scene.kind ?? "",
+        sopInstanceUid: shown?.facts.sopInstanceUid ?? null,
+        view: shown === null ? null : { ...shown.view },
+      };
+    });
   }
 
   /** The pane at a place of the window. */
