@@ -5,6 +5,9 @@ import { goTo } from "../state/changes";
 import type { Store } from "../state/store";
 import { make, setAttribute } from "./dom";
 
+/** More than a screen has; a video of an hour has a hundred times as many frames, and no canvas is so high. */
+const ROWS_LIMIT = 1000;
+
 export class StackSlider {
   private readonly marks = make("canvas", { class: "slider-marks", width: 4, height: 1, "aria-hidden": "true" });
   private readonly input = make("input", { type: "range", class: "slider-input", min: 1, max: 1, step: 1, value: 1 });
@@ -27,18 +30,20 @@ export class StackSlider {
   }
 
   private drawMarks(loaded: readonly boolean[]): void {
-    const now = loaded.map((one) => (one ? "1" : "0")).join("");
+    const rows = new Uint8Array(Math.min(loaded.length, ROWS_LIMIT));
+    loaded.forEach((one, i) => one && (rows[Math.floor((i * rows.length) / loaded.length)] = 1));
+    const now = rows.join("");
     if (now === this.drawn || loaded.length === 0) {
       return;
     }
     this.drawn = now;
-    this.marks.height = loaded.length;
+    this.marks.height = rows.length;
     const context = this.marks.getContext("2d");
     if (context === null) {
       return;
     }
-    context.clearRect(0, 0, 4, loaded.length);
+    context.clearRect(0, 0, 4, rows.length);
     context.fillStyle = getComputedStyle(this.marks).color;
-    loaded.forEach((one, i) => one && context.fillRect(0, i, 4, 1));
+    rows.forEach((one, i) => one && context.fillRect(0, i, 4, 1));
   }
 }
