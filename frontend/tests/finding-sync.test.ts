@@ -176,6 +176,21 @@ test("when somebody was faster the reader sees both and decides", async () => {
   expect(server.rows.get("m1")).toMatchObject({ label: "mine", version: 3 });
 });
 
+test("news of the other's change end the trying: nothing is written over it unasked", async () => {
+  await sync.load("study");
+  store.add(finding());
+  await settle();
+  server.isAway = true;
+  store.change(finding({ label: "mine" }));
+  await settle();
+  server.isAway = false;
+  server.put({ ...server.rows.get("m1"), version: 2, label: "theirs" });
+  sync.hear({ studyId: "study", family: "measurement", id: "m1", version: 2, isGone: false });
+  await settle(120_000);
+  expect(stateOf()).toBe("conflict");
+  expect(server.rows.get("m1")?.["label"]).toBe("theirs");
+});
+
 test("what somebody else deleted can be kept or let go", async () => {
   store.add(finding());
   await settle();

@@ -164,7 +164,7 @@ def test_what_is_drawn_is_true_zoomed_turned_mirrored_and_after_a_reload(
                                       70 + 60 / ROW_MM * math.sin(math.pi / 6) / 2))  # fmt: skip
     rada.press("R")
     rada.drag((130.5, 100.5), (150.5, 130.5))
-    rada.press("O")
+    rada.press("I")
     rada.drag((70, 130), (110, 170))
     found = rada.wait_until_saved(5)
     assert numbers(found, "length") == pytest.approx([100.0, 100.0], abs=0.1)

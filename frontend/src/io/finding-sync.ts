@@ -147,6 +147,10 @@ export class FindingSync {
     if (entry === undefined || !isDirty(entry) || this.sending.has(key) || key === this.store.heldKey) {
       return;
     }
+    if (entry.state === "conflict") {
+      // Nothing is written over somebody else's before the reader has chosen.
+      return;
+    }
     this.sending.add(key);
     this.store.mark(key, "sending");
     void this.send(entry).finally(() => {

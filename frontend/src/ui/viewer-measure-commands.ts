@@ -14,7 +14,7 @@ import type { MarkEditor } from "./viewer-mark-editor";
 /** Each tool's key and icon; those in the row itself come first, the others in its menu. */
 const TOOLS: readonly (readonly [DrawnKind, string, string])[] = [
   ["length", "m", "ruler"],
-  ["ellipse", "O", "egg"],
+  ["ellipse", "I", "egg"],
   ["angle", "A", "triangle-right"],
   ["arrow", "W", "arrow-up-right"],
   ["probe", "P", "pipette"],
