@@ -12,9 +12,9 @@ MOST_SECONDS = 120.0
 SCROLL_SECONDS = 5.0
 SETTLE_SECONDS = 2.0
 
-# Looks in every animation frame whether a large <img> or <canvas> shows something that is not
-# of one colour, and notes when each was first so: two frames later, for only then has the frame
-# with it left the page.
+# Notes when a large <img> is there, and when something that is not of one colour was drawn on a
+# large <canvas>: two animation frames later, for only then has the frame with it left the page.
+# A canvas is read only when it was drawn on, for a page waits while it reads.
 _WATCH = """
 (() => {
   if (window.top !== window) return;
@@ -22,35 +22,43 @@ _WATCH = """
   const probe = document.createElement('canvas');
   probe.width = probe.height = 16;
   const context = probe.getContext('2d', { willReadFrequently: true });
-  const shows = (element) => {
+  const { prototype } = CanvasRenderingContext2D;
+  const drawImage = prototype.drawImage;
+  const isLarge = (element) => {
     const box = element.getBoundingClientRect();
-    if (box.width < 200 || box.height < 200 || !element.checkVisibility()) return false;
-    if (element instanceof HTMLImageElement && !element.naturalWidth) return false;
-    try {
-      context.clearRect(0, 0, 16, 16);
-      context.drawImage(element, 0, 0, 16, 16);
-      const { data } = context.getImageData(0, 0, 16, 16);
-      let low = 255, high = 0;
-      for (let i = 0; i < data.length; i += 4) {
-        low = Math.min(low, data[i]); high = Math.max(high, data[i]);
-      }
-      return high - low > 30;
-    } catch { return false; }
+    return element.isConnected && box.width >= 200 && box.height >= 200;
   };
-  const note = (name) => requestAnimationFrame(() => requestAnimationFrame(() => {
-    seen[name] = performance.now();
-  }));
-  let picture = false, pixels = false;
-  const look = () => {
-    if (!pixels && [...document.querySelectorAll('canvas')].some(shows)) {
-      pixels = true;
+  const shows = (canvas) => {
+    context.clearRect(0, 0, 16, 16);
+    drawImage.call(context, canvas, 0, 0, 16, 16);
+    const { data } = context.getImageData(0, 0, 16, 16);
+    let low = 255, high = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      low = Math.min(low, data[i]);
+      high = Math.max(high, data[i]);
+    }
+    return high - low > 30;
+  };
+  const noted = new Set();
+  const note = (name) => {
+    if (noted.has(name)) return;
+    noted.add(name);
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      seen[name] = performance.now();
+    }));
+  };
+  prototype.drawImage = function (...all) {
+    drawImage.apply(this, all);
+    if (!noted.has('pixels') && this !== context && isLarge(this.canvas) && shows(this.canvas)) {
       note('pixels');
-    }
-    if (!picture && (pixels || [...document.querySelectorAll('img')].some(shows))) {
-      picture = true;
       note('picture');
+      prototype.drawImage = drawImage;
     }
-    if (!pixels) requestAnimationFrame(look);
+  };
+  const look = () => {
+    if (noted.has('picture')) return;
+    if ([...document.images].some((image) => image.naturalWidth && isLarge(image))) note('picture');
+    requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
 })();
