@@ -12,7 +12,8 @@ export class Connection {
   private readonly retry = make("button", { type: "button", class: "button" }, t("Try again"));
   readonly root = make("div", { class: "connection", role: "status", hidden: true }, icon("wifi-off"), this.words, this.retry);
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private isLost = false;
+  private news: "on" | "off" = "on";
+  private trouble: Trouble | null = null;
 
   constructor(
     /** An address of this server that answers whoever is logged in. */
@@ -20,47 +21,42 @@ export class Connection {
     private readonly onBack: () => void,
   ) {
     this.retry.addEventListener("click", () => void this.ask());
-    window.addEventListener("offline", () => this.hear("off"));
+    window.addEventListener("offline", () => void this.ask());
     window.addEventListener("online", () => void this.ask());
   }
 
   /** What the stream of news says of itself. */
   hear(state: "on" | "off"): void {
-    clearTimeout(this.timer);
-    if (state === "off") {
-      this.isLost = true;
+    this.news = state;
+    if (state === "off" || this.trouble !== null) {
       void this.ask();
-    } else if (this.isLost) {
-      this.isLost = false;
-      this.root.hidden = true;
-      this.onBack();
     }
   }
 
   /** Finds out what is wrong, and goes on asking while something is. */
   private async ask(): Promise<void> {
+    const found = await this.find();
     clearTimeout(this.timer);
-    if (!this.isLost) {
-      return;
+    const trouble = found ?? (this.news === "off" ? "news" : null);
+    const wasOut = this.trouble === "server" || this.trouble === "session";
+    this.trouble = trouble;
+    this.root.hidden = trouble === null;
+    if (trouble !== null) {
+      this.root.dataset["trouble"] = trouble;
+      setText(this.words, wordsOf(trouble));
+      this.timer = setTimeout(() => void this.ask(), ASK_AGAIN_MS);
     }
-    const trouble = await this.find();
-    if (!this.isLost) {
-      return;
-    }
-    if (trouble === "news" && this.root.dataset["trouble"] === "server") {
+    if (found === null && wasOut) {
       this.onBack();
     }
-    this.root.dataset["trouble"] = trouble;
-    setText(this.words, wordsOf(trouble));
-    this.root.hidden = false;
-    this.timer = setTimeout(() => void this.ask(), ASK_AGAIN_MS);
   }
 
-  private async find(): Promise<Trouble> {
+  /** What is wrong with the server or with who asks; null: it answers. */
+  private async find(): Promise<"server" | "session" | null> {
     try {
       const response = await fetch(this.address, { credentials: "same-origin", cache: "no-store", redirect: "manual" });
       const isOut = response.type === "opaqueredirect" || response.status === 401 || response.status === 403;
-      return isOut ? "session" : response.ok ? "news" : "server";
+      return isOut ? "session" : response.ok ? null : "server";
     } catch {
       return "server";
     }
