@@ -412,6 +412,7 @@ WORDS = (
     _("Take off"),
     _("The objects could not be loaded."),
     _("This study has pictures only."),
+    _("More of the picture"),
 )
 
 

@@ -44,6 +44,8 @@ export interface Command {
   readonly keys: readonly string[];
   readonly group: "tools" | "measure" | "picture" | "stack" | "window" | "panes" | "page" | "panels";
   readonly icon?: string;
+  /** Stands in the group's menu and not in the row. */
+  readonly isInMenu?: boolean;
   /** How the help writes the keys, when not as the first two. */
   readonly shownKeys?: readonly string[];
   readonly run: (key?: string) => void;
@@ -104,17 +106,17 @@ function pictureCommands(instrument: Instrument, say: Say): Command[] {
       ...command("fit-to-window", t("Fit to window"), ["f"], "maximize", () => store.change(fit())),
       isOn: (state) => activeLook(state).isFitted,
     },
-    command("true-size", t("True size"), ["F4"], "ruler-dimension-line", () => truly(instrument, say)),
-    command("one-to-one", t("One to one"), ["o"], "scan", () => oneToOne(instrument)),
+    inMenu(command("true-size", t("True size"), ["F4"], "ruler-dimension-line", () => truly(instrument, say))),
+    inMenu(command("one-to-one", t("One to one"), ["o"], "scan", () => oneToOne(instrument))),
     {
       ...command("invert", t("Invert"), ["i"], "contrast", () => store.change(toggleInvert())),
       isOn: (state) => activeLook(state).invert,
     },
-    command("rotate-left", t("Rotate left"), ["l"], "rotate-ccw", () => rotate(instrument, -90)),
+    inMenu(command("rotate-left", t("Rotate left"), ["l"], "rotate-ccw", () => rotate(instrument, -90))),
     command("rotate-right", t("Rotate right"), ["r"], "rotate-cw", () => rotate(instrument, 90)),
     // Lucide names the mirror's axis, we the way that the picture goes.
-    command("flip-left-to-right", t("Flip left to right"), ["h"], "flip-vertical-2", () => flip(instrument, "horizontal")),
-    command("flip-top-to-bottom", t("Flip top to bottom"), ["v"], "flip-horizontal-2", () => flip(instrument, "vertical")),
+    inMenu(command("flip-left-to-right", t("Flip left to right"), ["h"], "flip-vertical-2", () => flip(instrument, "horizontal"))),
+    inMenu(command("flip-top-to-bottom", t("Flip top to bottom"), ["v"], "flip-horizontal-2", () => flip(instrument, "vertical"))),
     {
       ...command("overlays-of-the-file", t("Overlays of the file"), ["g"], "eye", () => store.change(toggleOverlays())),
       isOn: (state) => activeLook(state).hasOverlays,
@@ -164,6 +166,10 @@ function stackCommands({ store }: Instrument): Command[] {
 
 function speedBy(state: ViewerState, by: number): { framesPerSecond: number } {
   return { framesPerSecond: state.cine.framesPerSecond + by };
+}
+
+function inMenu(command: Command): Command {
+  return { ...command, isInMenu: true };
 }
 
 /** On a measured screen and with a known pixel; else the words say what is missing. */

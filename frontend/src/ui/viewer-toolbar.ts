@@ -6,9 +6,10 @@ import type { WindowChoice } from "../core/voi";
 import { activeLook, activeStack, setCine, setWindow } from "../state/changes";
 import type { Store, ViewerState } from "../state/store";
 import type { Instrument } from "../tools/tool";
-import { icon, make, setAttribute, setIcon } from "./dom";
+import { icon, make, setAttribute, setIcon, setText } from "./dom";
 import { windowChoices, type Command } from "./viewer-commands";
 import { keyName } from "./viewer-keys";
+import { Popover } from "./viewer-popover";
 
 export class Toolbar {
   readonly root = make("div", { class: "tools", role: "toolbar", "aria-label": t("Tools") });
@@ -31,11 +32,13 @@ export class Toolbar {
       make(
         "div",
         { class: "tools-group", role: "group" },
-        ...commands.filter((one) => one.group === name && one.icon !== undefined).map((one) => this.button(one)),
+        ...commands.filter((one) => one.group === name && one.icon !== undefined && one.isInMenu !== true).map((one) => this.button(one)),
       );
+    const picture = group("picture");
+    picture.append(this.menu(t("More of the picture"), commands.filter((one) => one.group === "picture" && one.isInMenu === true)));
     const panes = group("panes");
     panes.prepend(...ofPanes);
-    this.root.append(group("tools"), group("picture"), this.windows.root, this.film.root, panes);
+    this.root.append(group("tools"), picture, this.windows.root, this.film.root, panes);
     this.ofPage = group("page");
   }
 
@@ -49,6 +52,22 @@ export class Toolbar {
     }
     this.windows.show(state);
     this.film.show(state);
+  }
+
+  /** Less common commands under one button, each with its name and key. */
+  private menu(name: string, commands: readonly Command[]): HTMLElement {
+    const popover = new Popover(name, name, "chevron-down", () => rows.forEach((show) => show()));
+    const rows = commands.map((command) => {
+      const key = make("kbd");
+      const row = make("button", { type: "button", class: "measure-item" }, icon(command.icon ?? "square"), command.name, key);
+      row.addEventListener("click", () => {
+        popover.close();
+        command.run();
+      });
+      popover.sheet.append(row);
+      return () => setText(key, keyName(command.keys[0] ?? ""));
+    });
+    return popover.root;
   }
 
   private button(command: Command): HTMLButtonElement {
