@@ -176,11 +176,11 @@ def _draw_scale(
     length = length_mm / mm_a_pixel
     right, top = width - 2.2 * size_px, (height - length) / 2
     stroke = max(1, size_px // 10)
-    _stroke(pen, [(right, top), (right, top + length)], WHITE, stroke)
     for part in range(11):
         tick = size_px * (0.6 if part % 5 == 0 else 0.3)
         row = top + length * part / 10
         _stroke(pen, [(right - tick, row), (right, row)], WHITE, stroke)
+    _stroke(pen, [(right, top), (right, top + length)], WHITE, stroke)
     words = f"{length_mm / 10:g} cm" if length_mm >= 10 else f"{length_mm:g} mm"
     draw_text(pen, (right + size_px, top + length + 4), words, size_px=round(size_px * 0.8),
               anchor="ra")  # fmt: skip

@@ -49,9 +49,11 @@ class Dresser:
         self, instance: Instance, frame: int, *, place: int, count: int, window: Window | None
     ) -> Dressing:
         """Return what is drawn over one picture, the `place`-th (from 1) of `count`."""
-        corners = {}
+        corners: dict[str, Sequence[str]] = {}
         if self._wish.get("demographics"):
-            corners = corners_of(self._study, instance, (place, count), window)
+            corners = corners_of(self._study, instance, (place, count))
+        if self._wish.get("demographics") or self._wish.get("marks"):
+            corners["bottom_left"] = picture_lines(instance, window)
         if not self._wish.get("marks"):
             return Dressing(corners=corners)
         facts = frame_view(instance.image, frame)
@@ -75,12 +77,19 @@ class Dresser:
         return scale, aspect * scale
 
 
+def picture_lines(instance: Instance, window: Window | None) -> list[str]:
+    """Return what one must know of the picture itself: its window, and whether it lost detail."""
+    is_lossy = instance.image.get("lossy_image_compression") == "01"
+    is_colour = (instance.image.get("samples_per_pixel") or 1) > 1
+    level = f"W {window.width:g} L {window.center:g}" if window and not is_colour else ""
+    return [_("Lossy compression") if is_lossy else "", level]
+
+
 def corners_of(
-    study: Study, instance: Instance, place: tuple[int, int], window: Window | None
+    study: Study, instance: Instance, place: tuple[int, int]
 ) -> dict[str, Sequence[str]]:
     """Return who, what and when, for the corners of a picture."""
     series = instance.series
-    level = f"C {window.center:g} W {window.width:g}" if window else ""
     return {
         "top_left": patient_lines(study),
         "top_right": [
@@ -89,7 +98,6 @@ def corners_of(
             f"{series.modality} {series.series_number or ''} {series.series_description}".strip(),
             study.accession_number,
         ],
-        "bottom_left": [level],
         "bottom_right": [_("Image %(place)d of %(count)d") % dict(zip(("place", "count"), place,
                                                                    strict=True))],
     }  # fmt: skip

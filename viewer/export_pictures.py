@@ -10,6 +10,8 @@ from PIL import Image
 
 from archive.models import Instance
 from archive.rendering import Rendering, render_picture
+from imaging.display import Grayscale
+from imaging.lut import Window
 from imaging.picture_marks import dress
 from viewer.export_form import JPEG, PNG, look_of
 from viewer.export_marks import Dresser
@@ -39,10 +41,19 @@ def draw_picture(
     instance, frame = image
     rendering = rendering_of(export, instance, frame)
     picture = render_picture(instance, frame, rendering)
-    window = rendering.window
+    window = shown_window(instance, frame, rendering)
     return dress(
         picture, dresser.dressing(instance, frame, place=place, count=count, window=window)
     )
+
+
+def shown_window(instance: Instance, frame: int, rendering: Rendering) -> Window | None:
+    """Return the window of the picture where it is one of two numbers."""
+    if rendering.window is not None or rendering.percentiles is not None:
+        return rendering.window
+    if instance.image.get("has_voi_lut"):
+        return None
+    return Grayscale.from_image_facts(instance.image, frame=frame).window
 
 
 def rendering_of(export: Export, instance: Instance, frame: int) -> Rendering:

@@ -1,0 +1,93 @@
+"""Marks, letters, scale and words over a picture, found again in its pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from imaging import lettering
+from imaging.drawn import Drawn, ImageRef
+from imaging.lettering import AMBER, draw_text, fit_text, line_picture
+from imaging.picture_marks import Dressing, Labelled, dress
+
+REF = ImageRef("1.2", "1.3")
+BLACK = np.zeros((600, 800), np.uint8)
+GREEN = "#00ff00"
+
+
+def places(image: Image.Image, colour: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = np.nonzero((np.asarray(image) == colour).all(axis=2))
+    return rows, columns
+
+
+def mark(kind: str, points: list[list[float]]) -> Labelled:
+    return Labelled(Drawn(kind=kind, points_px=points, image=REF, colour=GREEN))
+
+
+def test_nothing_to_draw_leaves_the_picture_as_it_is() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (30, 40)).astype(np.uint8)
+    assert (np.asarray(dress(noise, Dressing())) == noise).all()
+
+
+def test_a_line_lies_where_its_points_are_also_on_tall_pixels() -> None:
+    drawn = dress(
+        BLACK, Dressing(marks=[mark("length", [[100, 50], [300, 50]])], pixel_steps=(1, 2))
+    )
+    rows, columns = places(drawn, (0, 255, 0))
+    assert abs(rows.mean() - 50.5 * 2) < 1
+    assert abs(columns.min() - 100.5) <= 2
+    assert abs(columns.max() - 300.5) <= 2
+
+
+@pytest.mark.parametrize("kind", ["ellipse", "circle"])
+def test_round_marks_reach_as_far_as_their_axes(kind: str) -> None:
+    points = (
+        [[100.0, 100.0], [300.0, 200.0]] if kind == "ellipse" else [[200.0, 150.0], [250.0, 150.0]]
+    )
+    rows, columns = places(dress(BLACK, Dressing(marks=[mark(kind, points)])), (0, 255, 0))
+    across = 200 if kind == "ellipse" else 100
+    assert abs(columns.max() - columns.min() - across) <= 4
+    assert abs(rows.max() - rows.min() - 100) <= 4
+
+
+def test_the_scale_is_as_long_as_it_says() -> None:
+    # 600 rows of 0.5 mm: 40 % of the height are 120 mm, so 10 cm are drawn, 200 pixels long.
+    drawn = np.asarray(dress(BLACK, Dressing(row_mm=0.5)).convert("L"))
+    bar = (drawn[:, 600:] > 200).sum(axis=0).max()
+    assert abs(int(bar) - 200) <= 3
+
+
+def test_letters_stand_at_their_edges() -> None:
+    drawn = dress(BLACK, Dressing(letters={"left": "R", "right": "L", "top": "A", "bottom": "P"}))
+    rows, columns = places(drawn, AMBER)
+    assert columns.min() < 30
+    assert columns.max() > 770
+    assert rows.min() < 30
+    assert rows.max() > 570
+
+
+def test_small_pictures_grow_by_a_whole_factor() -> None:
+    small = np.random.default_rng(1).integers(0, 256, (100, 60)).astype(np.uint8)
+    drawn = dress(small, Dressing(corners={"top_left": ["x"]}))
+    assert drawn.size == (360, 600)
+    assert (np.asarray(drawn.convert("L"))[300:, ::6][::6] == small[50:]).all()
+
+
+def test_what_no_face_has_is_written_as_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lettering, "find_faces", lambda: ())
+    fit_text.cache_clear()
+    try:
+        assert fit_text("A山") == (("A<U+5C71>", ""),)
+        assert (
+            fit_text("a\x00b\u202ec\nd")[0][0] == "abc d" or "\x00" not in fit_text("a\x00b")[0][0]
+        )
+        assert line_picture("山", 20).width > 20
+    finally:
+        fit_text.cache_clear()
+
+
+def test_hostile_words_are_only_drawn() -> None:
+    image = Image.new("RGB", (300, 60))
+    draw_text(ImageDraw.Draw(image), (2, 2), "<img src=x onerror=…> {{7*7}} =1+1", size_px=14)
+    assert np.asarray(image).any()
