@@ -21,14 +21,11 @@ from django.utils import timezone, translation
 from archive import events, jobs
 from archive.badges import find_badges
 from archive.models import Instance, Series, Study
-from archive.passport_copies import pixel_digests
 from archive.passport_pixels import examine_frames, examine_hounsfield, region_of
 from archive.passport_values import examine_pixel_spacing, examine_uptake, list_facts
 from archive.places import Places
-from archive.stack import BELIEVED_FRAMES
+from archive.series_shape import examine_series
 from imaging.errors import MissingError
-from imaging.ordering import Placement
-from imaging.shape import examine_shape
 from imaging.text_verdict import examine_text
 
 logger = logging.getLogger("noctis.passport")
@@ -125,7 +122,7 @@ def make_passport(series_id: uuid.UUID) -> Document:
 def build_passport(series: Series, instances: list[Instance]) -> Document:
     """Return the passport of a series with these instances; a few frames are decoded."""
     images = [one for one in instances if one.number_of_frames]
-    shape = examine_shape(_placements(images), pixel_digests(images)).to_json()
+    shape = examine_series(images).to_json()
     positions = shape.pop("slice_positions_mm", [])
     passport: Document = {
         **shape,
@@ -141,21 +138,6 @@ def build_passport(series: Series, instances: list[Instance]) -> Document:
     passport["rules"] = RULES
     passport["made_from"] = _made_from(series)
     return passport
-
-
-def _placements(images: list[Instance]) -> list[Placement]:
-    placements = []
-    for owner, one in enumerate(images):
-        per_frame = one.image.get("frames", {}).get("per_frame", [])
-        count = min(one.number_of_frames, BELIEVED_FRAMES) if per_frame else 1
-        placements += [
-            Placement.from_image_facts(
-                (owner, frame), one.image, one.instance_number,
-                frame=frame, uid=one.sop_instance_uid,
-            )
-            for frame in range(count)
-        ]  # fmt: skip
-    return placements
 
 
 def _keep(series: Series, passport: Document, read_by: Counter[int | None]) -> None:

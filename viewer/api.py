@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, path
-from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
@@ -19,9 +19,7 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import IsAuthenticated
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -31,6 +29,7 @@ from archive.kept_pictures import read_kept_picture
 from archive.known_facts import fill_facts, without_facts
 from archive.models import Instance, Series
 from archive.overlays import pack_overlays, read_overlays
+from archive.picture_answers import AnyAccept, answer_unchanged, kept_private
 from archive.rendering import render_picture
 from archive.stack import Stack, build_stack, read_stack
 from archive.thumbnails import make_thumbnail, read_thumbnail
@@ -57,16 +56,6 @@ _PROBLEMS = {
     503: OpenApiResponse(description="Too much is wanted at once; come again."),
 }
 _BROKEN = {422: OpenApiResponse(description="The file is damaged or cannot be shown.")}
-
-
-class AnyAccept(BaseContentNegotiation):
-    """An address has one kind of answer; what the Accept header wishes changes nothing."""
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        """Return the JSON renderer, which errors and documents use."""
-        return JSONRenderer(), JSONRenderer.media_type
 
 
 class PictureView(APIView):
@@ -118,7 +107,7 @@ class StackView(PictureView):
         ensure_view_recorded(request._request, series.study)
         document = add_windows(build_stack(series), series)
         etag = f'"{document["version"]}-{document["windows"]["tag"]}"'
-        return _unchanged(request, etag) or _kept_private(Response(document), etag)
+        return answer_unchanged(request, etag) or kept_private(Response(document), etag)
 
 
 class FramesView(PictureView):
@@ -161,7 +150,7 @@ class FramesView(PictureView):
         )
         etag = f'"{version}-{request.query_params["images"]}-{coding.name or "plain"}"'
         ensure_view_recorded(request._request, series.study)
-        if unchanged := _unchanged(request, etag):
+        if unchanged := answer_unchanged(request, etag):
             return unchanged
         is_large = series.frame_count > series.instance_count
         wanted = self._find_images(stack, indices, is_large=is_large)
@@ -175,7 +164,7 @@ class FramesView(PictureView):
         if coding.name:
             response["Content-Encoding"] = coding.name
         patch_vary_headers(response, ["Accept-Encoding"])
-        _kept_private(response, etag)
+        kept_private(response, etag)
         response["Cache-Control"] = f"private, max-age={KEPT_SECONDS}, immutable"
         return response
 
@@ -217,13 +206,13 @@ class FrameView(PictureView):
         instance = self.find_instance(instance_id)
         etag = f'"{_content_of(instance)}-{frame}"'
         ensure_view_recorded(request._request, instance.study)
-        if unchanged := _unchanged(request, etag):
+        if unchanged := answer_unchanged(request, etag):
             return unchanged
         data = read_frame(instance, frame)
         decode_ahead_of_frame(request.user, instance, frame)
         response = HttpResponse(bytes(data.data), content_type="application/octet-stream")
         response["X-Pixel-Format"] = data.pixel_format
-        return _kept_private(response, etag)
+        return kept_private(response, etag)
 
 
 class OverlaysView(PictureView):
@@ -249,7 +238,7 @@ class OverlaysView(PictureView):
         coding = choose_coding(request.headers.get("Accept-Encoding", ""))
         etag = f'"{_content_of(instance)}-{frame}-overlays-{coding.name or "plain"}"'
         ensure_view_recorded(request._request, instance.study)
-        if unchanged := _unchanged(request, etag):
+        if unchanged := answer_unchanged(request, etag):
             return unchanged
         packed = pack_overlays(read_overlays(instance, frame))
         body = coding.encode(packed) + coding.finish()
@@ -257,7 +246,7 @@ class OverlaysView(PictureView):
         if coding.name:
             response["Content-Encoding"] = coding.name
         patch_vary_headers(response, ["Accept-Encoding"])
-        return _kept_private(response, etag)
+        return kept_private(response, etag)
 
 
 class RenderedView(PictureView):
@@ -298,7 +287,7 @@ class RenderedView(PictureView):
         rendering = parse_rendering(request.query_params.dict(), instance, frame)
         etag = f'"{_content_of(instance)}-{frame}-{rendering.key}-{self.kind}"'
         ensure_view_recorded(request._request, instance.study)
-        if unchanged := _unchanged(request, etag):
+        if unchanged := answer_unchanged(request, etag):
             return unchanged
         encode, content_type = (
             (encode_jpeg, "image/jpeg") if self.kind == "jpg" else (encode_png, "image/png")
@@ -313,7 +302,7 @@ class RenderedView(PictureView):
         response = HttpResponse(bytes(content), content_type=content_type)
         if rendering.enhancement:
             response["X-Enhanced"] = rendering.enhancement
-        return _kept_private(response, etag)
+        return kept_private(response, etag)
 
 
 @extend_schema_view(get=extend_schema(operation_id="instance_rendered_png"))
@@ -340,9 +329,9 @@ class ThumbnailView(PictureView):
         ensure_view_recorded(request._request, series.study, "view_thumbnail")
         made = series.thumbnail_made_at.timestamp() if series.thumbnail_made_at else 0
         etag = f'"{series.thumbnail_key.rpartition("/")[2].removesuffix(".jpg")}-{made:.0f}"'
-        if unchanged := _unchanged(request, etag):
+        if unchanged := answer_unchanged(request, etag):
             return unchanged
-        return _kept_private(HttpResponse(content, content_type="image/jpeg"), etag)
+        return kept_private(HttpResponse(content, content_type="image/jpeg"), etag)
 
     def _make(self, series: Series) -> bytes:
         try:
@@ -361,21 +350,6 @@ def _refuse_missing() -> NoReturn:
 def _content_of(instance: Instance) -> str:
     """Return what names the stored pixels and the version that read their header, for an ETag."""
     return f"{instance.dataset_sha256[:32]}.{instance.facts_version}"
-
-
-def _unchanged(request: Request, etag: str) -> HttpResponseBase | None:
-    """Return the 304 for a browser that has this already; who asked was checked before."""
-    answer = get_conditional_response(request._request, etag=etag)
-    return _kept_private(answer, etag) if answer is not None else None
-
-
-def _kept_private(response: HttpResponseBase, etag: str) -> HttpResponseBase:
-    """Let only this person's browser keep the answer, and ask each time whether it still may."""
-    response["Cache-Control"] = "private, no-cache"
-    response["ETag"] = etag
-    response["X-Content-Type-Options"] = "nosniff"
-    patch_vary_headers(response, ["Cookie", "Authorization"])
-    return response
 
 
 _FRAME = "instances/<uuid:instance_id>/frames/<int:frame>/"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext as _
 
 from archive.models import Instance
+from archive.presets import offer_for_frame
 from archive.rendering import Rendering
 from imaging.automatic_window import AUTOMATIC
 from imaging.colour_maps import BY_CODE
@@ -15,7 +16,6 @@ from imaging.enhance import FILTERS, LEAST_STRENGTH, MOST_STRENGTH, Filter
 from imaging.lut import Window
 from imaging.presets import EVERY_PRESET, SHARE
 from viewer.parameters import ParameterError, parse_switch, parse_width, parse_window
-from viewer.windows import offer_for_frame
 
 _STRENGTH = re.compile(r"\d(?:\.\d{1,3})?", re.ASCII)
 

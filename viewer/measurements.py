@@ -14,6 +14,7 @@ from archive.frames import read_frame
 from archive.lookup_tables import read_instance_header
 from archive.models import Instance, Series
 from archive.places import Places
+from archive.presets import suv_factor_of
 from archive.video_shown import as_shown
 from imaging.display import Grayscale
 from imaging.errors import UnreadableError, UnsupportedError
@@ -24,7 +25,6 @@ from viewer import marks
 from viewer.calibration import calibrate, usable_facts
 from viewer.marks import Author
 from viewer.models import Measurement
-from viewer.windows import suv_factor_of
 
 # Kinds whose numbers come from pixels; the others need no file.
 _OF_PIXELS = frozenset({"rectangle", "ellipse", "circle", "polygon", "probe"})

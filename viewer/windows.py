@@ -9,14 +9,13 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from archive.models import Instance, Series
+from archive.models import Series
+from archive.presets import obey_passport, suv_factor_of
 from imaging.colour_maps import COLOUR_MAPS
-from imaging.ordering import frame_view
-from imaging.presets import HU, RELATIVE_PRESETS, Offer, offer_presets
+from imaging.presets import offer_presets
 
 Document = dict[str, Any]
 
-WHY_SUSPECT = _("The CT values do not look like Hounsfield units: see the passport.")
 # The names of `imaging.presets` and `imaging.colour_maps`, for the catalogues.
 LABELS = (
     _("Abdomen"),
@@ -47,19 +46,6 @@ LABELS = (
 )
 
 
-def offer_for_frame(instance: Instance, frame: int) -> Offer:
-    """Return the presets of one frame, counted from 0. Costs a query for the series."""
-    series = instance.series
-    facts = frame_view(instance.image, frame)
-    offer = offer_presets(
-        series.modality,
-        [(instance.sop_class_uid, facts)],
-        body_part=series.body_part_examined,
-        suv_factor=suv_factor_of(series),
-    )
-    return _obey_passport(offer, series)
-
-
 def add_windows(stack: Document, series: Series) -> Document:
     """Return a stack document with `windows` (what the series is offered) and `windows_tag`.
 
@@ -72,7 +58,7 @@ def add_windows(stack: Document, series: Series) -> Document:
         body_part=series.body_part_examined,
         suv_factor=suv_factor_of(series),
     )
-    offer = _obey_passport(offered, series).to_json()
+    offer = obey_passport(offered, series).to_json()
     for preset in offer["presets"]:
         preset["label"] = gettext(preset["label"])
     offer["why_not"] = gettext(offer["why_not"]) if offer["why_not"] else ""
@@ -84,19 +70,3 @@ def add_windows(stack: Document, series: Series) -> Document:
 def list_colour_maps() -> list[Document]:
     """Return the colour maps in the language of this request."""
     return [{**one.to_json(), "label": gettext(one.label)} for one in COLOUR_MAPS]
-
-
-def _obey_passport(offer: Offer, series: Series) -> Offer:
-    """Return the offer without windows in HU when the pixels prove that the values are none."""
-    hu = ((getattr(series, "passport", None) or {}).get("hu")) or {}
-    if hu.get("verdict") != "suspect" or not any(one.unit == HU for one in offer.presets):
-        return offer
-    return Offer(RELATIVE_PRESETS, WHY_SUSPECT)
-
-
-def suv_factor_of(series: Series) -> float | None:
-    """Return the passport's factor from rescaled values to SUV, None when it is not known."""
-    passport = getattr(series, "passport", None) or {}
-    suv = passport.get("suv") or {}
-    factor = suv.get("suvbw_factor") if suv.get("verdict") == "ready" else None
-    return float(factor) if factor else None

@@ -1,0 +1,40 @@
+"""Which window presets a frame may use, by its series and what the passport found."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_noop as _
+
+from archive.models import Instance, Series
+from imaging.ordering import frame_view
+from imaging.presets import HU, RELATIVE_PRESETS, Offer, offer_presets
+
+WHY_SUSPECT = _("The CT values do not look like Hounsfield units: see the passport.")
+
+
+def offer_for_frame(instance: Instance, frame: int) -> Offer:
+    """Return the presets of one frame, counted from 0. Costs a query for the series."""
+    series = instance.series
+    facts = frame_view(instance.image, frame)
+    offer = offer_presets(
+        series.modality,
+        [(instance.sop_class_uid, facts)],
+        body_part=series.body_part_examined,
+        suv_factor=suv_factor_of(series),
+    )
+    return obey_passport(offer, series)
+
+
+def obey_passport(offer: Offer, series: Series) -> Offer:
+    """Return the offer without windows in HU when the pixels prove that the values are none."""
+    hu = ((getattr(series, "passport", None) or {}).get("hu")) or {}
+    if hu.get("verdict") != "suspect" or not any(one.unit == HU for one in offer.presets):
+        return offer
+    return Offer(RELATIVE_PRESETS, WHY_SUSPECT)
+
+
+def suv_factor_of(series: Series) -> float | None:
+    """Return the passport's factor from rescaled values to SUV, None when it is not known."""
+    passport = getattr(series, "passport", None) or {}
+    suv = passport.get("suv") or {}
+    factor = suv.get("suvbw_factor") if suv.get("verdict") == "ready" else None
+    return float(factor) if factor else None
