@@ -50,7 +50,14 @@ export class Popover {
     }
     this.sheet.hidden = false;
     setAttribute(this.button, "aria-expanded", "true");
+    this.keepInside();
     this.onOpen();
+  }
+
+  /** The tool row may break into two: the sheet opens to the side where there is room. */
+  private keepInside(): void {
+    this.sheet.classList.remove("to-right");
+    this.sheet.classList.toggle("to-right", this.sheet.getBoundingClientRect().left < 0);
   }
 
   close(): void {
