@@ -192,19 +192,44 @@ def _tables(look: Look, image: Dataset) -> dict[str, Any]:
     # A state says how grey comes out, whatever the image says (C.11.6).
     is_white_first = image.PhotometricInterpretation == "MONOCHROME1"
     shape = "INVERSE" if look.is_inverted != is_white_first else "IDENTITY"
-    tables: dict[str, Any] = {
+    slope, intercept = _rescale(image)
+    centre, width = look.window or _window(image)
+    # All of it is told: what is left out highdicom looks for where only enhanced images have it.
+    return {
         "presentation_lut_transformation": hd.PresentationLUTTransformation(
             presentation_lut_shape=shape
-        )
-    }
-    if look.window is not None:
-        centre, width = look.window
-        tables["voi_lut_transformations"] = [
+        ),
+        "modality_lut_transformation": hd.ModalityLUTTransformation(
+            rescale_slope=slope,
+            rescale_intercept=intercept,
+            rescale_type=str(image.get("RescaleType", "")) or "US",
+        ),
+        "voi_lut_transformations": [
             pr.SoftcopyVOILUTTransformation(
                 window_center=centre, window_width=width, voi_lut_function=look.window_function
             )
-        ]
-    return tables
+        ],
+    }
+
+
+def _rescale(image: Dataset) -> tuple[float, float]:
+    slope, intercept = image.get("RescaleSlope"), image.get("RescaleIntercept")
+    if slope is None or intercept is None or float(slope) == 0:
+        return 1.0, 0.0
+    return float(slope), float(intercept)
+
+
+def _window(image: Dataset) -> tuple[float, float]:
+    """Return the window of the file, or the one that shows all that it could hold."""
+    centres = np.atleast_1d(np.array(image.get("WindowCenter") or [], np.float64))
+    widths = np.atleast_1d(np.array(image.get("WindowWidth") or [], np.float64))
+    if centres.size and widths.size and widths[0] >= 1:
+        return float(centres[0]), float(widths[0])
+    slope, intercept = _rescale(image)
+    bits = int(image.get("BitsStored") or 8)
+    low = -(1 << (bits - 1)) if image.get("PixelRepresentation") == 1 else 0
+    ends = sorted((low * slope + intercept, (low + (1 << bits) - 1) * slope + intercept))
+    return (ends[0] + ends[1]) / 2, max(ends[1] - ends[0], 1.0)
 
 
 def _place(state: Dataset, image: Dataset, look: Look) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from archive.models import Instance, Study
 from imaging.drawn import Drawn, graphics_of
 from imaging.errors import NoctisError, UnreadableError, UnsupportedError
 from imaging.key_object_writer import write_key_objects
+from imaging.ordering import frame_view
 from imaging.presentation_writer import Layer, Look, is_colour, write_presentation
 from imaging.report_writer import Writing, write_report
 from viewer.mark_rows import MARKS_LIMIT, StudyMarks, drawn_of, image_of
@@ -132,7 +134,7 @@ def _presentations(
             *(str(header.get(name, "")) for name in ("Rows", "Columns")),
         )
         groups.setdefault(key, []).append(one)
-    series = generate_uid()
+    series = generate_uid(prefix=None)
     return [
         write_presentation(
             group,
@@ -191,8 +193,8 @@ def _writing(
     user = author.user
     name = f"{user.last_name}^{user.first_name}".strip("^") or user.get_username()
     return Writing(
-        sop_instance_uid=generate_uid(),
-        series_instance_uid=series_instance_uid or generate_uid(),
+        sop_instance_uid=generate_uid(prefix=None),
+        series_instance_uid=series_instance_uid or generate_uid(prefix=None),
         series_number=highest + 1,
         author_name=name[:64].replace("\\", " ").replace("=", " "),
         software_version=settings.NOCTIS_VERSION,
@@ -213,6 +215,7 @@ def _read_header(study: Study, instance: Instance) -> Dataset:
         raise
     except Exception as error:  # whatever a damaged file makes of the reader
         raise UnreadableError(_("The file is damaged: its header cannot be read.")) from error
+    _lift_tables(header, instance)
     patient = study.patient
     header.SpecificCharacterSet = "ISO_IR 192"
     header.StudyInstanceUID = study.study_instance_uid
@@ -229,6 +232,15 @@ def _read_header(study: Study, instance: Instance) -> Dataset:
     if "ReferringPhysicianName" not in header:
         header.ReferringPhysicianName = ""
     return header
+
+
+def _lift_tables(header: Dataset, instance: Instance) -> None:
+    """Set rescale and window of enhanced images, which they keep with their first frame."""
+    facts = frame_view(instance.image, 0)
+    for keyword in ("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"):
+        name = "_".join(re.findall("[A-Z][a-z]+", keyword)).lower()
+        if keyword not in header and facts.get(name) is not None:
+            setattr(header, keyword, facts[name])
 
 
 def _store(author: Author, study: Study, form: str, made: Dataset) -> dict[str, Any]:

@@ -20,12 +20,14 @@ from pydicom.uid import (
     Comprehensive3DSRStorage,
     GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
+    UltrasoundMultiFrameImageStorage,
 )
 
 from accounts.models import AuditRow, Facility, User
 from archive import storage
 from archive.models import Instance
 from tests import factories
+from tests.unit.imaging import build as built
 from tests.unit.viewer.conftest import store
 from tests.unit.viewer.test_measurements import make_image, send, wish
 
@@ -264,6 +266,34 @@ def test_key_images_are_a_key_object_selection(
     assert picture.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "1.2.3.4.1"
     (text,) = [item for item in items if item.ValueType == "TEXT"]
     assert text.TextValue == "for the board\n1: the nodule"
+
+
+def test_frames_of_one_object_keep_their_numbers(
+    north: Facility, rada: User, client_of: Log, tmp_path: Path
+) -> None:
+    film = built.image(
+        np.zeros((5, 32, 32), np.uint8), SOPClassUID=UltrasoundMultiFrameImageStorage,
+        SOPInstanceUID="1.2.3.4.1", StudyInstanceUID="1.2.3.100", SeriesInstanceUID="1.2.3.101",
+        PatientName="Film^Fay", PatientID="F1", Modality="US", PixelSpacing=[1, 1],
+    )  # fmt: skip
+    instance = store(built.written(film), north)
+    client = client_of(rada)
+    place = {**PLACE, "frame": 3}
+    line = {**place, "kind": "length", "points_px": [[5, 5], [20, 5]]}
+    assert send(client, "post", "/api/v1/measurements/", line).status_code == 201
+    assert send(client, "post", "/api/v1/key-images/", place).status_code == 201
+    made = export(client, instance, forms=["report", "presentation", "key_objects"])
+    named = []
+    for one in made:
+        check(tmp_path, one)
+        references = [item for item in one.iterall() if item.keyword == "ReferencedFrameNumber"]
+        named += [int(item.value) for item in references]
+    # Frames in files count from 1.
+    assert len(named) >= 3
+    assert set(named) == {4}
+    found = client.get(f"/api/v1/studies/{instance.study_id}/stored-marks/").json()
+    assert [row["frame"] for row in found["measurements"]] == [3]
+    assert [row["frame"] for row in found["key_images"]] == [3]
 
 
 # --- what is refused ------------------------------------------------------------------
