@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, generate_uid
@@ -26,21 +26,30 @@ H264 = "1.2.840.10008.1.2.4.102"
 BD = "1.2.840.10008.1.2.4.103"
 # 75 frames of interlaced H.264 in a transport stream, which no browser plays.
 STREAM = CLIP.parent / "video" / "h264.ts"
+NO_VIDEO = b"\0\0\1\xb3" + bytes(400)
 
 
-def make_video(folder: Path, stream: bytes, syntax: str) -> str:
-    """Write a study of one endoscopic video; returns its UID."""
+def new_object(study: str, number: int) -> Dataset:
+    """Return a still picture of a person, number so and so of the study's one series."""
     path = get_testdata_file("CT_small.dcm")
     assert isinstance(path, str)
     dataset = dcmread(path)
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-        setattr(dataset, keyword, generate_uid())
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.StudyInstanceUID = dataset.SeriesInstanceUID = study
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.PatientID, dataset.PatientName = "VIDEO", "Video^Vida"
+    dataset.InstanceNumber = number
+    return dataset
+
+
+def make_video(
+    folder: Path, stream: bytes, syntax: str, *, study: str = "", number: int = 1
+) -> str:
+    """Write an endoscopic video, in a study of its own if none is named; returns the study's UID."""
+    dataset = new_object(study or generate_uid(), number)
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
     dataset.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.77.1.1.1")
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.Modality, dataset.NumberOfFrames, dataset.FrameTime = "ES", 20, "100"
-    dataset.PatientID, dataset.PatientName = "VIDEO", "Video^Vida"
     dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = 48, 64, 3
     dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "YBR_PARTIAL_420", 0
     dataset.BitsAllocated = dataset.BitsStored = 8
@@ -54,13 +63,19 @@ def make_video(folder: Path, stream: bytes, syntax: str) -> str:
 
 @pytest.fixture(scope="module")
 def studies(live_house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Studies of an MP4, of what is no video, and of a transport stream, by transfer syntax."""
+    """Studies of an MP4, of what is no video, and of all sorts, by transfer syntax.
+
+    In the last are a transport stream, a still picture and what is no video, in one series.
+    """
     folder = tmp_path_factory.mktemp("videos")
     made = {
         H264: make_video(folder, CLIP.read_bytes(), H264),
-        MPEG2: make_video(folder, b"\0\0\1\xb3" + bytes(400), MPEG2),
+        MPEG2: make_video(folder, NO_VIDEO, MPEG2),
         BD: make_video(folder, STREAM.read_bytes(), BD),
     }
+    still = new_object(made[BD], 2)
+    still.save_as(folder / f"{still.SOPInstanceUID}.dcm")
+    make_video(folder, NO_VIDEO, MPEG2, study=made[BD], number=3)
     live_house.manage("import_dicom", folder, "--facility", "north")
     return made
 
@@ -137,10 +152,23 @@ def test_what_no_browser_plays_is_a_stack_of_frames(
     page = open_page()
     page.goto(f"{live_house.url}/viewer/?study={studies[BD]}")
     corner = page.locator(".overlay")
-    expect(corner).to_contain_text("1/75", timeout=15_000)
+    expect(corner).to_contain_text("1/77", timeout=15_000)
     expect(corner).to_contain_text("The file declares 20 frames; its video has 75.")
+    parts = page.locator(".strip-part")
+    expect(parts).to_have_count(3)
+    parts.nth(1).click()
+    expect(corner).to_contain_text("76/77")
+    expect(page.get_by_role("img", name="Image 76 of 77")).to_be_visible()
+    parts.nth(2).click()
+    words = page.locator(".stage > .pane > .words")
+    expect(words).to_contain_text("The video cannot be decoded.", timeout=15_000)
+    expect(words.get_by_role("link", name="Save the stored video")).to_be_visible()
+    parts.nth(0).click()
+    expect(corner).to_contain_text("1/77")
     page.keyboard.press("End")
-    expect(corner).to_contain_text("75/75")
+    for _ in range(2):
+        page.keyboard.press("ArrowUp")
+    expect(corner).to_contain_text("75/77")
     # Frame N is 3 N red and 255 - 3 N green; in the middle 3 X + Y is 3 * 32 + 24 blue.
     expect_colour(page, np.array([222, 33, 120]), 6, ".picture", 74)
     thumbnail = page.locator(".strip-picture img")
@@ -156,4 +184,4 @@ def test_what_cannot_be_decoded_says_so_and_can_be_saved(
     expect(words).to_contain_text("The video cannot be decoded.", timeout=15_000)
     with page.expect_download() as saved:
         words.get_by_role("link").click()
-    assert Path(saved.value.path()).read_bytes().startswith(b"\0\0\1\xb3")
+    assert Path(saved.value.path()).read_bytes().startswith(NO_VIDEO)
