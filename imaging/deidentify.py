@@ -44,6 +44,8 @@ _DUMMIES = {
     "IS": "0", "LO": "REMOVED", "LT": "REMOVED", "PN": "REMOVED", "SH": "REMOVED",
     "ST": "REMOVED", "TM": "000000", "UC": "REMOVED", "UR": "urn:removed", "UT": "REMOVED",
 }  # fmt: skip
+# Attributes that objects must have, with a value or without (type 2).
+_EMPTIED = frozenset({"AcquisitionContextSequence", "ContentDescription"})
 _METHODS = {
     "basic": ("113100", "Basic Application Confidentiality Profile"),
     CLEAN: ("113105", "Clean Descriptors Option"),
@@ -128,10 +130,6 @@ class Deidentifier:
     # --- elements -------------------------------------------------------------------
     def _cleaned(self, original: Dataset, days: int) -> Dataset:
         made = Dataset()
-        if "CodingSchemeDesignator" in original and not is_public_code(
-            str(original.get("CodingSchemeDesignator") or "")
-        ):
-            return made  # a code of one site: its meaning may be anything
         for tag in sorted(original.keys()):
             try:
                 kept = self._element(original[tag], days)
@@ -139,6 +137,8 @@ class Deidentifier:
                 continue  # what cannot be read cannot be judged
             if kept is not None:
                 made.add(kept)
+        if "TrackingID" not in made:
+            made.pop("TrackingUID", None)  # the two go together (PS3.3 C.8.20.4)
         return made
 
     def _element(self, element: DataElement, days: int) -> DataElement | None:
@@ -172,8 +172,10 @@ class Deidentifier:
             return self._unlisted(element, keyword, days)
         if action == "X":
             return None
-        if action in ("Z", "X/Z", "Z/D") or vr == "SQ":
-            return None if action.startswith("X") and vr == "SQ" else _remade(element, None)
+        if vr == "SQ":
+            return _remade(element, Sequence()) if keyword in _EMPTIED else None
+        if action in ("Z", "X/Z"):
+            return _remade(element, None)
         return _remade(element, _DUMMIES[vr]) if vr in _DUMMIES else None
 
     def _unlisted(
@@ -182,14 +184,17 @@ class Deidentifier:
         """Return what is kept of an element without an action, or that an option keeps."""
         vr = element.VR
         if vr == "SQ":
-            items = [self._cleaned(item, days) for item in element.value or ()]
-            kept = [item for item in items if len(item)]
+            # Every other item stays, empty or not: functional groups count frames by them.
+            items = list(element.value or ())
+            kept = [self._cleaned(item, days) for item in items if not _is_private_code(item)]
             return _remade(element, Sequence(kept)) if kept or not items else None
         if vr in _TIME_VRS:
             return self._dated(element, days) if self.options.dates != REMOVE else None
         if vr == "UI":
             return self._uids(element)
         if vr in _TEXT_VRS:
+            if keyword in _EMPTIED:
+                return _remade(element, None)
             return _remade(element) if is_text or keyword in TECHNICAL_TEXT else None
         if vr in _BULK_VRS or "or" in vr:
             is_short = vr not in _BULK_VRS and not isinstance(element.value, bytes)
@@ -214,6 +219,12 @@ class Deidentifier:
             return _remade(element)
         shifted = [_earlier(str(value), days) for value in _values(element)]
         return _remade(element, shifted if len(shifted) != 1 else shifted[0])
+
+
+def _is_private_code(item: Dataset) -> bool:
+    """Whether an item is a code of one site's own: its meaning may be anything."""
+    scheme = str(item.get("CodingSchemeDesignator") or "")
+    return "CodingSchemeDesignator" in item and not is_public_code(scheme)
 
 
 def _values(element: DataElement) -> Iterable[Any]:
