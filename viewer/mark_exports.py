@@ -191,7 +191,9 @@ def _writing(
     numbers = study.series_set.values_list("series_number", flat=True)
     highest = max((number for number in numbers if number and number < 2**30), default=0)
     user = author.user
-    name = f"{user.last_name}^{user.first_name}".strip("^") or user.get_username()
+    # The caret says that one component is all there is of a name.
+    name = f"{user.last_name}^{user.first_name}"
+    name = f"{user.get_username()}^" if name == "^" else name
     return Writing(
         sop_instance_uid=generate_uid(prefix=None),
         series_instance_uid=series_instance_uid or generate_uid(prefix=None),
