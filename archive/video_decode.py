@@ -180,6 +180,14 @@ class Packets:
             self._recent_bytes -= len(self._recent.popleft())
 
 
+def rotation_of(stream: VideoStream) -> int:
+    """Return by how many degrees, clockwise, a container wants its pictures turned."""
+    if stream.demuxer != "mov":
+        return 0
+    capture = _open(_StoredBytes(stream), stream.demuxer)
+    return int(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
+
+
 def _codec_of(letters: bytes) -> str:
     name = letters.decode("latin-1").lower()
     by_letters = {

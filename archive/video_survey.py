@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 
 import cv2
 
-from archive.video_decode import MAX_FRAME_PX, MEASURE_PACKETS, Packets, count_frames
+from archive.video_decode import (
+    MAX_FRAME_PX,
+    MEASURE_PACKETS,
+    Packets,
+    count_frames,
+    rotation_of,
+)
 from archive.video_stream import VideoStream
 from imaging.errors import UndecodableError
 from imaging.h264 import FieldPairs
@@ -139,7 +145,7 @@ def _table(stream: VideoStream, packets: Packets, found: _Survey) -> VideoTable:
         columns=columns,
         frames_a_second=rate if 0.1 <= rate <= 1000 else 0.0,
         sample_aspect=wide / high if wide > 0 and high > 0 else 1.0,
-        rotation=int(ask(cv2.CAP_PROP_ORIENTATION_META)) % 360,
+        rotation=rotation_of(stream),
         packet_count=packets.place,
         frame_count=sum(start.frames for start in found.starts),
         segments=found.segments(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,21 @@ def test_every_stream_gives_the_pixels_of_another_decoder(name: str, north: Faci
     assert [number_of(pixels_of(instance, frame)) for frame in (47, 48, 49)] == [47, 48, 49]
     with pytest.raises(MissingError):
         read_frame(instance, FRAMES)
+
+
+def test_a_container_that_wants_its_pictures_turned_gets_them_turned(north: Facility) -> None:
+    """A matrix in the track's header (ISO/IEC 14496-12, 8.3.2): a quarter, clockwise."""
+    stream = bytearray((GOLDEN / "hevc.mp4").read_bytes())
+    place = stream.find(b"tkhd") + 44
+    assert struct.unpack_from(">9i", stream, place) == (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    struct.pack_into(">9i", stream, place, 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    instance = store_video(bytes(stream), north, syntax=HEVC)
+    shared = build_stack(instance.series)["shared"]
+    assert (shared["rows"], shared["columns"]) == (64, 48)
+    with Image.open(GOLDEN / "hevc.mp4.40.png") as picture:
+        expected = np.rot90(np.asarray(picture.convert("RGB")), -1)
+    found = read_frame(instance, 40).to_array(64, 48)
+    assert np.abs(found.astype(int) - expected).max() <= 1
 
 
 def test_a_stream_cut_at_its_start_begins_with_the_first_whole_picture(north: Facility) -> None:
