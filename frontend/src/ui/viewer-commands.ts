@@ -241,7 +241,6 @@ function windowCommands(instrument: Instrument): Command[] {
       id: `filter-${name}`,
       name: filterName(name),
       keys: [["D", "C", "S", "E"][i] as string],
-      shownKeys: [t("Shift"), ["D", "C", "S", "E"][i] as string],
       group: "window",
       run: () => store.change(toggleFilter(name)),
       isOn: (state) => activeLook(state).filters.some((one) => one.name === name),

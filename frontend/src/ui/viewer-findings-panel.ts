@@ -11,7 +11,7 @@ import { findingFields, LAYER_NAMES } from "./viewer-finding-fields";
 import { LayerRows } from "./viewer-layer-rows";
 import type { SidePanel } from "./viewer-side";
 
-export const FINDINGS_KEY = "V";
+export const FINDINGS_KEY = "F9";
 export const FINDINGS_PANEL = "findings";
 
 export interface FindingsWays {

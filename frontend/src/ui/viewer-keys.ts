@@ -75,5 +75,8 @@ export function keyName(key: string): string {
   if (key.startsWith("Ctrl+")) {
     return key.split("+").map((part) => keyName(part)).join(" ");
   }
+  if (key.length === 1 && key !== key.toLowerCase()) {
+    return `${t("Shift")} ${key}`;
+  }
   return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
 }

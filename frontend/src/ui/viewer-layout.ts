@@ -11,7 +11,7 @@ import type { SavedLayouts } from "./viewer-saved-layouts";
 export const LAYOUT_KEY = "G";
 
 export class LayoutPicker {
-  private readonly popover = new Popover(t("Layout"), `${t("Layout")} · ${t("Shift")} ${keyName(LAYOUT_KEY)}`, "layout-grid", () => this.focus());
+  private readonly popover = new Popover(t("Layout"), `${t("Layout")} · ${keyName(LAYOUT_KEY)}`, "layout-grid", () => this.focus());
   private readonly words = make("p", { class: "layout-words", "aria-live": "polite" });
   private readonly cells: HTMLButtonElement[] = [];
   readonly root = this.popover.root;

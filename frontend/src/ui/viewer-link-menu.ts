@@ -27,7 +27,7 @@ export class LinkMenu {
       const box = make("input", { type: "checkbox" });
       box.addEventListener("change", () => store.change(setLinks({ [name]: box.checked })));
       this.boxes.set(name, box);
-      const shown = key === key.toLowerCase() ? keyName(key) : `${t("Shift")} ${key}`;
+      const shown = keyName(key);
       this.popover.sheet.append(make("label", { class: "link-row" }, box, make("span", {}, words), make("kbd", {}, shown)));
     }
     const note = t("Panes with different frames of reference scroll by a fixed offset, and say so.");

@@ -14,14 +14,14 @@ import type { MarkEditor } from "./viewer-mark-editor";
 /** Each tool's key and icon; those in the row itself come first, the others in its menu. */
 const TOOLS: readonly (readonly [DrawnKind, string, string])[] = [
   ["length", "m", "ruler"],
-  ["ellipse", "I", "egg"],
+  ["ellipse", "Q", "egg"],
   ["angle", "A", "triangle-right"],
   ["arrow", "W", "arrow-up-right"],
   ["probe", "P", "pipette"],
   ["bidirectional", "X", "move-diagonal"],
   ["cobb", "c", "slash"],
   ["rectangle", "R", "rectangle-horizontal"],
-  ["circle", "Q", "circle"],
+  ["circle", "F8", "circle"],
   ["polygon", "F", "lasso"],
   ["polyline", "L", "spline"],
   ["text", "T", "type"],
@@ -57,7 +57,6 @@ function toolOf(store: Instrument["store"], tool: ToolName, name: string, key: s
     id: `tool-${tool.replace("_", "-")}`,
     name,
     keys: [key],
-    shownKeys: key === key.toLowerCase() ? [key] : [t("Shift"), key],
     group: "measure",
     icon,
     run: () => store.change(setTool(tool)),
@@ -103,7 +102,6 @@ export function findingCommands(parts: MeasureParts): Command[] {
     ),
     {
       ...command("show-or-hide-all-marks", t("Show or hide all marks"), ["K"], () => findings.show(!findings.isShown)),
-      shownKeys: [t("Shift"), "K"],
       icon: "eye",
       isOn: () => findings.isShown,
     },

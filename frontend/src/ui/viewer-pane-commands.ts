@@ -21,7 +21,6 @@ export function paneCommands(store: Store, actions: PaneActions): Command[] {
     id,
     name,
     keys: [key],
-    shownKeys: key === key.toLowerCase() ? [key] : [t("Shift"), key],
     group: "panes",
     run,
   });
