@@ -118,7 +118,10 @@ export function keysOf(
 ): Map<string, readonly string[]> {
   const taken = new Set(Object.entries(own).flatMap(([id, keys]) => (house.has(id) ? keys : [])));
   return new Map(
-    [...house].map(([id, keys]) => [id, own[id] ?? keys.filter((key) => !taken.has(key))] as const),
+    [...house].map(([id, keys]) => {
+      const isWhole = !keys.some((key) => taken.has(key));
+      return [id, own[id] ?? (isWhole ? keys : keys.filter((key) => !taken.has(key)))] as const;
+    }),
   );
 }
 

@@ -142,5 +142,5 @@ export class MeasureBar {
 }
 
 export function keysOf({ keys, shownKeys }: Command): string {
-  return (shownKeys ?? keys.slice(0, 1)).map((key) => keyName(key)).join(" ");
+  return (shownKeys ?? keys.slice(0, 1).map((key) => keyName(key))).join(" ");
 }
