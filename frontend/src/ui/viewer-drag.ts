@@ -24,9 +24,10 @@ export class SeriesDrag {
     private readonly store: Store,
   ) {
     strip.addEventListener("pointerdown", (event) => this.press(event));
-    strip.addEventListener("pointermove", (event) => this.move(event));
-    strip.addEventListener("pointerup", (event) => this.release(event));
-    strip.addEventListener("pointercancel", () => this.end());
+    // A quick hand has left the strip before its first move is told, so the whole page listens.
+    document.addEventListener("pointermove", (event) => this.move(event));
+    document.addEventListener("pointerup", (event) => this.release(event));
+    document.addEventListener("pointercancel", () => this.end());
     strip.addEventListener("click", (event) => this.swallowClick(event), { capture: true });
     strip.addEventListener("keydown", (event) => this.obey(event));
     strip.addEventListener("focusin", () => this.tellNumbers(true));
@@ -50,7 +51,6 @@ export class SeriesDrag {
       if (Math.hypot(event.clientX - carried.from.x, event.clientY - carried.from.y) < FAR_ENOUGH_PX) {
         return;
       }
-      this.strip.setPointerCapture(event.pointerId);
       carried.ghost = ghostOf(this.strip, carried.seriesId);
       document.body.append(carried.ghost);
       this.panes.root.classList.add("is-choosing");
