@@ -140,3 +140,16 @@ def test_the_tags_of_two_images_are_compared(address: str, open_page: Callable[.
     page.keyboard.press("ArrowDown")
     expect(page.locator(".tags-row.differs", has_text="Instance Number")).to_contain_text("≠")
     expect(page.locator(".tags-row", has_text="Patient's Name")).to_have_count(0)
+
+
+def test_no_key_calls_two_commands(address: str, open_page: Callable[..., Page]) -> None:
+    page = open_page("tess")
+    open_study(page, address)
+    page.keyboard.press("?")
+    shown: list[str] = page.eval_on_selector_all(
+        ".help section:not(:first-child) dd",
+        "all => all.map((keys) => [...keys.children].map((key) => key.textContent).join(' '))",
+    )
+    keys = [key for key in shown if key]
+    assert len(keys) > 50
+    assert sorted(key for key in set(keys) if keys.count(key) > 1) == []
