@@ -8,6 +8,7 @@ stack of its own. Images without geometry run by instance number.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -165,11 +166,10 @@ def _place(image: Placement, groups: list[OrientationGroup]) -> bool:
     position = image.position
     if image.orientation is None or position is None or len(position) != 3:
         return False
-    if not (np.abs(np.array(position, np.float64)) <= FARTHEST_MM).all():
+    if not all(abs(part) <= FARTHEST_MM for part in position):
         return False
-    cosines = direction_cosines(image.orientation)
-    normal = slice_normal(image.orientation)
-    if cosines is None or normal is None:
+    cosines = _directions(tuple(image.orientation))
+    if cosines is None:
         return False
     reference = image.frame_of_reference_uid
     for group in groups:
@@ -178,9 +178,18 @@ def _place(image: Placement, groups: list[OrientationGroup]) -> bool:
             # All are measured along the group's own normal, or rounding would reorder them.
             group.members.append((position_along(group.normal, position), image))
             return True
+    normal = slice_normal(image.orientation)
+    if normal is None:
+        return False
     members = [(position_along(normal, position), image)]
     groups.append(OrientationGroup(*cosines, normal, members, reference))
     return True
+
+
+@lru_cache(maxsize=1024)
+def _directions(orientation: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return `direction_cosines`, worked out once for the thousands of images that share them."""
+    return direction_cosines(orientation)
 
 
 def is_same_orientation(
