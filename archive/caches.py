@@ -26,12 +26,15 @@ from archive.memory_cache import Flights, MemoryCache
 from archive.per_process import PerProcess
 
 FRAMES, PICTURES, THUMBNAILS = "frames", "pictures", "thumbnails"
-KINDS = (FRAMES, PICTURES, THUMBNAILS)
+VOLUMES = "volumes"
+KINDS = (FRAMES, PICTURES, THUMBNAILS, VOLUMES)
 # What is made faster than this is not written to the disk: fast codecs beat the disk.
 COSTLY_SECONDS_A_BYTE = 8e-3 / (1 << 20)
 _ENTRY_BYTES = 512
 _DEFAULT_DISK_BYTES = 2 << 30
 _DEFAULT_DISK_SHARE = 0.05
+_DEFAULT_VOLUME_BYTES = 8 << 30
+_DEFAULT_VOLUME_SHARE = 0.1
 _CODE = Path(__file__).resolve().parent
 _ENGINES = ("imagecodecs", "numpy", "opencv-python-headless", "pillow", "pydicom")
 
@@ -52,6 +55,7 @@ class Caches:
         self.root = cache_root()
         self.memory: MemoryCache[Piece] = MemoryCache(_memory_limit_bytes(), _size_of)
         self.disk = DiskCache(self.root / "pieces", disk_limit_bytes)
+        self.volumes = DiskCache(self.root / "volumes", volume_limit_bytes)
         self.counts = CacheCounts(self.root / "counts.json")
         self._flights: Flights[Piece] = Flights()
 
@@ -84,11 +88,11 @@ class Caches:
         """Keep a piece that was made on the way to another."""
         if piece.is_costly:
             self.keep_on_disk(key, piece)
-        self._count_gone("memory", self.memory.put(key, piece))
+        self.count_gone("memory", self.memory.put(key, piece))
 
     def keep_on_disk(self, key: bytes, piece: Piece) -> None:
         """Keep a piece on the disk alone."""
-        self._count_gone("disk", self.disk.put(key, piece.word, piece.data))
+        self.count_gone("disk", self.disk.put(key, piece.word, piece.data))
 
     def has(self, key: bytes) -> bool:
         """Whether a piece is in memory already."""
@@ -104,11 +108,12 @@ class Caches:
             piece = make()
             if piece.is_costly:
                 self.counts.add(f"{kind} disk misses")
-                self._count_gone("disk", self.disk.put(key, piece.word, piece.data))
-        self._count_gone("memory", self.memory.put(key, piece))
+                self.count_gone("disk", self.disk.put(key, piece.word, piece.data))
+        self.count_gone("memory", self.memory.put(key, piece))
         return piece
 
-    def _count_gone(self, store: str, count: int) -> None:
+    def count_gone(self, store: str, count: int) -> None:
+        """Count what had to go for newer things."""
         if count:
             self.counts.add(f"{store} evictions", amount=count)
 
@@ -159,29 +164,50 @@ def disk_limit_bytes() -> int:
 
     It gives way before the archive's reserve is touched.
     """
+    return _limit_bytes(wanted_disk_bytes(), caches().disk)
+
+
+def volume_limit_bytes() -> int:
+    """Return what the volumes may take on the disk now, by the same rule."""
+    return _limit_bytes(wanted_volume_bytes(), caches().volumes)
+
+
+def _limit_bytes(wanted: int, disk: DiskCache) -> int:
     try:
         state = os.statvfs(settings.NOCTIS_HOME)
     except OSError:
         return 0
     total, free = state.f_blocks * state.f_frsize, state.f_bavail * state.f_frsize
-    spare = free + caches().disk.used_bytes() - int(storage.reserve_bytes(total) * 1.5)
-    return max(0, min(wanted_disk_bytes(), spare))
+    spare = free + disk.used_bytes() - int(storage.reserve_bytes(total) * 1.5)
+    return max(0, min(wanted, spare))
 
 
 def wanted_disk_bytes() -> int:
     """Return what the disk's cache may take while the disk has room."""
     if settings.NOCTIS_DISK_CACHE_MB >= 0:
         return int(settings.NOCTIS_DISK_CACHE_MB) << 20
+    return _share_of_disk(_DEFAULT_DISK_SHARE, _DEFAULT_DISK_BYTES)
+
+
+def wanted_volume_bytes() -> int:
+    """Return what the volumes may take while the disk has room."""
+    if settings.NOCTIS_VOLUME_CACHE_MB >= 0:
+        return int(settings.NOCTIS_VOLUME_CACHE_MB) << 20
+    return _share_of_disk(_DEFAULT_VOLUME_SHARE, _DEFAULT_VOLUME_BYTES)
+
+
+def _share_of_disk(share: float, most_bytes: int) -> int:
     try:
         state = os.statvfs(settings.NOCTIS_HOME)
     except OSError:
         return 0
-    return min(_DEFAULT_DISK_BYTES, int(state.f_blocks * state.f_frsize * _DEFAULT_DISK_SHARE))
+    return min(most_bytes, int(state.f_blocks * state.f_frsize * share))
 
 
 def tidy() -> int:
-    """Bring the disk's cache below its bound; returns how many pieces went."""
+    """Bring what lies on the disk below its bounds; returns how many pieces went."""
     here = caches()
-    gone = here.disk.tidy()
-    here._count_gone("disk", gone)
-    return gone
+    gone, volumes = here.disk.tidy(), here.volumes.tidy()
+    here.count_gone("disk", gone)
+    here.count_gone(VOLUMES, volumes)
+    return gone + volumes

@@ -73,6 +73,30 @@ class DiskCache:
             return 0
         return gone
 
+    def path_of(self, key: bytes) -> Path:
+        """Return where the file of a key lies, for those who map it into memory."""
+        return self._path_of(key)
+
+    def draft_of(self, key: bytes) -> Path:
+        """Return where a large file is written before it is renamed to `path_of`."""
+        path = self._path_of(key)
+        return path.with_name(f"{_DRAFT}{path.name}")
+
+    def make_room(self, length: int) -> int | None:
+        """Promise room to a file of so many bytes that the caller will write.
+
+        Returns how many others had to go, None when it does not fit. Raises OSError when the
+        disk does not let us.
+        """
+        size, limit = _on_disk(length), self._limit_bytes()
+        return self._reserve(size, limit, wait=True) if size <= limit else None
+
+    def touch(self, path: Path) -> None:
+        """Note that a file of ours is used."""
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _TOUCH_SECONDS:
+                os.utime(path)
+
     def tidy(self) -> int:
         """Count anew what lies here and remove what is too much; returns how many went."""
         try:
@@ -92,9 +116,12 @@ class DiskCache:
             return 0
 
     # --- room -----------------------------------------------------------------
-    def _reserve(self, size: int, limit: int) -> int | None:
-        """Enter a new file into the ledger; None when somebody else is at it or nothing fits."""
-        with self._ledger(wait=False) as ledger:
+    def _reserve(self, size: int, limit: int, *, wait: bool = False) -> int | None:
+        """Enter a new file into the ledger; None when nothing fits.
+
+        Raises OSError when somebody else is at it and we do not wait.
+        """
+        with self._ledger(wait=wait) as ledger:
             used, gone = _read_number(ledger), 0
             if used is None or used + size > limit:
                 used, gone = self._shrink(limit - size, int(limit * KEEP_SHARE) - size)

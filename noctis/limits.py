@@ -11,6 +11,7 @@ from archive import storage, unpack
 from dicom_receiver import limits as port
 from imaging import frame_facts, source
 from noctis import handler, parts
+from reconstruction import plane_form
 from viewer import export_form, export_stream, exports, mark_fields, measurements, parameters
 
 
@@ -41,6 +42,12 @@ def list_limits() -> dict[str, dict[str, Any]]:
         "pictures": {
             "images_a_request": parameters.IMAGES_LIMIT,
             "rendered_width_px": parameters.WIDTH_LIMIT_PX,
+        },
+        "planes": {
+            "side_px": plane_form.SIDE_LIMIT_PX,
+            "size_mm": plane_form.SIZE_LIMIT_MM,
+            "thickness_mm": plane_form.THICKNESS_LIMIT_MM,
+            "pixels_times_layers": plane_form.SAMPLES_LIMIT,
         },
         "measurements": {
             "points": mark_fields.POINTS_LIMIT,

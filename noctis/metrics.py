@@ -13,7 +13,7 @@ from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from archive.caches import KINDS, caches, disk_limit_bytes
+from archive.caches import KINDS, VOLUMES, caches, disk_limit_bytes, volume_limit_bytes
 from archive.models import Discrepancy, Event, Heartbeat, Job, Study
 from dicom_receiver.models import SenderStatistics
 from noctis import parts
@@ -116,7 +116,7 @@ def _caches() -> Iterator[Metric]:
     gone = CounterMetricFamily(
         "noctis_cache_evictions", "Pieces that had to go for newer ones", labels=["store"]
     )
-    for store in ("memory", "disk"):
+    for store in ("memory", "disk", VOLUMES):
         gone.add_metric([store], counts[f"{store} evictions"])
     yield gone
     ahead = CounterMetricFamily(
@@ -127,6 +127,9 @@ def _caches() -> Iterator[Metric]:
     yield ahead
     yield _gauge("noctis_disk_cache_bytes", "Bytes in the disk's cache", here.disk.used_bytes())
     yield _gauge("noctis_disk_cache_limit_bytes", "What it may take now", disk_limit_bytes())
+    used = here.volumes.used_bytes()
+    yield _gauge("noctis_volume_cache_bytes", "Bytes in volumes on the disk", used)
+    yield _gauge("noctis_volume_cache_limit_bytes", "What they may take now", volume_limit_bytes())
 
 
 def _gauge(name: str, words: str, value: float | None) -> Metric:

@@ -53,6 +53,7 @@ NOCTIS_WORKER_PROCESSES = env.read_int("NOCTIS_WORKER_PROCESSES", 1, minimum=1)
 NOCTIS_DISK_RESERVE_MB = env.read_int("NOCTIS_DISK_RESERVE_MB", -1, minimum=-1)
 NOCTIS_MEMORY_CACHE_MB = env.read_int("NOCTIS_MEMORY_CACHE_MB", 256)
 NOCTIS_DISK_CACHE_MB = env.read_int("NOCTIS_DISK_CACHE_MB", -1, minimum=-1)
+NOCTIS_VOLUME_CACHE_MB = env.read_int("NOCTIS_VOLUME_CACHE_MB", -1, minimum=-1)
 
 ALLOWED_HOSTS = env.read_list("NOCTIS_ALLOWED_HOSTS") or (
     [] if NOCTIS_PRODUCTION else ["localhost", "127.0.0.1", "[::1]", NOCTIS_HTTP[0]]

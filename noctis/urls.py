@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 import accounts.api
 import archive.api
 import dicom_receiver.api
+import reconstruction.api
 import viewer.api
 import viewer.export_api
 import viewer.hanging_api
@@ -26,6 +27,7 @@ admin.autodiscover()
 api_v1 = [
     *accounts.api.urlpatterns,
     *archive.api.urlpatterns,
+    *reconstruction.api.urlpatterns,
     *viewer.api.urlpatterns,
     *viewer.hanging_api.urlpatterns,
     *viewer.object_api.urlpatterns,

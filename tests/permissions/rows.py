@@ -81,6 +81,20 @@ ARCHIVE = [
     Row(route="api:series-passport", path=key("series_id", "series"), anonymous=401),
 ]
 
+# --- reconstruction ---------------------------------------------------------------
+# The stage holds pictures: to those who may see them, they are no volume.
+AXIAL = {"center": "0,0,0", "normal": "0,0,1", "up": "0,-1,0", "width_mm": 9, "height_mm": 9}
+RECONSTRUCTION = [
+    Row(route="api:series-volume", path=key("series_id", "series"), anonymous=401),
+    Row(
+        route="api:series-plane",
+        path=key("series_id", "series"),
+        query=fixed(**AXIAL),
+        own=422,
+        anonymous=401,
+    ),
+]
+
 # --- viewer -----------------------------------------------------------------------
 VIEWER = [
     Row(route="viewer:study", path=key("study_id", "study")),
@@ -255,7 +269,7 @@ ADMIN = [
     *_machinery("dicom_receiver_senderstatistics"),
 ]
 
-TABLE: list[Row] = [*HOUSE, *ACCOUNTS, *ARCHIVE, *VIEWER, *WORKLIST, *ADMIN]
+TABLE: list[Row] = [*HOUSE, *ACCOUNTS, *ARCHIVE, *RECONSTRUCTION, *VIEWER, *WORKLIST, *ADMIN]
 
 # Routes without a name of their own; `test_table.py` plays them by hand.
 NAMELESS = {"admin:nameless (?P<url>.*)$", "admin:nameless <path:object_id>/"}

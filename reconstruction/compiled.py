@@ -1,0 +1,26 @@
+"""The compiled kernels, loaded once a process and only when a volume is wanted."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+
+@cache
+def load_kernels() -> Any:
+    """Return `reconstruction.kernels`, compiled and ready; blocks for seconds the first time.
+
+    Raises ImportError when the compiler is not there (`check_system` says so beforehand).
+    """
+    kernels = import_module("reconstruction.kernels")
+    voxels, out = np.zeros((2, 2, 2), np.int16), np.empty((1, 1), np.float32)
+    # As a file that is mapped: the compiler tells read-only voxels from others.
+    voxels.flags.writeable = False
+    nothing = np.zeros(0)
+    table = (nothing, nothing.astype(np.bool_), 1.0)
+    grid = (np.zeros(3), np.eye(3))
+    kernels.cut(voxels, table, grid, np.zeros(1), kernels.MEAN, 0, out)
+    return kernels

@@ -1,0 +1,137 @@
+"""Compiled loops over voxels: planes and slabs cut out of an int16 volume, in index space.
+
+They run without Python's lock, so threads share the work of a plane and a fork finds no
+threads of ours; none starts threads itself. Compiled code is kept in the home's `cache/kernels`
+for all processes. Loaded by `reconstruction.compiled` when a plane is first cut: the compiler
+takes half a second to come up, which a server's start should not wait for.
+
+Places are (i, j, k): column, row, slice, the centre of the first voxel at 0. A voxel reaches half
+its size beyond its centre; there the volume ends, and in its outer half voxels the border's
+values hold, as in ITK. What lies outside is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from archive.caches import cache_root
+
+MIP, MINIP, MEAN = 1, 2, 3
+# Rounding of a position that lies on the very edge must not lose it.
+EDGE = 1e-6
+
+_kept = cache_root() / "kernels"
+_kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+numba.config.CACHE_DIR = str(_kept)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _slice_at(place: float, slice_mm: np.ndarray, holes: np.ndarray, reach_mm: float) -> float:
+    """Return the fractional slice at a distance along the normal; NaN where none is near."""
+    last = slice_mm.size - 1
+    if place < slice_mm[0]:
+        return 0.0 if slice_mm[0] - place <= reach_mm else math.nan
+    if place >= slice_mm[last]:
+        return float(last) if place - slice_mm[last] <= reach_mm else math.nan
+    low, high = 0, last
+    while high - low > 1:
+        middle = (low + high) // 2
+        if slice_mm[middle] <= place:
+            low = middle
+        else:
+            high = middle
+    before, after = place - slice_mm[low], slice_mm[low + 1] - place
+    if holes[low]:
+        if min(before, after) > reach_mm:
+            return math.nan
+        return float(low if before <= after else low + 1)
+    return low + before / (before + after)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _at(volume: np.ndarray, i: float, j: float, k: float) -> float:
+    """Return the trilinear value at a place; NaN outside."""
+    slices, rows, columns = volume.shape
+    edge = 0.5 + EDGE
+    if not (-edge <= i <= columns - 1 + edge and -edge <= j <= rows - 1 + edge):
+        return math.nan
+    if not -edge <= k <= slices - 1 + edge:
+        return math.nan
+    i, j, k = (
+        min(max(i, 0.0), columns - 1.0),
+        min(max(j, 0.0), rows - 1.0),
+        min(max(k, 0.0), slices - 1.0),
+    )
+    i0, j0, k0 = int(i), int(j), int(k)
+    i1, j1, k1 = min(i0 + 1, columns - 1), min(j0 + 1, rows - 1), min(k0 + 1, slices - 1)
+    x, y, z = i - i0, j - j0, k - k0
+    a = volume[k0, j0, i0] * (1 - x) + volume[k0, j0, i1] * x
+    b = volume[k0, j1, i0] * (1 - x) + volume[k0, j1, i1] * x
+    c = volume[k1, j0, i0] * (1 - x) + volume[k1, j0, i1] * x
+    d = volume[k1, j1, i0] * (1 - x) + volume[k1, j1, i1] * x
+    near = a * (1 - y) + b * y
+    return near + (c * (1 - y) + d * y - near) * z
+
+
+@numba.njit(nogil=True, cache=True)
+def cut(
+    volume: np.ndarray,
+    table: tuple[np.ndarray, np.ndarray, float],
+    grid: tuple[np.ndarray, np.ndarray],
+    depths: np.ndarray,
+    mode: int,
+    first_row: int,
+    out: np.ndarray,
+) -> None:
+    """Fill `out` with rows of a plane or slab.
+
+    Parameters
+    ----------
+    volume
+        int16, (slices, rows, columns).
+    table
+        `slice_mm` and `holes` of `imaging.volume.VolumeGeometry`, empty for an even stack;
+        and how far, in mm, a slice of an uneven one reaches where it has no neighbour.
+    grid
+        Place (i, j, w) of the picture's first pixel; and, shape (3, 3), the steps to the next
+        pixel, to the next row, and for 1 mm along the normal.
+    depths
+        Where the layers lie along the normal, mm.
+    mode
+        MIP, MINIP or MEAN over the layers that are inside.
+    first_row
+        Row of the picture that `out` begins with.
+    out
+        float32, (rows, columns); NaN where every layer is outside.
+    """
+    slice_mm, holes, reach_mm = table
+    start, steps = grid
+    is_even = slice_mm.size == 0
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            down = float(first_row + row)
+            i0 = start[0] + column * steps[0, 0] + down * steps[1, 0]
+            j0 = start[1] + column * steps[0, 1] + down * steps[1, 1]
+            w0 = start[2] + column * steps[0, 2] + down * steps[1, 2]
+            found, kept = 0, math.nan
+            for layer in range(depths.size):
+                depth = depths[layer]
+                w = w0 + depth * steps[2, 2]
+                if not is_even:
+                    w = _slice_at(w, slice_mm, holes, reach_mm)
+                value = _at(volume, i0 + depth * steps[2, 0], j0 + depth * steps[2, 1], w)
+                if math.isnan(value):
+                    continue
+                found += 1
+                if found == 1:
+                    kept = value
+                elif mode == MEAN:
+                    kept += value
+                elif mode == MIP:
+                    kept = max(kept, value)
+                else:
+                    kept = min(kept, value)
+            out[row, column] = kept / found if mode == MEAN and found > 1 else kept
