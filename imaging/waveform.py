@@ -94,7 +94,11 @@ def _channel(item: ElementView, samples: np.ndarray) -> Channel:
     correction = item.number("ChannelSensitivityCorrectionFactor") or 1.0
     baseline = item.number("ChannelBaseline") or 0.0
     # The baseline is in the unit of the sensitivity (C.10.9.1.4.3).
-    return Channel(name, unit, samples * sensitivity * correction + baseline)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = samples * sensitivity * correction + baseline
+    if not np.isfinite(values).all():
+        raise UnsupportedError("The scale of this waveform is no number.")
+    return Channel(name, unit, values)
 
 
 def describe_group(group: Group) -> dict[str, Any]:

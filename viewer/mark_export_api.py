@@ -85,7 +85,7 @@ class LookForm(Strict):
         )
 
 
-class ExportForm(Strict):
+class MarkExportForm(Strict):
     """What is to be written."""
 
     forms = serializers.ListField(
@@ -146,13 +146,13 @@ class MarkExports(_StudyView):
 
     @extend_schema(
         operation_id="mark_export_create",
-        request=ExportForm,
+        request=MarkExportForm,
         responses={201: StoredObjects, **PROBLEMS, **PICTURE},
     )
     def post(self, request: Request, study_id: uuid.UUID) -> Response:
         """Write marks as SR (TID 1500), presentation states or key objects, and store them."""
         study = self.find_study(study_id)
-        form = ExportForm(data=request.data)
+        form = MarkExportForm(data=request.data)
         form.is_valid(raise_exception=True)
         facts = form.validated_data
         marks = gather_marks(study, facts.get("marks"))

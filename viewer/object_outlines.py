@@ -30,6 +30,7 @@ from imaging.segmentation import (
 )
 from imaging.structure_set import CLOSED, Contour, StructureSet, read_structure_set
 from viewer.calibration import usable_facts
+from viewer.mark_fields import COORDINATE_LIMIT
 from viewer.object_kinds import SEGMENTATION, STRUCTURES, kind_of, open_header
 
 Shape = dict[str, Any]
@@ -91,6 +92,11 @@ def _plane_of(image: Instance, frame: int) -> Plane | None:
     return plane if plane.origin is not None else None
 
 
+def _is_near(points: np.ndarray) -> bool:
+    """Whether all points are numbers and no farther than any picture reaches."""
+    return bool(np.isfinite(points).all() and np.abs(points).max(initial=0.0) <= COORDINATE_LIMIT)
+
+
 def _flat(points: np.ndarray) -> list[float]:
     numbers: list[float] = np.round(points, 3).ravel().tolist()
     return numbers
@@ -121,9 +127,11 @@ def _of_structures(found: StructureSet, image: Instance, plane: Plane | None) ->
 
 def _on_plane(contour: Contour, plane: Plane) -> np.ndarray | None:
     try:
-        return plane.px_from_lps(contour.points)
+        with np.errstate(over="ignore", invalid="ignore"):
+            points = plane.px_from_lps(contour.points)
     except MeasureError:
         return None
+    return points if _is_near(points) else None
 
 
 # --- segmentations ------------------------------------------------------------------------------
@@ -174,8 +182,11 @@ def _place_of(
     corners = np.array([[0, 0], [found.columns - 1, 0], [0, found.rows - 1]], np.float64)
     bounded = plane if _names(one, image, frame) else replace(plane, thickness_mm=2 * OFF_PLANE_MM)
     try:
-        placed = bounded.px_from_lps(own.lps_from_px(corners))
+        with np.errstate(over="ignore", invalid="ignore"):
+            placed = bounded.px_from_lps(own.lps_from_px(corners))
     except MeasureError:
+        return None
+    if not _is_near(placed):
         return None
     if np.abs(placed - corners).max() <= _SAME_PX:
         return _as_it_is

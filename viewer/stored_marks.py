@@ -207,8 +207,11 @@ class _Images:
             for frame in range(min(max(row.number_of_frames, 1), 1000)):
                 try:
                     plane = Plane.from_image_facts(usable_facts(row, frame))
-                    placed = plane.px_from_lps(np.array(points))
+                    with np.errstate(over="ignore", invalid="ignore"):
+                        placed = plane.px_from_lps(np.array(points))
                 except MeasureError:
+                    continue
+                if not np.isfinite(placed).all():
                     continue
                 return _place(row, frame), placed.tolist()
         return None

@@ -402,6 +402,7 @@ WORDS = (
     _("Objects"),
     _("Objects of this series"),
     _("Outlines"),
+    _("Measurements on the pictures: {count}"),
     _("Outlines on the pictures"),
     _("Presentation state: {name}"),
     _("Read"),

@@ -71,9 +71,17 @@ def make_study() -> list[Dataset]:
                 ConceptNameCodeSequence=code("Impression"))  # fmt: skip
     named = item(RelationshipType="CONTAINS", ValueType="IMAGE", ReferencedSOPSequence=reference,
                  ConceptNameCodeSequence=code("Seen on"))  # fmt: skip
+    place = item(RelationshipType="INFERRED FROM", ValueType="SCOORD", GraphicType="POLYLINE",
+                 GraphicData=[10.5, 20.5, 50.5, 20.5],
+                 ContentSequence=[item(RelationshipType="SELECTED FROM", ValueType="IMAGE",
+                                       ReferencedSOPSequence=reference)])  # fmt: skip
+    number = item(RelationshipType="CONTAINS", ValueType="NUM", ContentSequence=[place],
+                  ConceptNameCodeSequence=code("Length", "410668003", "SCT"),
+                  MeasuredValueSequence=[item(NumericValue="20", MeasurementUnitsCodeSequence=code(
+                      "mm", "mm", "UCUM"))])  # fmt: skip
     report = make_object(
         4, BasicTextSRStorage, "SR", ValueType="CONTAINER", CompletionFlag="COMPLETE",
-        ConceptNameCodeSequence=code("Findings"), ContentSequence=[text, named],
+        ConceptNameCodeSequence=code("Findings"), ContentSequence=[text, named, number],
     )  # fmt: skip
     return [picture, structures, state, report]
 
@@ -104,6 +112,13 @@ def test_objects_are_read_laid_over_and_applied(
     assert abs(on_screen["y"] - top) <= 2
     assert abs(on_screen["width"] - 40 * view["scale"]) <= 4
     page.get_by_label("Cord").uncheck()
+    expect(outline).to_have_count(0)
+
+    # A measurement of a report, from column 10 to 50 of row 20.
+    page.get_by_label("Measurements on the pictures: 1").check()
+    expect(outline).to_have_attribute("d", "M10 20L50 20")
+    expect(page.locator(".object-words text")).to_have_text("20 mm")
+    page.get_by_label("Measurements on the pictures: 1").uncheck()
     expect(outline).to_have_count(0)
 
     # A presentation state: its window and rotation, said on the picture; then as before.

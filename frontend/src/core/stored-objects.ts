@@ -78,6 +78,38 @@ export interface Shape {
   readonly points: readonly Point[];
 }
 
+/** A measurement that a report holds: its outlines and words, on one frame. */
+export interface StoredMark {
+  readonly objectId: string;
+  readonly instanceId: string;
+  readonly frame: number;
+  readonly shapes: readonly (readonly Point[])[];
+  readonly isClosed: boolean;
+  readonly words: string;
+}
+
+/** The outlines of a kind of measurement, by its points as `docs/measurements.md` has them. */
+export function shapesOfKind(kind: string, points: readonly Point[]): readonly (readonly Point[])[] {
+  if (kind === "circle" || kind === "ellipse") {
+    return [roundPoints(kind.toUpperCase(), points)];
+  }
+  if (kind === "bidirectional" || kind === "cardiothoracic" || kind === "cobb") {
+    return [points.slice(0, 2), points.slice(2, 4)];
+  }
+  const [first] = points;
+  if (kind === "probe" && first !== undefined) {
+    return [
+      [{ x: first.x - 1, y: first.y }, { x: first.x + 1, y: first.y }],
+      [{ x: first.x, y: first.y - 1 }, { x: first.x, y: first.y + 1 }],
+    ];
+  }
+  return [points];
+}
+
+export function isClosedKind(kind: string): boolean {
+  return ["circle", "ellipse", "polygon", "rectangle"].includes(kind);
+}
+
 export interface StateGraphic {
   readonly kind: string;
   readonly points: readonly Point[];

@@ -2,6 +2,8 @@
 
 import {
   colourFor,
+  isClosedKind,
+  shapesOfKind,
   type Branch,
   type Named,
   type ObjectDocument,
@@ -9,8 +11,10 @@ import {
   type PresentationState,
   type Shape,
   type StateMarks,
+  type StoredMark,
   type StoredObject,
 } from "../core/stored-objects";
+import { formatNumber } from "../core/format";
 import { t } from "../core/text";
 import type { Point } from "../core/view";
 import { asFlag, asList, asNumber, asNumbers, asObject, asText, type Json, type JsonObject } from "./read";
@@ -60,6 +64,26 @@ export async function fetchOutlines(url: string, instanceId: string, frame: numb
   return asList(found["shapes"]).map((one) => {
     const wire = asObject(one);
     return { part: asNumber(wire["part"]) ?? 0, closed: asFlag(wire["closed"]), points: readPoints(asNumbers(wire["points"])) };
+  });
+}
+
+/** Measurements of all reports of a study. */
+export async function fetchStoredMarks(url: string): Promise<StoredMark[]> {
+  const found = await fetchDocument(url);
+  return asList(found["measurements"]).map((one) => {
+    const wire = asObject(one);
+    const kind = asText(wire["kind"]);
+    const value = asNumber(wire["value"]);
+    const number = value === null ? "" : `${formatNumber(value, 1)} ${asText(wire["unit"])}`.trim();
+    const points = asList(wire["points_px"]).flatMap((point) => readPoint(point) ?? []);
+    return {
+      objectId: asText(asObject(wire["origin"])["instance"]),
+      instanceId: asText(wire["instance"]),
+      frame: asNumber(wire["frame"]) ?? 0,
+      shapes: shapesOfKind(kind, points),
+      isClosed: isClosedKind(kind),
+      words: [asText(wire["label"]), number].filter((part) => part !== "").join("\n"),
+    };
   });
 }
 

@@ -12,9 +12,16 @@ export interface ColouredShape extends Shape {
   readonly colour: string;
 }
 
+export interface ColouredWords {
+  readonly text: string;
+  readonly at: Point;
+  readonly colour: string;
+}
+
 /** What lies on an image now; the same object as long as nothing has changed. */
 export interface Overlay {
   readonly shapes: readonly ColouredShape[];
+  readonly words: readonly ColouredWords[];
   readonly state: PresentationState | null;
 }
 
@@ -42,7 +49,8 @@ export class ObjectLayer implements MarksLayer {
     }
     const { a, b, c, d, e, f } = matrix;
     this.placed.setAttribute("transform", `matrix(${a} ${b} ${c} ${d} ${e} ${f})`);
-    this.words.replaceChildren(...stateWords(overlay.state, shown, matrix));
+    const words = [...overlay.words, ...stateWords(overlay.state, shown)];
+    this.words.replaceChildren(...words.map((one) => wordsOf(one, matrix)));
   }
 }
 
@@ -83,7 +91,7 @@ function graphicOf({ kind, colour, isFilled }: StateGraphic, points: readonly Po
   return element("path", { d: way, stroke: colour, fill: isFilled ? colour : "none", "fill-opacity": "0.3" });
 }
 
-function stateWords(state: PresentationState | null, { facts }: Shown, matrix: Matrix): SVGElement[] {
+function stateWords(state: PresentationState | null, { facts }: Shown): ColouredWords[] {
   if (state === null) {
     return [];
   }
@@ -91,14 +99,16 @@ function stateWords(state: PresentationState | null, { facts }: Shown, matrix: M
   return state.marks
     .filter(({ images }) => images.length === 0 || belongsTo(images, instanceId, frame))
     .flatMap(({ words }) => words)
-    .map(({ text, at, isOfDisplay, colour }) => {
-      const { x, y } = applyMatrix(matrix, isOfDisplay ? fromDisplay(at, state, columns, rows) : at);
-      const made = element("text", { x: `${x}`, y: `${y}`, fill: colour });
-      text.split("\n").forEach((line, number) => {
-        const span = element("tspan", { x: `${x}`, dy: number === 0 ? "0" : "1.2em" });
-        span.textContent = line;
-        made.append(span);
-      });
-      return made;
-    });
+    .map(({ text, at, isOfDisplay, colour }) => ({ text, at: isOfDisplay ? fromDisplay(at, state, columns, rows) : at, colour }));
+}
+
+function wordsOf({ text, at, colour }: ColouredWords, matrix: Matrix): SVGElement {
+  const { x, y } = applyMatrix(matrix, at);
+  const made = element("text", { x: `${x}`, y: `${y}`, fill: colour });
+  text.split("\n").forEach((line, number) => {
+    const span = element("tspan", { x: `${x}`, dy: number === 0 ? "0" : "1.2em" });
+    span.textContent = line;
+    made.append(span);
+  });
+  return made;
 }

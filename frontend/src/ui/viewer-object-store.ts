@@ -1,11 +1,12 @@
 /** The study's objects in the page's memory: what has come, what is switched on, what waits. */
 
-import type { ObjectDocument, OutlinedPart, PresentationState, Shape, StoredObject } from "../core/stored-objects";
-import { fetchObject, fetchOutlines, fetchStoredObjects } from "../io/stored-objects";
+import type { ObjectDocument, OutlinedPart, PresentationState, Shape, StoredMark, StoredObject } from "../core/stored-objects";
+import { fetchObject, fetchOutlines, fetchStoredMarks, fetchStoredObjects } from "../io/stored-objects";
 import type { Shown } from "../render/viewport";
 import type { ColouredShape, Overlay } from "./viewer-object-layer";
 
-const NOTHING: Overlay = { shapes: [], state: null };
+const NOTHING: Overlay = { shapes: [], words: [], state: null };
+const MARK_COLOUR = "#ffd43b";
 /** Outlines of so many images are kept for each object. */
 const KEPT_IMAGES = 400;
 
@@ -22,10 +23,13 @@ export class ObjectStore {
   private readonly documents = new Map<string, ObjectDocument | "coming" | "failed">();
   private readonly outlined = new Map<string, Outlined>();
   private readonly overlays = new Map<string, Overlay>();
+  private readonly marked = new Set<string>();
+  private marks: readonly StoredMark[] | null = null;
   private isComing = false;
 
   constructor(
     private readonly url: string,
+    private readonly marksUrl: string,
     private readonly announce: () => void,
     /** The state that is applied to an image, if one is. */
     private readonly stateFor: (shown: Shown) => PresentationState | null,
@@ -41,12 +45,38 @@ export class ObjectStore {
       .then((objects) => {
         this.objects = objects;
         this.hasFailed = false;
+        if (objects.some(({ kind }) => kind === "report")) {
+          this.loadMarks();
+        }
       })
       .catch(() => (this.hasFailed = true))
       .finally(() => {
         this.isComing = false;
         this.announce();
       });
+  }
+
+  private loadMarks(): void {
+    fetchStoredMarks(this.marksUrl)
+      .then((marks) => (this.marks = marks))
+      .catch(() => (this.marks = []))
+      .finally(() => this.renew());
+  }
+
+  /** How many measurements a report has on the pictures of this study. */
+  markCount(id: string): number {
+    return (this.marks ?? []).filter(({ objectId }) => objectId === id).length;
+  }
+
+  isMarked(id: string): boolean {
+    return this.marked.has(id);
+  }
+
+  toggleMarks(id: string): void {
+    if (!this.marked.delete(id)) {
+      this.marked.add(id);
+    }
+    this.renew();
   }
 
   ofSeries(seriesId: string): readonly StoredObject[] {
@@ -99,7 +129,7 @@ export class ObjectStore {
   /** What lies on an image; what is missing is asked for, and announced when it comes. */
   overlayOf(shown: Shown): Overlay {
     const state = this.stateFor(shown);
-    if (this.outlined.size === 0 && state === null) {
+    if (this.outlined.size === 0 && this.marked.size === 0 && state === null) {
       return NOTHING;
     }
     const { key } = shown.facts;
@@ -107,15 +137,19 @@ export class ObjectStore {
     if (known !== undefined && known.state === state) {
       return known;
     }
-    const made = { shapes: [...this.outlined.values()].flatMap((one) => this.shapesOf(one, shown)), state };
+    const marks = this.marksOn(shown);
+    const drawn = marks.flatMap(({ shapes, isClosed }) => shapes.map((points) => ({ part: 0, closed: isClosed, points, colour: MARK_COLOUR })));
+    const words = marks.map(({ words: text, shapes }) => ({ text, at: shapes[0]?.[0] ?? { x: 0, y: 0 }, colour: MARK_COLOUR }));
+    const outlines = [...this.outlined.values()].flatMap((one) => this.shapesOf(one, shown));
+    const made = { shapes: [...outlines, ...drawn], words, state };
     this.overlays.set(key, made);
     return made;
   }
 
-  /** How many of an object's outlines lie on an image; null while they are on their way. */
-  countOn(id: string, key: string): number | null {
-    const shapes = this.outlined.get(id)?.shapes.get(key);
-    return typeof shapes === "object" ? shapes.length : shapes === "failed" ? 0 : null;
+  private marksOn({ facts }: Shown): readonly StoredMark[] {
+    return (this.marks ?? []).filter(
+      ({ objectId, instanceId, frame }) => this.marked.has(objectId) && instanceId === facts.instanceId && frame === facts.frame,
+    );
   }
 
   private shapesOf({ object, parts, hidden, shapes }: Outlined, { facts }: Shown): ColouredShape[] {

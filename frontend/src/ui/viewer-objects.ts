@@ -38,8 +38,8 @@ export class StoredObjects {
     apiUrl: string,
     private readonly store: Store,
   ) {
-    const url = `${apiUrl}studies/${encodeURIComponent(store.state.study.id)}/objects/`;
-    this.known = new ObjectStore(url, () => store.announce(), (shown) => this.stateFor(shown));
+    const url = `${apiUrl}studies/${encodeURIComponent(store.state.study.id)}/`;
+    this.known = new ObjectStore(`${url}objects/`, `${url}stored-marks/`, () => store.announce(), (shown) => this.stateFor(shown));
     let series = store.state.series;
     store.subscribe(() => {
       if (series !== store.state.series) {
@@ -149,7 +149,7 @@ export class StoredObjects {
   private show(): void {
     this.known.load();
     const { objects, hasFailed } = this.known;
-    const now = JSON.stringify([objects?.map((one) => [one.id, this.known.isOn(one.id), this.readyOf(one)]), hasFailed, this.applied?.document.id, this.hiddenParts()]);
+    const now = JSON.stringify([objects?.map((one) => [one.id, this.known.isOn(one.id), this.readyOf(one), this.known.markCount(one.id), this.known.isMarked(one.id)]), hasFailed, this.applied?.document.id, this.hiddenParts()]);
     if (now === this.drawn) {
       return;
     }
@@ -191,6 +191,8 @@ export class StoredObjects {
       row.append(...this.outlineControls(object, document));
     } else if (object.kind === "presentation" && document !== null) {
       row.append(this.stateButton(document));
+    } else if (this.known.markCount(object.id) > 0) {
+      row.append(this.marksSwitch(object.id));
     }
     if (!OUTLINED.has(object.kind) || object.kind === "structures") {
       const open = make("button", { type: "button", class: "button" }, icon("external-link"), t("Read"));
@@ -202,6 +204,13 @@ export class StoredObjects {
       row.append(open);
     }
     return row;
+  }
+
+  private marksSwitch(id: string): HTMLElement {
+    const box = make("input", { type: "checkbox" });
+    box.checked = this.known.isMarked(id);
+    box.addEventListener("change", () => this.known.toggleMarks(id));
+    return make("label", { class: "object-switch" }, box, t("Measurements on the pictures: {count}", { count: this.known.markCount(id) }));
   }
 
   private outlineControls(object: StoredObject, document: ObjectDocument | null): HTMLElement[] {

@@ -375,6 +375,8 @@ def test_structures_lie_on_their_image_in_its_pixels(
                    ContourData=[str(value) for value in corners])  # fmt: skip
     off = item(ContourGeometricType="CLOSED_PLANAR", NumberOfContourPoints=3,
                ContourData=["14", "0", "0", "14", "1", "0", "14", "1", "1"])  # fmt: skip
+    far = item(ContourGeometricType="CLOSED_PLANAR", NumberOfContourPoints=3,
+               ContourData=["10", "1e308", "0", "10", "0", "1e308", "10", "1e9", "1"])  # fmt: skip
     made = make_object(
         north,
         RTStructureSetStorage,
@@ -389,7 +391,9 @@ def test_structures_lie_on_their_image_in_its_pixels(
         ],
         ROIContourSequence=[
             item(
-                ReferencedROINumber=7, ROIDisplayColor=[255, 128, 0], ContourSequence=[contour, off]
+                ReferencedROINumber=7,
+                ROIDisplayColor=[255, 128, 0],
+                ContourSequence=[contour, off, far],
             )
         ],
     )
@@ -400,7 +404,7 @@ def test_structures_lie_on_their_image_in_its_pixels(
     assert np.allclose(np.reshape(shape["points"], (-1, 2)), [[10, 10], [22, 10], [22, 18]])
     (part,) = read(client, made)["parts"]
     assert part == {
-        "number": 7, "name": "Cord", "words": "ORGAN", "colour": "#ff8000", "count": 2,
+        "number": 7, "name": "Cord", "words": "ORGAN", "colour": "#ff8000", "count": 3,
     }  # fmt: skip
 
 
