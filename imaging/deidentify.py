@@ -8,6 +8,7 @@ technique. So what neither the table nor this module knows is left out.
 import hashlib
 import hmac
 import re
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,6 +17,7 @@ from typing import Any
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.sequence import Sequence
 
 from imaging.deidentify_table import ACTIONS
@@ -28,6 +30,11 @@ from imaging.deidentify_text import (
     is_public_code,
 )
 
+# What the reader of whole data sets raises for values that are none; it has no common parent.
+READER_ERRORS = (
+    ValueError, TypeError, AttributeError, LookupError, ArithmeticError, NotImplementedError,
+    OSError, EOFError, RecursionError, struct.error, BytesLengthException,
+)  # fmt: skip
 REMOVE, SHIFT, KEEP, CLEAN = "remove", "shift", "keep", "clean"
 METHOD = "Noctis: PS3.15 2026c Basic Application Level Confidentiality Profile"
 _STANDARD_ROOT = "1.2.840.10008."
@@ -133,7 +140,7 @@ class Deidentifier:
         for tag in sorted(original.keys()):
             try:
                 kept = self._element(original[tag], days)
-            except (ValueError, TypeError, AttributeError, KeyError, NotImplementedError):
+            except READER_ERRORS:
                 continue  # what cannot be read cannot be judged
             if kept is not None:
                 made.add(kept)

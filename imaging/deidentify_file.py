@@ -13,7 +13,7 @@ from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import UID
 
 from imaging.codestream_comments import HEAD_BYTES, blank_comments
-from imaging.deidentify import Deidentifier, why_risky
+from imaging.deidentify import READER_ERRORS, Deidentifier, why_risky
 from imaging.encoding import PIXEL_TAGS
 from imaging.errors import UnreadableError
 from imaging.fragments import read_fragments
@@ -43,7 +43,7 @@ class DeidentifiedFile:
         Raises
         ------
         UnreadableError, LimitExceededError
-            As `imaging.header.read_header`.
+            As `imaging.header.read_header`, or the new header cannot be written.
         """
         self._header = header = read_header(file, size=size)
         self._source, offset = file, header.dataset_offset
@@ -55,6 +55,10 @@ class DeidentifiedFile:
         self.transfer_syntax_uid = (
             EXPLICIT_VR_LITTLE_ENDIAN if header.is_deflated else header.transfer_syntax_uid
         )
+        try:
+            self._head = self._write_head()
+        except READER_ERRORS as error:
+            raise UnreadableError("the header cannot be written anew") from error
 
     @property
     def has_picture(self) -> bool:
@@ -78,7 +82,7 @@ class DeidentifiedFile:
         UnreadableError
             The file ends before its pixels do.
         """
-        yield self._head()
+        yield self._head
         pixel = self._header.pixel
         if pixel is None:
             return
@@ -96,7 +100,7 @@ class DeidentifiedFile:
         if length % 2:
             yield b"\0"
 
-    def _head(self) -> bytes:
+    def _write_head(self) -> bytes:
         out = DicomBytesIO()
         out.write(b"\0" * 128 + b"DICM")
         meta = FileMetaDataset()
@@ -161,7 +165,7 @@ def read_until_pixels(file: BinaryIO, header: Header, offset: int) -> Dataset:
             file, header.is_implicit, header.is_little_endian,
             stop_when=lambda tag, _vr, _length: int(tag) in PIXEL_TAGS,
         )  # fmt: skip
-    except (ValueError, TypeError, OSError, NotImplementedError, EOFError, AttributeError) as error:
+    except READER_ERRORS as error:
         raise UnreadableError("the header cannot be read a second time") from error
 
 

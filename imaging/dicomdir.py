@@ -9,6 +9,8 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import UID
 
+from imaging.deidentify import READER_ERRORS
+from imaging.errors import UnreadableError
 from imaging.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
@@ -111,18 +113,22 @@ class Directory:
     def add(self, ds: Dataset, file_id: tuple[str, ...], transfer_syntax_uid: str) -> None:
         """Add an object by its header; `file_id` are the parts of its path, as PS3.10 8.2 allows.
 
-        Objects of one patient are those with the same Patient ID and issuer.
+        Objects of one patient are those with the same Patient ID and issuer. Raises
+        UnreadableError for a header whose values cannot be read.
         """
-        patient = self._level(
-            self._patients, f"{_text(ds, 'PatientID')}\0{_text(ds, 'IssuerOfPatientID')}",
-            "PATIENT", ds,
-        )  # fmt: skip
+        try:
+            self._add(ds, file_id, transfer_syntax_uid)
+        except READER_ERRORS as error:
+            raise UnreadableError("the header has no place in a directory") from error
+
+    def _add(self, ds: Dataset, file_id: tuple[str, ...], transfer_syntax_uid: str) -> None:
+        kind = record_type(_text(ds, "SOPClassUID"))
+        leaf = _Record(kind, _body(kind, ds, file_id, transfer_syntax_uid))
+        who = f"{_text(ds, 'PatientID')}\0{_text(ds, 'IssuerOfPatientID')}"
+        patient = self._level(self._patients, who, "PATIENT", ds)
         study = self._level(patient.below, _text(ds, "StudyInstanceUID"), "STUDY", ds)
         series = self._level(study.below, _text(ds, "SeriesInstanceUID"), "SERIES", ds)
-        kind = record_type(_text(ds, "SOPClassUID"))
-        series.below["/".join(file_id)] = _Record(
-            kind, _body(kind, ds, file_id, transfer_syntax_uid)
-        )
+        series.below["/".join(file_id)] = leaf
         self.count += 1
 
     def to_bytes(self) -> bytes:
@@ -216,7 +222,7 @@ def _value(ds: Dataset, keyword: str) -> Any:
     """Return a key's value, what stands for it, or None for one that may be absent."""
     try:
         value = ds.get(keyword)
-    except (ValueError, TypeError, AttributeError, NotImplementedError):
+    except READER_ERRORS:
         value = None
     if value is None or str(value).strip() == "":
         return _REQUIRED.get(keyword, "" if keyword in _PRESENT else None)

@@ -20,7 +20,11 @@ from imaging.deidentify import CLEAN, KEEP, SHIFT, Deidentifier, Options, why_ri
 from imaging.deidentify_file import DeidentifiedFile
 from imaging.deidentify_table import ACTIONS
 from imaging.deidentify_text import TECHNICAL_TEXT
+from imaging.dicomdir import Directory
+from imaging.errors import NoctisError
 from tests.unit.imaging.build import BIG, DEFLATED, EXPLICIT, IMPLICIT, encapsulated, image, written
+from tests.unit.imaging.fuzz_seeds import phantoms
+from tests.unit.imaging.fuzzing import mutant
 from tests.unit.imaging.real_files import bundled
 from tests.unit.imaging.test_pixels import JPEG_LS, coded
 
@@ -238,3 +242,18 @@ def test_functional_groups_keep_one_item_a_frame() -> None:
     left = reread(written(made))
     assert [len(item) for item in left.PerFrameFunctionalGroupsSequence] == [0, 0, 0]
     assert [code.CodeMeaning for code in left.AnatomicRegionSequence] == ["Liver"]
+
+
+def test_mutants_leave_deidentified_or_not_at_all() -> None:
+    contents = [bundled("CT_small.dcm").read_bytes(), *phantoms()[:4]]
+    left = 0
+    for number in range(120):
+        content = mutant(contents, number)
+        try:
+            made = DeidentifiedFile(io.BytesIO(content), len(content), Deidentifier(KEY))
+            directory = Directory("1.2.3")
+            directory.add(made.dataset, ("DICOM", "IM000001"), made.transfer_syntax_uid)
+            left += bool(b"".join(made.pieces())) and bool(directory.to_bytes())
+        except NoctisError:
+            continue
+    assert left > 20
