@@ -146,6 +146,7 @@ def test_no_key_calls_two_commands(address: str, open_page: Callable[..., Page])
     page = open_page("tess")
     open_study(page, address)
     page.keyboard.press("?")
+    expect(page.locator(".help section").nth(1)).to_be_visible()
     shown: list[str] = page.eval_on_selector_all(
         ".help section:not(:first-child) dd",
         "all => all.map((keys) => [...keys.children].map((key) => key.textContent).join(' '))",
