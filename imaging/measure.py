@@ -12,7 +12,7 @@ import numpy as np
 
 from imaging import measure_geometry as geometry
 from imaging.measure_plane import MeasureError, Plane
-from imaging.measure_region import Axis, extents
+from imaging.measure_region import Axes, extents
 from imaging.measure_roi import Ellipse, ellipse_mask, polygon_mask, statistics
 
 MOST_POINTS = 5000
@@ -111,7 +111,7 @@ def _line(kind: str, points: np.ndarray, plane: Plane, _pixels: Pixels | None) -
     )
 
 
-def _extent(kind: str, points: np.ndarray, plane: Plane, axes: tuple[Axis, Axis]) -> Result:
+def _extent(kind: str, points: np.ndarray, plane: Plane, axes: Axes) -> Result:
     """Return how far a line reaches along axes that are not both lengths."""
     if kind != "length":
         raise MeasureError("Only lines and values are measured here: the axes are not lengths.")

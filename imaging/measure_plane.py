@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from imaging.geometry import direction_cosines
-from imaging.measure_region import Axis, axes_of_region
+from imaging.measure_region import Axes, axes_of_region
 
 UNCALIBRATED = "uncalibrated"
 # A point this far before or behind the plane does not lie on it.
@@ -55,7 +55,7 @@ class Plane:
     column_direction: tuple[float, float, float] = (0.0, 1.0, 0.0)
     provenance: str = UNCALIBRATED
     thickness_mm: float = 0.0
-    axes: tuple[Axis, Axis] | None = None
+    axes: Axes | None = None
 
     @classmethod
     def from_image_facts(
@@ -129,7 +129,7 @@ class Plane:
         return np.array(self.origin), np.array([self.row_direction, self.column_direction])
 
 
-_Scale = tuple[tuple[float, float] | None, str, tuple[Axis, Axis] | None]
+_Scale = tuple[tuple[float, float] | None, str, Axes | None]
 
 
 def _scale_of(facts: dict[str, Any], points_px: Sequence[Sequence[float]]) -> _Scale:
@@ -162,13 +162,15 @@ def _scale_of_region(regions: list[dict[str, Any]], points_px: Sequence[Sequence
     scales = {
         (tuple(regions[i].get("pixel_spacing") or ()), axes_of_region(regions[i])) for i in common
     }
+    # A region that says nothing of its units does not speak against another in the same place.
+    scales.discard(((), None))
     if len(scales) > 1:
         raise MeasureError("The ultrasound regions here overlap and disagree.")
+    if not scales:
+        raise MeasureError("The units of this ultrasound region are not known.")
     spacing, axes = scales.pop()
     if spacing:
         return (float(spacing[0]), float(spacing[1])), "ultrasound_region", None
-    if axes is None:
-        raise MeasureError("The units of this ultrasound region are not known.")
     return None, "ultrasound_region", axes
 
 

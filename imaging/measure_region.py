@@ -22,36 +22,40 @@ class Axis:
     step: float
 
 
-def axes_of_region(region: dict[str, Any]) -> tuple[Axis, Axis] | None:
-    """Return the axes along a row and along a column; None where a unit or step is not known."""
-    axes = []
+Axes = tuple[Axis | None, Axis | None]
+
+
+def axes_of_region(region: dict[str, Any]) -> Axes | None:
+    """Return the axes along a row and along a column; None for what has no known unit or step."""
+    axes: list[Axis | None] = []
     for name in ("x", "y"):
         unit, factor = _UNITS.get(region.get(f"physical_units_{name}_direction", 0), ("", 0.0))
         # A negative delta tells the direction only.
         step = abs(float(region.get(f"physical_delta_{name}") or 0.0)) * factor
-        if not (math.isfinite(step) and step > 0):
-            return None
-        axes.append(Axis(unit, step))
-    return axes[0], axes[1]
+        is_known = math.isfinite(step) and step > 0
+        axes.append(Axis(unit, step) if is_known else None)
+    return (axes[0], axes[1]) if any(axes) else None
 
 
-def extents(points_px: Sequence[Sequence[float]], axes: tuple[Axis, Axis]) -> dict[str, Any]:
-    """Return how far two points lie apart along each axis.
+def extents(points_px: Sequence[Sequence[float]], axes: Axes) -> dict[str, Any]:
+    """Return how far two points lie apart along each known axis.
 
-    `value`, `unit` and `uncertainty` are those of the axis along which the line runs for more
-    pixels; `statistics` has both.
+    `value`, `unit` and `uncertainty` are those of the known axis along which the line runs for
+    more pixels; `statistics` has all.
     """
     spans_px = [abs(end - start) for start, end in zip(*points_px, strict=True)]
-    main = 0 if spans_px[0] >= spans_px[1] else 1
-    (across, down) = (span * axis.step for span, axis in zip(spans_px, axes, strict=True))
+    known = [
+        (span, axis, name)
+        for span, axis, name in zip(spans_px, axes, ("horizontal", "vertical"), strict=True)
+        if axis is not None
+    ]
+    span_px, main, _name = max(known, key=lambda one: one[0])
+    statistics: dict[str, Any] = {}
+    for span, axis, name in known:
+        statistics |= {name: span * axis.step, f"{name}_unit": axis.unit}
     return {
-        "value": (across, down)[main],
-        "unit": axes[main].unit,
-        "uncertainty": axes[main].step * _EXTENT_PX,
-        "statistics": {
-            "horizontal": across,
-            "horizontal_unit": axes[0].unit,
-            "vertical": down,
-            "vertical_unit": axes[1].unit,
-        },
+        "value": span_px * main.step,
+        "unit": main.unit,
+        "uncertainty": main.step * _EXTENT_PX,
+        "statistics": statistics,
     }

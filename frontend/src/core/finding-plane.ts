@@ -83,20 +83,21 @@ function scaleOfRegion(regions: readonly UltrasoundRegion[], points: readonly Pa
   if (points.length === 0 || !points.some((point) => regions.some((region) => holds(region, point)))) {
     return uncalibrated;
   }
+  if (common.length === 0) {
+    throw new MeasureError("The points lie in several ultrasound regions.");
+  }
   const scales = common.map((region) => ({
     spacing: region.pixelSpacing,
     provenance: PROVENANCE.ultrasound,
     axes: region.pixelSpacing === null ? axesOfRegion(region) : null,
   }));
-  const [first] = scales;
+  // A region that says nothing of its units does not speak against another in the same place.
+  const [first, ...others] = scales.filter(({ spacing, axes }) => spacing !== null || axes !== null);
   if (first === undefined) {
-    throw new MeasureError("The points lie in several ultrasound regions.");
-  }
-  if (new Set(scales.map((scale) => JSON.stringify(scale))).size > 1) {
-    throw new MeasureError("The ultrasound regions here overlap and disagree.");
-  }
-  if (first.spacing === null && first.axes === null) {
     throw new MeasureError("The units of this ultrasound region are not known.");
+  }
+  if (others.some((other) => JSON.stringify(other) !== JSON.stringify(first))) {
+    throw new MeasureError("The ultrasound regions here overlap and disagree.");
   }
   return first;
 }

@@ -92,8 +92,12 @@ function numberLines(kind: FindingKind, result: Result): string[] {
     case "probe":
       return [valueText({ ...result, uncertainty: null }), ...noteLines(result)].filter((line) => line !== "");
     default:
-      return result.statistics["horizontal"] === undefined ? [valueText(result), ...marks] : regionLines(result);
+      return isOfRegion(result) ? regionLines(result) : [valueText(result), ...marks];
   }
+}
+
+function isOfRegion({ statistics }: Result): boolean {
+  return statistics["horizontal"] !== undefined || statistics["vertical"] !== undefined;
 }
 
 function isScaled(unit: string): boolean {
@@ -110,11 +114,11 @@ function axisLines({ unit, statistics, uncertainty }: Result): string[] {
 }
 
 function regionLines({ statistics }: Result): string[] {
-  const line = (name: "horizontal" | "vertical"): string => {
-    const value = numberOf(statistics[name]) ?? 0;
-    return `${trimmed(value, value < 10 ? 2 : 1)} ${unitText(`${statistics[`${name}_unit`] ?? ""}`)}`;
-  };
-  return [`${line("horizontal")} · ${line("vertical")}`, provenanceMark("ultrasound_region")];
+  const parts = (["horizontal", "vertical"] as const).flatMap((name) => {
+    const value = numberOf(statistics[name]);
+    return value === null ? [] : [`${trimmed(value, value < 10 ? 2 : 1)} ${unitText(`${statistics[`${name}_unit`] ?? ""}`)}`];
+  });
+  return [parts.join(" · "), provenanceMark("ultrasound_region")];
 }
 
 function statisticLines({ statistics }: Result): string[] {

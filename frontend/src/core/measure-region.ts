@@ -9,8 +9,8 @@ export interface Axis {
   readonly step: number;
 }
 
-/** Along a row, along a column. */
-export type Axes = readonly [Axis, Axis];
+/** Along a row, along a column; null for what has no known unit. */
+export type Axes = readonly [Axis | null, Axis | null];
 
 /** Physical units of a region (PS3.3 C.8.5.5.1.15): the unit that people read, and the factor to it. */
 const UNITS: Readonly<Record<number, readonly [string, number]>> = {
@@ -29,7 +29,7 @@ export function axesOfRegion({ units, deltas }: UltrasoundRegion): Axes | null {
     return Number.isFinite(step) && step > 0 ? { unit, step } : null;
   };
   const [across, down] = [axis(0), axis(1)];
-  return across === null || down === null ? null : [across, down];
+  return across === null && down === null ? null : [across, down];
 }
 
 interface Extents {
@@ -39,20 +39,22 @@ interface Extents {
   readonly statistics: Readonly<Record<string, number | string>>;
 }
 
-/** How far two points lie apart along each axis; the value is that of the longer way in pixels. */
+/** How far two points lie apart along each known axis; the value is that of the longer way in pixels. */
 export function extents([from, to]: readonly [Pair, Pair], axes: Axes): Extents {
-  const spans: Pair = [Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1])];
-  const main = spans[0] >= spans[1] ? 0 : 1;
-  const [across, down] = [spans[0] * axes[0].step, spans[1] * axes[1].step];
+  const names = ["horizontal", "vertical"] as const;
+  const known = axes.flatMap((axis, i) => {
+    const spanPx = Math.abs((to[i] as number) - (from[i] as number));
+    return axis === null ? [] : [{ axis, spanPx, name: names[i] as (typeof names)[number] }];
+  });
+  const main = known.reduce((one, other) => (other.spanPx > one.spanPx ? other : one));
+  const statistics = known.flatMap(({ axis, spanPx, name }) => [
+    [name, spanPx * axis.step] as const,
+    [`${name}_unit`, axis.unit] as const,
+  ]);
   return {
-    value: main === 0 ? across : down,
-    unit: axes[main].unit,
-    uncertainty: axes[main].step * EXTENT_PX,
-    statistics: {
-      horizontal: across,
-      horizontal_unit: axes[0].unit,
-      vertical: down,
-      vertical_unit: axes[1].unit,
-    },
+    value: main.spanPx * main.axis.step,
+    unit: main.axis.unit,
+    uncertainty: main.axis.step * EXTENT_PX,
+    statistics: Object.fromEntries(statistics),
   };
 }

@@ -25,7 +25,7 @@ def plane_of(name: str) -> Plane:
     }
     if "axes" in facts:
         across, down = facts["axes"]
-        facts["axes"] = (Axis(**across), Axis(**down))
+        facts["axes"] = (Axis(**across), Axis(**down) if down else None)
     return Plane(**facts)
 
 

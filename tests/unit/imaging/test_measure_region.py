@@ -23,6 +23,14 @@ FACTS: dict[str, Any] = {
             "physical_delta_y": -0.5,
         },
         {"bounds_px": [0, 200, 199, 219], "physical_units_x_direction": 1},
+        # An ECG, whose height has no unit; and a frame around all, which says nothing.
+        {
+            "bounds_px": [0, 220, 199, 239],
+            "physical_units_x_direction": 4,
+            "physical_units_y_direction": 0,
+            "physical_delta_x": 0.005,
+        },
+        {"bounds_px": [0, 0, 199, 239], "physical_units_x_direction": 0},
     ],
 }
 
@@ -33,6 +41,7 @@ FACTS: dict[str, Any] = {
         ([[10, 10], [40, 50]], 10.0, "mm", "ultrasound_region"),
         ([[10, 150], [60, 140]], 200.0, "ms", "ultrasound_region"),
         ([[10, 190], [11, 110]], 40.0, "cm/s", "ultrasound_region"),
+        ([[10, 225], [12, 235]], 10.0, "ms", "ultrasound_region"),
         ([[300, 10], [303, 14]], 5.0, "px", "uncalibrated"),
     ],
 )
