@@ -57,19 +57,25 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
 
     format = serializers.ChoiceField(FORMS, source="form")
     image_count = serializers.SerializerMethodField()
+    left_out_count = serializers.SerializerMethodField()
     file_name = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField(help_text="Of the file, or of the page to print.")
 
     class Meta:
         model = Export
         fields = [
-            "id", "study", "format", "state", "image_count", "done_count", "problem",
+            "id", "study", "format", "state", "image_count", "left_out_count", "done_count",
+            "problem",
             "size_bytes", "created_at", "expires_at", "file_name", "url",
         ]  # fmt: skip
 
     def get_image_count(self, export: Export) -> int:
         """Return how many pictures or objects it holds."""
         return len(export.images)
+
+    def get_left_out_count(self, export: Export) -> int:
+        """Return how many of what was asked for do not leave de-identified."""
+        return int(export.wish.get("left_out", 0))
 
     def get_file_name(self, export: Export) -> str:
         """Return the name under which the file is saved; a page to print has none."""

@@ -134,13 +134,22 @@ def object_entries(
     yield Entry("DICOMDIR", [directory.to_bytes()])
     readme = _README.format(
         what=_DEIDENTIFIED if deidentifier else _AS_STORED,
-        counts=f"{counts.written} objects in {len(folders)} series.",
+        counts=_count_lines(counts.written, len(folders), export.wish.get("left_out", 0)),
         problems=_problem_lines(counts.problems),
     )
     yield Entry("README.TXT", [readme.replace("\n", "\r\n").encode()])
     if counts.problems:
         text = _problem_lines(counts.problems).replace("\n", "\r\n")
         yield Entry("INCOMPLETE.TXT", [text.encode()])
+
+
+def _count_lines(objects: int, series: int, left_out: int) -> str:
+    lines = [f"{objects} objects in {series} series."]
+    if left_out:
+        lines.append(
+            f"{left_out} were left out: they are no pictures, or their pixels may show a name."
+        )
+    return "\n".join(lines)
 
 
 def _problem_lines(problems: Sequence[str]) -> str:

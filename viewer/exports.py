@@ -58,8 +58,8 @@ def create_export(author: Author, wish: dict[str, Any]) -> Export:
     ConflictError
         The person has too many exports already.
     """
-    study, images = _choose(author.user, wish)
-    images = _without_names(wish, author.user, images)
+    study, chosen = _choose(author.user, wish)
+    images = _without_names(wish, author.user, chosen)
     _check_count(wish, images)
     form = wish["format"]
     with transaction.atomic():
@@ -72,7 +72,7 @@ def create_export(author: Author, wish: dict[str, Any]) -> Export:
             created_by=author.user,
             expires_at=timezone.now() + KEPT,
             form=form,
-            wish=_plain(wish),
+            wish={**_plain(wish), "left_out": len(chosen) - len(images)},
             images=[[str(instance_id), frame] for instance_id, frame in images],
             state=Export.State.WAITING if form in BY_JOB else Export.State.READY,
             key=secrets.token_bytes(KEY_BYTES),
@@ -98,6 +98,7 @@ def record(author: Author, export: Export, action: str) -> None:
             "export": str(export.pk),
             "form": export.form,
             "images": len(export.images),
+            "left_out": wish.get("left_out", 0),
             "deidentified": bool(wish.get("deidentify")),
             "burned_in": (wish.get("deidentify") or {}).get("burned_in", ""),
             "demographics": bool(wish.get("demographics")),

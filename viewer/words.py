@@ -41,6 +41,7 @@ WORDS = (
     _("leave out"),
     _("removed"),
     _("shifted"),
+    _("{count} objects are left out: no pictures, or a name may show."),
     _("{done} of {count}"),
     _("1 finding"),
     _("1 image"),

@@ -11,6 +11,8 @@ export interface StudyExport {
   readonly state: ExportState;
   readonly imageCount: number;
   readonly doneCount: number;
+  /** What does not leave de-identified. */
+  readonly leftOutCount: number;
   readonly problem: string;
   readonly fileName: string;
   /** Where it is fetched; empty while it is being made. */
@@ -69,6 +71,7 @@ function readExport(wire: JsonObject): StudyExport {
     format: asText(wire["format"]),
     state: asText(wire["state"]) as ExportState,
     imageCount: asNumber(wire["image_count"]) ?? 0,
+    leftOutCount: asNumber(wire["left_out_count"]) ?? 0,
     doneCount: asNumber(wire["done_count"]) ?? 0,
     problem: asText(wire["problem"]),
     fileName: asText(wire["file_name"]),

@@ -255,6 +255,12 @@ def test_pictures_that_may_show_a_name_are_asked_about(
     assert "may show a name" in refused.json()["detail"]
     left = ask(client, study=study, format="png", deidentify={"burned_in": "leave_out"})
     assert left.status_code == 422
+    clean = factories.read_bundled("CT_small.dcm", SOPInstanceUID="1.2.3.79")
+    store(factories.as_part10(clean), north)
+    made = ask(client, study=study, format="dicom", deidentify={"burned_in": "leave_out"}).json()
+    assert (made["image_count"], made["left_out_count"]) == (1, 1)
+    body = b"".join(client.get(made["url"]).streaming_content)
+    assert b"1 were left out" in zipfile.ZipFile(io.BytesIO(body)).read("README.TXT")
     assert ask(client, study=study, format="png",
                deidentify={"burned_in": "accept"}).status_code == 201  # fmt: skip
     both = ask(client, study=study, format="png", deidentify={}, demographics=True)
