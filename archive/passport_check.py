@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -90,14 +92,29 @@ def find_overtaken() -> Iterator[uuid.UUID]:
 
 def find_wrong_marks(*, repair: bool) -> Iterator[Study]:
     """Yield studies whose marks are not those of their series' passports."""
-    for study in Study.objects.only("study_instance_uid", "passport_badges").iterator(_BATCH):
-        if study.passport_badges == collect_badges(study):
-            continue
-        with transaction.atomic():
-            # Looked at once more under the lock in which marks are written.
-            locked = Study.objects.select_for_update().filter(pk=study.pk).first()
-            if locked is None or locked.passport_badges == collect_badges(locked):
-                continue
-            if repair:
-                keep_badges(locked)
-        yield study
+    studies = Study.objects.only("study_instance_uid", "passport_badges").iterator(_BATCH)
+    while batch := list(islice(studies, _BATCH)):
+        deserved = _collect(batch)
+        for study in batch:
+            if set(study.passport_badges) != deserved[study.pk] and _is_wrong(study, repair=repair):
+                yield study
+
+
+def _collect(studies: list[Study]) -> dict[uuid.UUID, set[str]]:
+    """Return the marks that each study deserves. One query."""
+    kept = Series.objects.filter(study__in=studies, passport__isnull=False)
+    found: dict[uuid.UUID, set[str]] = defaultdict(set)
+    for study_id, badges in kept.values_list("study_id", "passport__badges"):
+        found[study_id].update(badges or ())
+    return found
+
+
+def _is_wrong(study: Study, *, repair: bool) -> bool:
+    """Look once more, under the lock in which marks are written, and mend them if asked to."""
+    with transaction.atomic():
+        locked = Study.objects.select_for_update().filter(pk=study.pk).first()
+        if locked is None or locked.passport_badges == collect_badges(locked):
+            return False
+        if repair:
+            keep_badges(locked)
+    return True
