@@ -139,6 +139,6 @@ def test_objects_are_read_laid_over_and_applied(
     document = page.locator(".object-document")
     expect(document.get_by_role("heading", name="Findings")).to_be_visible()
     expect(document).to_contain_text(HOSTILE)
-    document.get_by_role("button", name="Series 1, image").click()
+    document.get_by_role("button", name="Series 1, image").first.click()
     wait_until(page, lambda now: now["sopInstanceUid"] == f"{STUDY}.1.1")
     expect(document).to_be_hidden()
