@@ -26,7 +26,7 @@ SHEET_LIMIT = 6
 _LOOK = ("window", "preset", "enhance", "colormap", "invert", "overlays", "shutter")
 
 
-class ImagesForm(Strict):
+class ExportImagesForm(Strict):
     """One object, and which of its frames."""
 
     instance = serializers.UUIDField()
@@ -39,7 +39,7 @@ class ImagesForm(Strict):
     )
 
 
-class LookForm(Strict):
+class PictureLookForm(Strict):
     """As the parameters of a rendered picture."""
 
     window = serializers.CharField(required=False, max_length=40)
@@ -72,11 +72,11 @@ class ExportForm(Strict):
         child=serializers.UUIDField(), required=False, min_length=1, max_length=SERIES_LIMIT
     )
     images = serializers.ListField(
-        child=ImagesForm(), required=False, min_length=1, max_length=PICTURES_LIMIT[PNG]
+        child=ExportImagesForm(), required=False, min_length=1, max_length=PICTURES_LIMIT[PNG]
     )
     key_images = serializers.BooleanField(default=False, help_text="Only frames marked as key.")
     format = serializers.ChoiceField(FORMS)
-    look = LookForm(required=False)
+    look = PictureLookForm(required=False)
     marks = serializers.BooleanField(
         default=True, help_text="Letters, scale, measurements and annotations."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -19,9 +20,10 @@ from viewer.export_models import Export
 from viewer.export_pdf import write_pdf
 from viewer.export_pictures import draw_pictures
 from viewer.export_video import rate_of, write_gif, write_mp4
-from viewer.exports import load_images, path_of
+from viewer.exports import KEPT, load_images, path_of
 
 TELL_SECONDS = 0.5
+_PREFIX = ".making-"
 
 
 class _DeletedError(Exception):
@@ -58,10 +60,11 @@ def _make(export: Export) -> int:
     """Write the file under another name first, so that a half one is never fetched."""
     target = path_of(export.pk)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _sweep(target.parent)
     storage.check_reserve()
     images = load_images(export)
     pictures = _counted(export, draw_pictures(export, Dresser(export), images))
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=_PREFIX) as folder:
         path = Path(folder) / f"export.{export.form}"
         if export.form == PDF:
             write_pdf(path, export, pictures)
@@ -72,6 +75,18 @@ def _make(export: Export) -> int:
             raise UnsupportedError("There is no such format.")
         path.replace(target)
     return target.stat().st_size
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what workers left that died: files and half-made ones beyond their time."""
+    oldest = time.time() - KEPT.total_seconds() - 3600
+    for path in folder.iterdir():
+        if path.lstat().st_mtime > oldest:
+            continue
+        if path.name.startswith(_PREFIX):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _counted(export: Export, pictures: Iterable[Image.Image]) -> Iterator[Image.Image]:

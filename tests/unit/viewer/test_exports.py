@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import zipfile
@@ -309,6 +310,16 @@ def test_an_export_is_forgotten_when_its_time_is_over(
     jobs.run_due()
     assert not Export.objects.exists()
     assert not (storage.root() / "exports" / asked["id"]).exists()
+
+
+def test_what_dead_workers_left_is_swept(ct_series: Series, rada: User, client_of: Log) -> None:
+    folder = storage.root() / "exports"
+    left = folder / ".making-dead"
+    left.mkdir(parents=True)
+    (left / "export.gif").write_bytes(b"half")
+    os.utime(left, (1, 1))
+    fetched(client_of(rada), series=[str(ct_series.pk)], format="gif")
+    assert not left.exists()
 
 
 def test_the_page_to_print_shows_each_picture_once(
