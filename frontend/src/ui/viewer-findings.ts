@@ -230,7 +230,8 @@ export class Findings {
   private hint(): PointerHint | null {
     const { tool } = this.instrument.store.state;
     const at = this.marking.pointerAt;
-    return at === null || !isDrawnKind(tool) || this.marking.isDrawing ? null : { at: [at.x, at.y], text: kindName(tool) };
+    const isBusy = this.marking.isDrawing || this.findings.selectedKey !== "";
+    return at === null || !isDrawnKind(tool) || isBusy ? null : { at: [at.x, at.y], text: kindName(tool) };
   }
 
   // --- ways ----------------------------------------------------------------------------------
