@@ -1,10 +1,10 @@
-"""`python -m bench [ingest|decode] …`: what `make bench` runs; both, without a word."""
+"""`python -m bench [ingest|decode|viewer] …`: what `make bench` runs; the first two, without a word."""
 
 import sys
 
-from bench import decode, ingest
+from bench import decode, ingest, viewer
 
-SUBJECTS = {"ingest": ingest.main, "decode": decode.main}
+SUBJECTS = {"ingest": ingest.main, "decode": decode.main, "viewer": viewer.main}
 
 if sys.argv[1:2] and sys.argv[1] in SUBJECTS:
     raise SystemExit(SUBJECTS[sys.argv[1]](sys.argv[2:]))
