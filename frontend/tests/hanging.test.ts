@@ -90,7 +90,7 @@ test("a pane shows the very image that it was hung for, as soon as its stack is 
 });
 
 describe("a prior", () => {
-  const all = series(["a", "CT", "Thorax lung"], ["b", "CT", "Thorax soft"], ["c", "SR", "x", "old"], ["d", "CT", "Thorax soft 5", "old"], ["e", "CT", "Thorax LUNG 1", "old"]);
+  const all = series(["a", "CT", "Thorax lung"], ["b", "CT", "Thorax soft"], ["c", "MR", "Thorax lung", "old"], ["d", "CT", "Thorax soft 5", "old"], ["e", "CT", "Thorax LUNG 1", "old"]);
 
   test("gives the series that is most like the one at hand", () => {
     const theirs = all.slice(2);

@@ -81,10 +81,10 @@ describe("linked scrolling", () => {
 
 test("a linked window goes to pictures whose values mean the same, and to no others", () => {
   const hu = { rescale_type: "HU" };
-  const store = page(["CT", "CT", "MR"], slices("a", [0], hu), slices("b", [0], hu), slices("c", [0]));
+  const store = page(["CT", "CT", "MR", "CT"], slices("a", [0], hu), slices("b", [0], hu), slices("c", [0], hu), slices("d", [0]));
   store.change(setLinks({ window: true }));
   store.change(setWindow({ kind: "manual", window: { center: 40, width: 400 } }));
-  expect(store.state.panes.map(({ look }) => look.window.kind)).toEqual(["manual", "manual", "filed"]);
+  expect(store.state.panes.map(({ look }) => look.window.kind)).toEqual(["manual", "manual", "filed", "filed"]);
 });
 
 test("linked zoom shows the same millimetres at the same place", () => {

@@ -65,6 +65,17 @@ describe("where two planes cross", () => {
     expect(line?.to.y).toBeCloseTo(19.5, 9);
   });
 
+  test("may run aslant over the picture: where x + z = 0, column and row of this coronal slice are the same", () => {
+    const half = Math.SQRT1_2;
+    const says = { image_position_patient: [-200 * half, -200, 200 * half], image_orientation_patient: [0, 1, 0, half, 0, -half] };
+    const line = crossing(plane({ image_position_patient: [-99, 0, 99], ...CORONAL }), plane({ ...says, rows: 200, columns: 200 }));
+    const ends = [line?.from, line?.to].sort((one, other) => (one?.x ?? 0) - (other?.x ?? 0));
+    expect(ends[0]?.x).toBeCloseTo(-0.5, 9);
+    expect(ends[0]?.y).toBeCloseTo(-0.5, 9);
+    expect(ends[1]?.x).toBeCloseTo(99.5, 9);
+    expect(ends[1]?.y).toBeCloseTo(99.5, 9);
+  });
+
   test("is nowhere for parallel planes and for pictures that do not reach each other", () => {
     expect(crossing(plane({ image_position_patient: [-99, -99, 52], ...AXIAL }), axial)).toBeNull();
     expect(crossing(plane({ image_position_patient: [-99, 0, 40], ...CORONAL }), axial)).toBeNull();
