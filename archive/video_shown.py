@@ -127,6 +127,8 @@ def is_played(table: VideoTable) -> bool:
 def _facts(instance: Instance, table: VideoTable) -> dict[str, Any]:
     rows, columns = table.shape
     facts = {**_COLOURS, "rows": rows, "columns": columns, **_address(instance)}
+    # No profile of PS3.6 keeps every value, whatever the header leaves out.
+    facts["lossy_image_compression"] = "01"
     timed = ("frame_time_ms", "frame_time_vector_ms", "recommended_display_frame_rate", "cine_rate")
     if not any(instance.image.get(name) for name in timed):
         rate = table.frames_a_second

@@ -128,6 +128,7 @@ def test_the_stream_decides_and_the_difference_is_told(north: Facility) -> None:
     assert shared["remark"] == "The file declares 20 frames; its video has 75."
     assert (shared["pixel_format"], shared["bytes"]) == ("rgb8", 64 * 48 * 3)
     assert shared["pixel_aspect_ratio"] == pytest.approx([3 / 4, 1])
+    assert shared["lossy_image_compression"] == "01"  # which the header does not say
     assert shared["frame_time_ms"] == 100  # the file's own, before the stream's
     # Shown 16 to 9, as the stream says.
     rows, columns = render_picture(instance, 74).shape[:2]
