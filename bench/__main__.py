@@ -1,4 +1,4 @@
-"""`python -m bench [ingest|decode|viewer] …`: what `make bench` runs; the first two, without a word."""
+"""`python -m bench [ingest|decode|viewer] …`, as `make bench` runs it; else the first two."""
 
 import sys
 
