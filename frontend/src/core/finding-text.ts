@@ -71,7 +71,7 @@ export function markLines(finding: Finding, result: Result | string | null): str
     return [...words, t("{length} mm, said by user", { length: trimmed(finding.knownMm, 2) })];
   }
   if (typeof result === "string") {
-    return [...words, result];
+    return [...words, t(result)];
   }
   return result === null ? words : [...words, ...numberLines(finding.kind, result)];
 }

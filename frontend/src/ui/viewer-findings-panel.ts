@@ -250,7 +250,7 @@ function isListed({ local, state, saved }: Entry, layer: string | null): boolean
 /** The number that a list shows: the mean of a region, the value of all others. */
 function shortOf(result: Result | string | null): string {
   if (result === null || typeof result === "string") {
-    return result ?? "";
+    return result === null ? "" : t(result);
   }
   const { mean, unit } = result.statistics;
   const isRegion = typeof mean === "number" && typeof unit === "string" && result.kind !== "probe";

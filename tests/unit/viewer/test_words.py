@@ -12,7 +12,12 @@ from viewer.words import WORDS, translate_words
 SOURCES = Path(__file__).resolve().parents[3] / "frontend" / "src"
 SPOKEN = re.compile(r'\bt\(\s*"([^"]+)"')
 # Words that are kept in tables and spoken where they are shown.
+REFUSED = re.compile(r'MeasureError\([^"()]*"([^"]+)"')
 KEPT = (
+    ("core/measure.ts", REFUSED),
+    ("core/measure-plane.ts", REFUSED),
+    ("core/measure-geometry.ts", re.compile(r', "([A-Z][^"]+\.)"')),
+    ("core/finding-plane.ts", REFUSED),
     ("core/voi.ts", re.compile(r'label: "([^"]+)"')),
     ("ui/viewer-corners.ts", re.compile(r'^  \w+: "([^"]+)",$', re.MULTILINE)),
 )
