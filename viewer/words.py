@@ -384,7 +384,7 @@ WORDS = (
     _("Zoom"),
     _("{count} images"),
     _("{count} objects"),
-    _("{rows} × {columns}"),
+    _("{rows} × {columns}"),  # noqa: RUF001
     _("Tags of the file"),
     _("Tag, name or value"),
     _("Search the tags"),
