@@ -9,7 +9,10 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from imaging.deidentify import CLEAN, KEEP, REMOVE, SHIFT
+from imaging.presets import EVERY_PRESET
+from viewer.looks import parse_colour_map, parse_filters
 from viewer.mark_fields import Strict
+from viewer.parameters import ParameterError, parse_window
 
 PNG, JPEG, TIFF, MP4, GIF, PDF, PRINT, DICOM = (
     "png", "jpeg", "tiff", "mp4", "gif", "pdf", "print", "dicom",
@@ -23,6 +26,7 @@ OBJECTS_LIMIT = 20_000
 SERIES_LIMIT = 500
 FRAMES_A_SECOND = (0.1, 120.0)
 SHEET_LIMIT = 6
+_PRESETS = frozenset(preset.code for preset in EVERY_PRESET)
 _LOOK = ("window", "preset", "enhance", "colormap", "invert", "overlays", "shutter")
 
 
@@ -49,6 +53,20 @@ class PictureLookForm(Strict):
     invert = serializers.ChoiceField(["0", "1"], required=False)
     overlays = serializers.ChoiceField(["0", "1"], required=False)
     shutter = serializers.ChoiceField(["0", "1"], required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse now what no picture could be drawn with."""
+        attrs = super().validate(attrs)
+        try:
+            if attrs.get("window") != "auto":
+                parse_window(attrs.get("window"))
+            parse_filters(attrs.get("enhance"))
+            parse_colour_map(attrs.get("colormap"))
+        except ParameterError as error:
+            raise ValidationError(str(error)) from error
+        if "preset" in attrs and ("window" in attrs or attrs["preset"] not in _PRESETS):
+            raise ValidationError({"preset": [_("Give a known preset, or a window.")]})
+        return attrs
 
 
 class DeidentifyForm(Strict):

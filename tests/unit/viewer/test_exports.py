@@ -268,6 +268,20 @@ def test_pictures_that_may_show_a_name_are_asked_about(
     assert both.status_code == 400
 
 
+@pytest.mark.parametrize(
+    "look",
+    [{"window": "wide"}, {"window": "40,0"}, {"enhance": "magic"}, {"colormap": "pink"},
+     {"preset": "nothing"}, {"preset": "lung", "window": "40,400"}, {"zoom": "2"}],
+)  # fmt: skip
+def test_a_look_that_no_picture_has_is_refused_at_once(
+    rada: User, client_of: Log, look: dict[str, str]
+) -> None:
+    answer = ask(client_of(rada), study="01900000-0000-7000-8000-000000000000", format="gif",
+                 look=look)  # fmt: skip
+    assert answer.status_code == 400
+    assert "look" in answer.json()["errors"]
+
+
 # --- who, and how often -------------------------------------------------------------------
 def test_nobody_else_gets_an_export_and_every_step_is_in_the_trail(
     ct_series: Series, rada: User, tess: User, fiona: User, client_of: Log
