@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -168,9 +168,12 @@ def _describe_origin(source: Instance, origin: _Origin) -> Row:
 class _Images:
     """The images of the study that marks lie on, and the rows that marks were written from."""
 
-    def __init__(self, user: User | AnonymousUser, study: Study, found: Iterable[_Read]) -> None:
+    def __init__(self, user: User | AnonymousUser, study: Study, found: Sequence[_Read]) -> None:
         marks = [mark for one in found for mark in one.marks]
         rows = Instance.objects.visible_to(user).filter(study=study, number_of_frames__gt=0)
+        if not any(mark.points_lps_mm for mark in marks):
+            # Only coordinates in the patient may lie on any image.
+            rows = rows.filter(sop_instance_uid__in=_named_uids(found))
         rows = rows.select_related("series").defer("frame_table")[:IMAGES_LIMIT]
         self._rows = {row.sop_instance_uid: row for row in rows}
         self._known = _known_marks(study, {mark.uid for mark in marks if mark.uid})
@@ -215,6 +218,19 @@ class _Images:
                     continue
                 return _place(row, frame), placed.tolist()
         return None
+
+
+def _named_uids(found: Sequence[_Read]) -> list[str]:
+    """Return the images that objects name."""
+    references = [mark.reference for one in found for mark in one.marks]
+    for one in found:
+        if one.state is not None:
+            references += one.state.images
+            references += [image for mark in one.state.annotations for image in mark.images]
+        if one.selection is not None:
+            references += one.selection.references
+    uids = {reference.sop_instance_uid for reference in references if reference is not None}
+    return sorted(uids)[:IMAGES_LIMIT]
 
 
 def _place(row: Instance, frame: int) -> Row:
