@@ -83,7 +83,10 @@ def export_marks(author: Author, study: Study, marks: StudyMarks, wish: Wish) ->
     made = [(form, one) for form in wish.forms for one in makers[form]()]
     if not made:
         raise UnsupportedError(_("There are no marks to write."))
+    first = min(int(one.SeriesNumber) for _form, one in made)
+    series = list(dict.fromkeys(str(one.SeriesInstanceUID) for _form, one in made))
     for form, one in made:
+        one.SeriesNumber = first + series.index(str(one.SeriesInstanceUID))
         done.objects.append(_store(author, study, form, one))
     record_for_user(
         author.user,

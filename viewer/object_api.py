@@ -24,7 +24,16 @@ from archive.viewing import ensure_view_recorded
 from imaging.waveform import draw_group, read_waveforms
 from viewer.api import PictureView
 from viewer.file_stream import AsyncPiece, Piece, open_document, open_file
-from viewer.object_kinds import OUTLINED, PICTURE, SEGMENTATION, kind_of, name_of, open_header
+from viewer.object_kinds import (
+    OTHER,
+    OUTLINED,
+    PICTURE,
+    SEGMENTATION,
+    kind_of,
+    name_of,
+    name_of_class,
+    open_header,
+)
 from viewer.object_outlines import find_outlines
 from viewer.objects import describe_object
 from viewer.parameters import ParameterError
@@ -69,7 +78,7 @@ def _list_object(row: Instance, kind: str) -> dict[str, Any]:
     return {
         "id": str(row.pk),
         "kind": kind,
-        "name": name_of(kind),
+        "name": name_of_class(row.sop_class_uid) if kind == OTHER else name_of(kind),
         "title": row.series.series_description,
         "modality": row.series.modality,
         "series": str(row.series_id),

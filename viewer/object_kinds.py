@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
+from pydicom.uid import UID
 
 from accounts.models import User
 from archive import storage
@@ -66,6 +67,12 @@ def kind_of(sop_class_uid: str, frames: int) -> str:
 def name_of(kind: str) -> str:
     """Return what a kind of object is called."""
     return str(_NAMES[kind])
+
+
+def name_of_class(sop_class_uid: str) -> str:
+    """Return what the standard calls a class of objects."""
+    known = UID(sop_class_uid)
+    return name_of(OTHER) if known.name == known else known.name.removesuffix(" Storage")
 
 
 def open_header(instance: Instance) -> Header:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from pydicom.uid import UID
 
 from accounts.models import User
 from archive.models import Instance
@@ -27,7 +26,6 @@ from viewer.file_stream import open_document
 from viewer.object_kinds import (
     FILE,
     KEY_OBJECTS,
-    OTHER,
     REFERENCES_LIMIT,
     REPORT,
     SEGMENTATION,
@@ -39,6 +37,7 @@ from viewer.object_kinds import (
     facts_of,
     kind_of,
     name_of,
+    name_of_class,
     open_header,
 )
 from viewer.pdf_pages import count_pages
@@ -74,17 +73,14 @@ def describe_object(user: User | AnonymousUser, instance: Instance) -> Document:
     describe = _DESCRIBERS.get(kind)
     if describe is None:
         # The standard's own name of the class says most.
-        document["title"] = instance.series.series_description or _class_name(instance)
-        document["name"] = _class_name(instance)
+        document["title"] = instance.series.series_description or name_of_class(
+            instance.sop_class_uid
+        )
+        document["name"] = name_of_class(instance.sop_class_uid)
         document["notes"].append(_("There is no view of this kind of object yet; save the file."))
         return document
     document |= describe(user, instance, open_header(instance))
     return document
-
-
-def _class_name(instance: Instance) -> str:
-    known = UID(instance.sop_class_uid)
-    return name_of(OTHER) if known.name == known else known.name.removesuffix(" Storage")
 
 
 # --- each kind ------------------------------------------------------------------------------

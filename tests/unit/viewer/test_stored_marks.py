@@ -69,6 +69,7 @@ def test_what_was_written_is_read_again_with_points_numbers_and_origin(
         made["polygon"]["statistics"]["mean"], rel=1e-6
     )
     assert rows["ellipse"]["finding"]["meaning"] == "Nodule"
+    assert len({one.SeriesNumber for one in stored}) == 3
     report = next(one for one in stored if "CompletionFlag" in one)
     assert rows["length"]["origin"]["sop_instance_uid"] == report.SOPInstanceUID
     assert rows["length"]["origin"]["author"] == "rada"
