@@ -49,6 +49,7 @@ def build_page(study: Study, user: User, *, wanted_series: str) -> dict[str, Any
         hung, of_priors = _hang(user, study, series, reasons, priors)
         active = _choose(series, reasons, hung)
     stack = add_windows(build_stack(active), active) if active is not None else None
+    at = _place_of_first(stack, hung)
     document: Document = {
         "study": _describe_study(study),
         "series": [*(_describe_series(one, reasons) for one in series), *of_priors],
@@ -72,8 +73,8 @@ def build_page(study: Study, user: User, *, wanted_series: str) -> dict[str, Any
         "study": study,
         "patient_name": display_name(study.patient_name),
         "document": document,
-        "first_picture": _first_picture(stack),
-        "first_frames": _first_frames_url(stack),
+        "first_picture": _first_picture(stack, at),
+        "first_frames": _first_frames_url(stack, at),
     }
 
 
@@ -197,9 +198,20 @@ def _describe_series(series: Series, reasons: dict[uuid.UUID, str]) -> Document:
     }
 
 
-def _first_picture(stack: Document | None) -> Document | None:
+def _place_of_first(stack: Document | None, hung: Hung | None) -> int:
+    """Return which image of the stack the page opens with: the one that its pane is hung for."""
+    for pane in hung.panes if hung is not None and stack is not None else ():
+        if stack is not None and pane["series_id"] == stack["series_id"]:
+            wanted = (pane["instance_id"], pane["frame"])
+            images = [{**stack["shared"], **one} for one in stack["images"]]
+            keys = [(one["instance_id"], one["frame"]) for one in images]
+            return keys.index(wanted) if wanted in keys else 0
+    return 0
+
+
+def _first_picture(stack: Document | None, at: int) -> Document | None:
     """Return the first image as the server draws it, small and seen at once: address, and whose."""
-    first = _first_image(stack)
+    first = _first_image(stack, at)
     if first is None:
         return None
     place = (first["instance_id"], first["frame"])
@@ -210,24 +222,24 @@ def _first_picture(stack: Document | None) -> Document | None:
     }
 
 
-def _first_frames_url(stack: Document | None) -> str:
+def _first_frames_url(stack: Document | None, at: int) -> str:
     """Return the address of the first image's pixels, exactly as the page's own code asks for it.
 
     So the request is under way while that code still loads, and what has
     come is used instead of fetched twice: `frontend/src/io/frames.ts` asks
     for the image in sight alone, before all others.
     """
-    if stack is None or _first_image(stack) is None:
+    if stack is None or _first_image(stack, at) is None:
         return ""
     address = reverse("api:series-frames", args=[stack["series_id"]])
-    return f"{address}?{urlencode({'version': stack['version'], 'images': '0'})}"
+    return f"{address}?{urlencode({'version': stack['version'], 'images': at})}"
 
 
-def _first_image(stack: Document | None) -> Document | None:
+def _first_image(stack: Document | None, at: int) -> Document | None:
     """Return all facts of the image that the page opens with, if it has pixels to show."""
     if stack is None or not stack["images"] or len(stack["images"]) > INLINE_LIMIT:
         return None
-    first = {**stack["shared"], **stack["images"][0]}
+    first = {**stack["shared"], **stack["images"][at]}
     return None if first["pixel_format"] == NO_FORMAT else first
 
 

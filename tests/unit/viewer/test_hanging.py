@@ -130,3 +130,23 @@ def test_a_layout_for_comparison_brings_the_prior_s_series_along(
     ]
     assert [one["study_id"] for one in page["series"]] == [str(ct_series.study_id), str(old.pk)]
     assert page["active_series"] == str(ct_series.pk)
+
+
+def test_the_picture_that_is_hung_first_is_on_its_way_first(
+    rada: User, north: Facility, client_of: Log
+) -> None:
+    for number, view in ((1, "LL"), (2, "PA")):
+        dataset = factories.read_bundled("CT_small.dcm", SOPInstanceUID=f"1.2.9.1.{number}")
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.9", "1.2.9.1"
+        dataset.Modality, dataset.ViewPosition, dataset.InstanceNumber = "DX", view, number
+        stored = store(factories.as_part10(dataset), north)
+    response = client_of(rada).get(f"/viewer/{stored.study_id}/")
+    assert page_of(response)["hanging"]["code"] == "two-views"
+    assert page_of(response)["hanging"]["panes"][0]["instance_id"] == str(stored.pk)
+    place = [one["instance_id"] for one in page_of(response)["stack"]["images"]].index(
+        str(stored.pk)
+    )
+    assert place == 1, "or the test would prove nothing"
+    html = response.content.decode()
+    assert f'&amp;images={place}"' in html.replace("&amp;amp;", "&amp;")
+    assert f'data-image="{stored.pk}/0"' in html
