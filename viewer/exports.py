@@ -275,7 +275,9 @@ def _without_names(wish: dict[str, Any], user: User, images: Sequence[Image]) ->
     if risky and wanted["burned_in"] == "refuse":
         reason = _RISKS[str(risks[risky[0][0]])]
         raise NotAllowedError(
-            _("%(count)d images may show a name (%(reason)s): leave them out or accept that.")
+            _(
+                "Images that may show a name: %(count)d (%(reason)s). Leave them out, or accept that."
+            )
             % {"count": len(risky), "reason": _(reason)}
         )
     if wanted["burned_in"] == "leave_out":

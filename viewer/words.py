@@ -16,7 +16,7 @@ WORDS = (
     _("An axis needs two different points."),
     _("As"),
     _("Asking the server …"),
-    _("DICOM with DICOMDIR (ZIP)"),
+    _("DICOM (ZIP)"),
     _("Dates"),
     _("De-identified"),
     _("Descriptions"),

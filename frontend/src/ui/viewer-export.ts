@@ -38,7 +38,7 @@ function formatNames(): Readonly<Record<Format, string>> {
     gif: t("GIF animation"),
     pdf: t("PDF sheets"),
     print: t("Sheets to print"),
-    dicom: t("DICOM with DICOMDIR (ZIP)"),
+    dicom: t("DICOM (ZIP)"),
   };
 }
 
