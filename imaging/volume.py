@@ -45,20 +45,26 @@ class VolumeGeometry:
     spacing_mm: tuple[float, float, float]
 
     @classmethod
-    def from_group(cls, group: GroupShape, present: Sequence[bool]) -> VolumeGeometry:
+    def from_group(
+        cls, group: GroupShape, present: Sequence[bool], pixel_spacing_mm: Sequence[float]
+    ) -> VolumeGeometry:
         """Return the geometry of a group whose slices are there where `present` says so.
 
-        Raises `NotAVolumeError` when fewer than three are, or no size is known.
+        `pixel_spacing_mm` is [between rows, between columns] with all its digits: a group's own
+        is rounded to six, which over 512 columns shows at a steep edge. Raises
+        `NotAVolumeError` when fewer than three slices are there, or no size is known.
         """
         if group.rows is None or group.columns is None or group.pixel_spacing_mm is None:
             raise NotAVolumeError("The images have no common size.")
         if sum(present) < LEAST_SLICES:
             raise NotAVolumeError("There are fewer than three slices.")
-        between_rows, between_columns = group.pixel_spacing_mm
+        between_rows, between_columns = pixel_spacing_mm
         spacing = (between_columns, between_rows, group.slice_spacing_mm or 0.0)
         shape = (sum(present), group.rows, group.columns)
         if group.lps_from_ijk is not None and all(present):
             affine, nothing = np.array(group.lps_from_ijk), np.zeros(0)
+            affine[:3, 0] *= between_columns / group.pixel_spacing_mm[1]
+            affine[:3, 1] *= between_rows / group.pixel_spacing_mm[0]
             return cls(shape, affine, nothing, nothing.astype(np.bool_), spacing)
         places = np.array(group.slice_positions_mm, np.float64)
         kept = places[np.array(present)]
@@ -67,7 +73,7 @@ class VolumeGeometry:
             [bool(((lost > low) & (lost < high)).any()) for low, high in _pairs(kept)], np.bool_
         )
         first = group.slice_origins_mm[list(present).index(True)]
-        affine = _per_mm(group, np.array(first, np.float64))
+        affine = _per_mm(group, np.array(first, np.float64), spacing)
         return cls(shape, affine, kept - kept[0], holes, spacing)
 
     @property
@@ -112,15 +118,16 @@ def _pairs(places: np.ndarray) -> list[tuple[float, float]]:
     return list(zip(places[:-1].tolist(), places[1:].tolist(), strict=True))
 
 
-def _per_mm(group: GroupShape, first: np.ndarray) -> np.ndarray:
+def _per_mm(
+    group: GroupShape, first: np.ndarray, spacing_mm: tuple[float, float, float]
+) -> np.ndarray:
     """Return lps_from_ijw whose third column is a step of 1 mm along the normal, sheared."""
-    assert group.pixel_spacing_mm is not None
     row, column = np.array(group.orientation[:3]), np.array(group.orientation[3:])
     normal = np.cross(row, column)
     normal /= np.linalg.norm(normal)
     affine = np.eye(4)
-    affine[:3, 0] = row * group.pixel_spacing_mm[1]
-    affine[:3, 1] = column * group.pixel_spacing_mm[0]
+    affine[:3, 0] = row * spacing_mm[0]
+    affine[:3, 1] = column * spacing_mm[1]
     affine[:3, 2] = normal + group.shear[0] * row + group.shear[1] * column
     affine[:3, 3] = first
     return affine

@@ -73,8 +73,12 @@ def plan_volume(series: Series, passport: dict[str, Any], time_point: int) -> Pl
     if not 0 <= time_point < len(group.passes):
         raise NotAVolumeError("There is no such time point.")
     keys = group.passes[time_point]
-    geometry = VolumeGeometry.from_group(group, [key is not None for key in keys])
-    slices = tuple(_slice(images[key[0]], key[1]) for key in keys if key is not None)
+    there = [key for key in keys if key is not None]
+    spacing = frame_view(images[there[0][0]].image, there[0][1]).get("pixel_spacing")
+    geometry = VolumeGeometry.from_group(
+        group, [key is not None for key in keys], spacing or group.pixel_spacing_mm or ()
+    )
+    slices = tuple(_slice(images[owner], frame) for owner, frame in there)
     middle = slices[len(slices) // 2]
     about = {
         "time_point": time_point,

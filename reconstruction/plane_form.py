@@ -23,7 +23,7 @@ CENTER_LIMIT_MM = 100_000.0
 DEFAULT_PX = 512
 # Pixels times layers of one picture: two to three seconds of one core.
 SAMPLES_LIMIT = 1 << 27
-_NUMBER = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d{0,17})?|\.\d{1,17})(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _KNOWN = frozenset(
     {
         "center", "normal", "up", "width_mm", "height_mm", "columns", "rows", "thickness_mm",

@@ -15,6 +15,7 @@ from pydicom import Dataset, dcmread
 from accounts.models import User
 from archive.models import Series
 from imaging.plane import PlaneGeometry, Slab
+from reconstruction.compiled import load_kernels
 from reconstruction.planes import CancelledError, cut_plane
 from reconstruction.volumes import open_volume
 from tests.unit.reconstruction.conftest import SHAPE, index_volume, make_slices
@@ -35,7 +36,8 @@ DIRECTIONS = {
 
 @pytest.fixture
 def browser(rada: User, client_of: Callable[[User], Client]) -> Client:
-    """rada's browser."""
+    """rada's browser; the kernels are compiled already, for no test measures that."""
+    load_kernels()
     return client_of(rada)
 
 
@@ -54,7 +56,11 @@ def read(answer: Any) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def compare(answer: Any, stack: Stack, *, most: float = 0.5) -> int:
-    """Hold a plane to SimpleITK's; returns how many pixels both have inside."""
+    """Hold a plane to SimpleITK's; returns how many pixels both have inside.
+
+    Half a level is our rounding to int16; five thousandths are its float32, and cosines that the
+    file writes with seven digits.
+    """
     values, about = read(answer)
     truth = resample(stack, about)
     inside = truth != OUTSIDE
@@ -64,7 +70,7 @@ def compare(answer: Any, stack: Stack, *, most: float = 0.5) -> int:
     is_lowest = np.isclose(truth, outside, atol=most)
     assert (differs & ~is_lowest).sum() <= 0.002 * truth.size
     kept = inside & ~differs
-    assert np.abs(values - truth)[kept].max() <= most + 1e-3
+    assert np.abs(values - truth)[kept].max() <= most + 5e-3
     return int(kept.sum())
 
 
@@ -192,19 +198,20 @@ def test_work_that_nobody_wants_any_more_ends(store: Store) -> None:
     ("folder", "count"),
     [
         ("ct-volume/neurolabusc+dcm_qa_ct/S2020", 24),
-        ("ct-tilt/neurolabusc+dcm_qa_ct/GE", 28),
-        ("mr/icometrix+dicom2nifti/001", 12),
+        ("ct-tilt/neurolabusc+dcm_qa_ct/GE", 14),
+        ("mr/dcm4che+dcm4che/dicom", 16),
     ],
 )
 def test_real_series_agree_with_simpleitk(
     store: Store, browser: Client, test_data: Callable[[str], Path], folder: str, count: int
 ) -> None:
     files = [path for path in sorted(test_data(folder).rglob("*")) if path.is_file()]
-    datasets = [dcmread(path) for path in files]
-    along = {path: float(one.ImagePositionPatient[2]) for path, one in zip(files, datasets)}
-    chosen = sorted(files, key=lambda path: along[path])[:count]
+    datasets = {path: dcmread(path) for path in files}
+    kinds = [(one.get("SliceThickness"), one.SeriesInstanceUID) for one in datasets.values()]
+    alike = [path for path, kind in zip(files, kinds, strict=True) if kind == kinds[0]]
+    chosen = sorted(alike, key=lambda path: datasets[path].ImagePositionPatient[2])[:count]
     series = store(chosen)
-    stack = stack_of([dcmread(path) for path in chosen])
+    stack = stack_of([datasets[path] for path in chosen])
     middle = stack.affine @ [*(np.array(stack.values.shape[::-1]) / 2 - 0.5), 1]
 
     for normal, up in (DIRECTIONS["coronal"], DIRECTIONS["oblique"]):
