@@ -9,10 +9,30 @@ from django.conf import settings
 
 from archive import storage, unpack
 from dicom_receiver import limits as port
-from imaging import frame_facts, source
+from imaging import (
+    frame_facts,
+    pdf_page,
+    presentation,
+    segmentation,
+    source,
+    sr_tree,
+    structure_set,
+    waveform,
+)
 from noctis import handler, parts
 from reconstruction import plane_form
-from viewer import export_form, export_stream, exports, mark_fields, measurements, parameters
+from viewer import (
+    annotations_form,
+    export_form,
+    export_stream,
+    exports,
+    mark_fields,
+    mark_rows,
+    measurements,
+    parameters,
+    pdf_pages,
+    stored_marks,
+)
 
 
 def list_limits() -> dict[str, dict[str, Any]]:
@@ -55,6 +75,21 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "label_characters": mark_fields.LABEL_LENGTH,
             "layer_characters": mark_fields.LAYER_LENGTH,
             "pixels_with_statistics": measurements.PIXELS_LIMIT,
+            "text_characters": mark_fields.TEXT_LENGTH,
+            "note_characters": annotations_form.NOTE_LENGTH,
+            "marks_an_object": mark_rows.MARKS_LIMIT,
+        },
+        "objects": {
+            "report_items": sr_tree.NODES_LIMIT,
+            "report_levels": sr_tree.DEPTH_LIMIT,
+            "state_graphics": presentation.GRAPHICS_LIMIT,
+            "contours": structure_set.CONTOURS_LIMIT,
+            "contour_points": structure_set.POINTS_LIMIT,
+            "segmentation_frames": segmentation.FRAMES_LIMIT,
+            "waveform_samples": waveform.SAMPLES_LIMIT,
+            "pdf_bytes": pdf_pages.SIZE_LIMIT,
+            "pdf_memory_bytes": pdf_page.MEMORY_BYTES,
+            "objects_with_marks": stored_marks.OBJECTS_LIMIT,
         },
         "exports": {
             "images": export_form.PICTURES_LIMIT,
