@@ -275,9 +275,7 @@ def _without_names(wish: dict[str, Any], user: User, images: Sequence[Image]) ->
     if risky and wanted["burned_in"] == "refuse":
         reason = _RISKS[str(risks[risky[0][0]])]
         raise NotAllowedError(
-            _(
-                "Images that may show a name: %(count)d (%(reason)s). Leave them out, or accept that."
-            )
+            _("Images that may show a name: %(count)d (%(reason)s). Leave them out or accept it.")
             % {"count": len(risky), "reason": _(reason)}
         )
     if wanted["burned_in"] == "leave_out":
