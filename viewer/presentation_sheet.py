@@ -29,6 +29,10 @@ def describe_state(user: User | AnonymousUser, instance: Instance, header: Eleme
     words = [_("More marks than are shown.")] if state.left_out else []
     if state.unknown:
         words.append(_("Not applied here: %(what)s.") % {"what": ", ".join(_name_unknown(state))})
+    if len({one.window for one in state.greys if one.window}) > 1:
+        words.append(_("It has several windows: the first is applied to the whole series."))
+    if any(one.window and one.function not in ("", "LINEAR") for one in state.greys):
+        words.append(_("Its windows are not linear; they are applied as the image's own are."))
     return {
         "title": state.label or state.description,
         "facts": facts_of(

@@ -223,7 +223,10 @@ def test_a_state_tells_what_it_applies_to_which_image(
         ContentCreatorName="Doe^Jane",
         ReferencedSeriesSequence=[item(SeriesInstanceUID=image.series.series_instance_uid,
                                        ReferencedImageSequence=refer(image))],
-        SoftcopyVOILUTSequence=[item(WindowCenter="-600", WindowWidth="1500")],
+        SoftcopyVOILUTSequence=[
+            item(WindowCenter="-600", WindowWidth="1500"),
+            item(WindowCenter="40", WindowWidth="400", VOILUTFunction="SIGMOID"),
+        ],
         ImageRotation=90,
         ImageHorizontalFlip="Y",
         PresentationLUTShape="INVERSE",
@@ -241,7 +244,10 @@ def test_a_state_tells_what_it_applies_to_which_image(
 
     assert document["title"] == "LUNG"
     assert [one["instance"] for one in document["images"]] == [str(image.pk)]
-    assert [(one["window"], one["images"]) for one in applies["greys"]] == [([-600, 1500], [])]
+    assert [(one["window"], one["images"]) for one in applies["greys"]] == [
+        ([-600, 1500], []),
+        ([40, 400], []),
+    ]
     assert (applies["rotation_deg"], applies["flipped"], applies["inverted"]) == (90, True, True)
     assert applies["areas"][0]["bottom_right"] == [64, 64]
     # L* 100 without colour is white.
@@ -253,7 +259,11 @@ def test_a_state_tells_what_it_applies_to_which_image(
         "text": "here\nit is", "anchor": [1, 2], "anchor_units": "PIXEL", "box": None,
         "box_units": "", "layer": "ONE",
     }  # fmt: skip
-    assert document["notes"] == ["Not applied here: subtraction."]
+    assert document["notes"] == [
+        "Not applied here: subtraction.",
+        "It has several windows: the first is applied to the whole series.",
+        "Its windows are not linear; they are applied as the image's own are.",
+    ]
 
 
 # --- outlines ----------------------------------------------------------------------------
