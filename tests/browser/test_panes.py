@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import House
@@ -189,3 +192,29 @@ def test_mammograms_hang_chest_wall_to_chest_wall_at_one_scale(
         assert way == pytest.approx(width / 2 if wall == "right" else -width / 2, abs=0.5)
     expect(stage(page, 3)).to_contain_text("Turned to hang: acquired otherwise")
     assert [pane["view"]["mirrored"] for pane in now["panes"]] == [False, False, True, False]
+
+
+def test_a_picture_of_one_grey_has_that_grey_on_the_graphics_card_in_every_pane(
+    live_house: House, ct_uid: str, open_page: Callable[..., Page]
+) -> None:
+    page = open_page()
+    open_study(page, live_house, ct_uid)
+    page.goto(f"{page.url}?engine=webgl")
+    wait_until(page, lambda now: now["scene"] == "picture")
+    choose_layout(page, "1 × 2")
+    # Axial slice 0 is 0 everywhere, coronal slice 0 is 5: black at centre 160, width 320, and nearly so.
+    wait_until(page, lambda now: shows(now) == ["1/1", "2/1"])
+    for _ in range(100):
+        if page.evaluate("window.noctis.engine") == "webgl":
+            break
+        page.wait_for_timeout(100)
+    assert page.evaluate("window.noctis.engine") == "webgl"
+    page.evaluate("document.querySelectorAll('.overlay').forEach((one) => { one.hidden = true; })")
+    page.evaluate("document.querySelectorAll('.marks').forEach((one) => { one.remove(); })")
+    page.wait_for_timeout(400)
+    for place, value in ((1, 0), (2, 5)):
+        x, y = middle(stage(page, place))
+        clip = {"x": x - 20, "y": y - 20, "width": 40, "height": 40}
+        seen = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("L"))  # type: ignore[arg-type]
+        grey = round(((value - 159.5) / 319 + 0.5) * 255)
+        assert np.abs(seen.astype(int) - max(0, grey)).max() <= 1
