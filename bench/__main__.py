@@ -1,10 +1,15 @@
-"""`python -m bench [ingest|decode|viewer] …`, as `make bench` runs it; else the first two."""
+"""`python -m bench [ingest|decode|viewer|reconstruction] …`; without a word the first two."""
 
 import sys
 
-from bench import decode, ingest, viewer
+from bench import decode, ingest, reconstruction, viewer
 
-SUBJECTS = {"ingest": ingest.main, "decode": decode.main, "viewer": viewer.main}
+SUBJECTS = {
+    "ingest": ingest.main,
+    "decode": decode.main,
+    "viewer": viewer.main,
+    "reconstruction": reconstruction.main,
+}
 
 if sys.argv[1:2] and sys.argv[1] in SUBJECTS:
     raise SystemExit(SUBJECTS[sys.argv[1]](sys.argv[2:]))

@@ -25,7 +25,7 @@ EDGE = 1e-6
 
 _kept = cache_root() / "kernels"
 _kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-numba.config.CACHE_DIR = str(_kept)
+numba.config.CACHE_DIR = str(_kept)  # type: ignore[attr-defined]  # filled when it loads
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
@@ -48,7 +48,8 @@ def _slice_at(place: float, slice_mm: np.ndarray, holes: np.ndarray, reach_mm: f
         if min(before, after) > reach_mm:
             return math.nan
         return float(low if before <= after else low + 1)
-    return low + before / (before + after)
+    share: float = before / (before + after)
+    return low + share
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
@@ -73,7 +74,8 @@ def _at(volume: np.ndarray, i: float, j: float, k: float) -> float:
     c = volume[k1, j0, i0] * (1 - x) + volume[k1, j0, i1] * x
     d = volume[k1, j1, i0] * (1 - x) + volume[k1, j1, i1] * x
     near = a * (1 - y) + b * y
-    return near + (c * (1 - y) + d * y - near) * z
+    value: float = near + (c * (1 - y) + d * y - near) * z
+    return value
 
 
 @numba.njit(nogil=True, cache=True)

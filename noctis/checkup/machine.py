@@ -18,6 +18,7 @@ from archive import storage
 from archive.models import Instance
 from noctis import env
 from noctis.checkup.finding import Finding, fail, ok, warn
+from reconstruction.compiled import load_kernels
 
 # No release of Noctis is older.
 BORN = datetime(2025, 1, 1, tzinfo=UTC)
@@ -55,6 +56,20 @@ def check_permissions() -> Iterator[Finding]:
 
 def _is_open(path: Path) -> bool:
     return path.exists() and bool(path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
+
+
+def check_compiler() -> Iterator[Finding]:
+    """Yield whether kernels can be compiled: without them no plane is cut."""
+    try:
+        load_kernels()
+    except Exception as error:  # noqa: BLE001  (whatever keeps it from loading is the finding)
+        yield fail(
+            "kernels",
+            f"cannot be compiled: {type(error).__name__}",
+            "Install the packages of requirements.txt again, and see that the home can be written.",
+        )
+    else:
+        yield ok("kernels", "planes and slabs can be cut")
 
 
 def check_clock() -> Iterator[Finding]:

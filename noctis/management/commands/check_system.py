@@ -61,6 +61,7 @@ def check_everything(*, is_full: bool) -> Iterator[Finding]:
     yield from files.check_cache()
     yield from machine.check_permissions()
     yield from machine.check_settings()
+    yield from machine.check_compiler()
     if any(finding.level is Level.FAIL for finding in of_database):
         yield fail(
             "other parts",

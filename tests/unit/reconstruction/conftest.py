@@ -69,6 +69,7 @@ def store_series(datasets: Iterable[Dataset | Path], facility: Facility) -> Seri
         outcome = ingest_file(source, io.BytesIO(content))
         assert outcome.series_id is not None
         series_id = outcome.series_id
+    assert series_id is not None
     return Series.objects.select_related("study__patient").get(pk=series_id)
 
 

@@ -68,4 +68,5 @@ def resample(stack: Stack, plane: dict[str, Any], depth_mm: float = 0.0) -> np.n
     filter_.SetOutputSpacing([between_columns, between_rows, 1.0])
     filter_.SetOutputDirection(np.stack([right, down, normal], axis=1).ravel().tolist())
     filter_.SetOutputOrigin((origin + normal * depth_mm).tolist())
-    return SimpleITK.GetArrayFromImage(filter_.Execute(image))[0]
+    made: np.ndarray = SimpleITK.GetArrayFromImage(filter_.Execute(image))[0]
+    return made

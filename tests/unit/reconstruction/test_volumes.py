@@ -40,7 +40,8 @@ Store = Callable[[Iterable[Dataset]], Series]
 
 
 def modality_values(volume: Any) -> np.ndarray:
-    return volume.voxels * volume.scale.scale + volume.scale.offset
+    values: np.ndarray = volume.voxels * volume.scale.scale + volume.scale.offset
+    return values
 
 
 def test_every_voxel_lies_at_its_index_and_the_affine_leads_to_its_lps(store: Store) -> None:
@@ -53,6 +54,7 @@ def test_every_voxel_lies_at_its_index_and_the_affine_leads_to_its_lps(store: St
     assert (volume.scale.scale, volume.scale.offset, volume.scale.is_exact) == (1, 0, True)
     assert volume.geometry.spacing_mm == (0.5, 0.75, 2.0)
     affine = volume.geometry.lps_from_ijk
+    assert affine is not None
     # Column 3, row 2, slice 4 by hand: -20 + 3 * 0.5, 30 + 2 * 0.75, -5 + 4 * 2.
     assert affine @ (3, 2, 4, 1) == pytest.approx([-18.5, 31.5, 3.0, 1])
     assert find_state(series).name == READY
@@ -63,7 +65,9 @@ def test_a_tilted_stack_is_a_sheared_affine(store: Store) -> None:
     step = (0, -0.5, 2.0)
     volume = open_volume(store(make_slices(index_volume(), step=step)))
 
-    assert volume.geometry.lps_from_ijk[:3, 2] == pytest.approx(step)
+    affine = volume.geometry.lps_from_ijk
+    assert affine is not None
+    assert affine[:3, 2] == pytest.approx(step)
     assert "tilted" in volume.about["notes"]
 
 
