@@ -26,11 +26,13 @@ from viewer import (
     export_form,
     export_stream,
     exports,
+    hanging,
     mark_fields,
     mark_rows,
     measurements,
     parameters,
     pdf_pages,
+    priors,
     stored_marks,
 )
 
@@ -78,6 +80,11 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "text_characters": mark_fields.TEXT_LENGTH,
             "note_characters": annotations_form.NOTE_LENGTH,
             "marks_an_object": mark_rows.MARKS_LIMIT,
+        },
+        "hanging": {
+            "protocols": hanging.PROTOCOLS_LIMIT,
+            "priors_listed": priors.PRIORS_LIMIT,
+            "views_a_series": hanging.VIEWS_LIMIT,
         },
         "objects": {
             "report_items": sr_tree.NODES_LIMIT,

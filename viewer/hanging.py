@@ -25,6 +25,8 @@ from viewer.models import HangingProtocol
 PROJECTIONS = frozenset({"MG", "CR", "DX", "DR", "US"})
 # So many images of such a series are looked at.
 VIEWS_LIMIT = 100
+# So many protocols a person may see and keep.
+PROTOCOLS_LIMIT = 200
 # What a pane asks of its picture, handed on as it is.
 _OF_PANE = ("orient", "align", "group", "window")
 MANAGERS = frozenset({Role.FACILITY_ADMIN.value, Role.ADMIN.value})

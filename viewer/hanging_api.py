@@ -20,15 +20,19 @@ from accounts.models import Facility, User
 from archive.models import Study
 from archive.viewing import ensure_view_recorded
 from viewer.api import PictureView
-from viewer.hanging import change_hanging, create_hanging, delete_hanging, may_change
+from viewer.hanging import (
+    PROTOCOLS_LIMIT,
+    change_hanging,
+    create_hanging,
+    delete_hanging,
+    may_change,
+)
 from viewer.hanging_form import ChangedHanging, HangingAnswer, NewHanging
 from viewer.mark_api import read_version
 from viewer.mark_fields import PlainJSONParser
 from viewer.models import HangingProtocol
 from viewer.page import hang
 
-# So many protocols one person or facility may keep.
-PROTOCOLS_LIMIT = 200
 _NAME = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 _PROBLEMS = {
     400: OpenApiResponse(description="A field is wrong; `errors` says which and why."),
