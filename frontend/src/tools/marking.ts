@@ -357,13 +357,7 @@ export class Marking {
 
   private drawnKind(): DrawnKind | null {
     const { tool } = this.instrument.store.state;
-    return this.mayMark && isDrawnKind(tool) && this.isOwnStudy() ? tool : null;
-  }
-
-  /** Marks are of the study that the page is about; a prior beside it has its own page. */
-  private isOwnStudy(): boolean {
-    const { state } = this.instrument.store;
-    return activeSeries(state)?.studyId === state.study.id;
+    return this.mayMark && isDrawnKind(tool) ? tool : null;
   }
 
   private sight(): Sight | null {
