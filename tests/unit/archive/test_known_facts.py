@@ -15,6 +15,7 @@ from archive import known_facts, refresh
 from archive.frames import read_frame
 from archive.ingest import Source, ingest_file
 from archive.known_facts import PackedFrames, fill_facts, without_facts
+from archive.memory_cache import MemoryCache
 from archive.models import Instance
 from archive.phantom import PhantomShape, build_datasets
 from imaging.ordering import frame_view
@@ -86,7 +87,7 @@ def test_packed_facts_read_like_a_list() -> None:
 
 
 def test_what_is_known_is_bounded(large: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = known_facts.MemoryCache(200_000, known_facts._known._size_of)
+    small = MemoryCache(200_000, known_facts._known._size_of)
     monkeypatch.setattr(known_facts, "_known", small)
     for number in range(30):
         Instance.objects.update(dataset_sha256=f"{number:064}")

@@ -20,7 +20,8 @@ def fill(outlines: list[list[tuple[float, float]]], rows: int, columns: int) -> 
             if x0 == x1:
                 top, bottom = sorted((y0, y1))
                 crossings[int(top + 0.5) : int(bottom + 0.5), int(x0 + 0.5) :] += 1
-    return crossings % 2 == 1
+    filled: np.ndarray = crossings % 2 == 1
+    return filled
 
 
 def test_one_pixel_reaches_half_a_pixel_to_each_side() -> None:

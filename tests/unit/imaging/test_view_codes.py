@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydicom import Dataset
 from pydicom.sequence import Sequence
@@ -33,8 +35,9 @@ NAMES = {
 
 @pytest.mark.parametrize(("view", "name"), NAMES.items())
 def test_codes_are_those_of_the_standard(view: str, name: str) -> None:
-    (sct,) = concepts["SCT"][name]
-    older = {old for old, new in mapping["SRT"].items() if new == sct}
+    tables: Any = (concepts, mapping)
+    (sct,) = tables[0]["SCT"][name]
+    older = {old for old, new in tables[1]["SRT"].items() if new == sct}
     mine = {code for code, word in VIEWS.items() if word == view}
     assert sct in mine
     assert mine - {sct} <= older

@@ -46,7 +46,7 @@ def fetched(client: Client, **wish: Any) -> tuple[bytes, Any]:
     assert told["state"] in ("ready", "done"), told
     answer = client.get(told["url"])
     assert answer.status_code == 200
-    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
     return body, answer
 
 
@@ -260,7 +260,7 @@ def test_pictures_that_may_show_a_name_are_asked_about(
     store(factories.as_part10(clean), north)
     made = ask(client, study=study, format="dicom", deidentify={"burned_in": "leave_out"}).json()
     assert (made["image_count"], made["left_out_count"]) == (1, 1)
-    body = b"".join(client.get(made["url"]).streaming_content)
+    body = b"".join(client.get(made["url"]).streaming_content)  # type: ignore[attr-defined]
     assert b"1 were left out" in zipfile.ZipFile(io.BytesIO(body)).read("README.TXT")
     assert ask(client, study=study, format="png",
                deidentify={"burned_in": "accept"}).status_code == 201  # fmt: skip
