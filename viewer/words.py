@@ -23,6 +23,7 @@ WORDS = (
     _("Each point is a column and a row."),
     _("Exports of this visit"),
     _("GIF animation"),
+    _("Its study is not on the page now."),
     _("JPEG picture"),
     _("Key images"),
     _("MP4 video"),

@@ -9,6 +9,7 @@ import type { Store } from "../state/store";
 import { icon, make, setText } from "./dom";
 import { findingFields, LAYER_NAMES } from "./viewer-finding-fields";
 import { LayerRows } from "./viewer-layer-rows";
+import { dateWords } from "./viewer-priors";
 import type { SidePanel } from "./viewer-side";
 
 export const FINDINGS_KEY = "F9";
@@ -213,8 +214,11 @@ class FindingsPanel {
 
   private textsOf({ local, saved, state }: Entry): RowTexts {
     const finding = local ?? (saved?.content as Finding);
-    const series = this.store.state.series.find(({ id }) => id === finding.seriesId);
+    const { series: all, priors } = this.store.state;
+    const series = all.find(({ id }) => id === finding.seriesId);
+    const prior = priors.find(({ study }) => study.id === saved?.studyId);
     const where = [
+      prior === undefined ? "" : dateWords(prior),
       series?.seriesNumber === null || series === undefined ? "" : `${t("Se")} ${series.seriesNumber}`,
       imageName(this.store, finding),
       finding.label === "" && finding.text === "" ? "" : kindName(finding.kind),

@@ -14,6 +14,7 @@ import { MarksDrawing, type DrawnMark, type PointerHint } from "../render/marks-
 import type { Shown } from "../render/viewport";
 import { activeStack, goTo, openSeries, setTool, togglePanel } from "../state/changes";
 import { FindingStore, type Layer } from "../state/findings";
+import { activatePane } from "../state/panes";
 import { Marking } from "../tools/marking";
 import type { Instrument } from "../tools/tool";
 import { make } from "./dom";
@@ -238,8 +239,15 @@ export class Findings {
 
   /** Opens the series if need be, goes to the image, selects the finding. */
   private jump(finding: Finding): void {
+    const { store } = this.instrument;
+    const { panes, series } = store.state;
+    if (!series.some(({ id }) => id === finding.seriesId)) {
+      this.say(t("Its study is not on the page now."));
+      return;
+    }
+    const pane = panes.find(({ seriesId }) => seriesId === finding.seriesId);
     this.jumpTo = finding;
-    this.instrument.store.change(openSeries(finding.seriesId));
+    store.change(pane === undefined ? openSeries(finding.seriesId) : activatePane(pane.id));
     this.followJump();
   }
 
