@@ -1,6 +1,6 @@
 /** Rotate, flip, fit and one-to-one: one stroke each. */
 
-import { flipView, rotateView, zoomView } from "../core/view";
+import { applyMatrix, canvasFromImage, flipView, panView, rotateView, zoomView, type Size, type View } from "../core/view";
 import { setView, turnView } from "../state/changes";
 import { sightOf, type Instrument, type Sight } from "./tool";
 
@@ -18,12 +18,18 @@ export function flip(instrument: Instrument, axis: "horizontal" | "vertical"): v
   }
 }
 
-/** One pixel of the image on one pixel of the screen. */
+/** One pixel of the image on one pixel of the screen, not half on each of two. */
 export function oneToOne(instrument: Instrument): void {
   const sight = sightOf(instrument);
-  if (sight !== null) {
-    scaleTo(instrument, sight, 1 / (window.devicePixelRatio || 1));
+  if (sight === null) {
+    return;
   }
+  const ratio = window.devicePixelRatio || 1;
+  const { size } = instrument.viewport;
+  const view = scaled(size, sight, 1 / ratio);
+  const corner = applyMatrix(canvasFromImage(view, sight.extent, size), { x: -0.5, y: -0.5 });
+  const [dx, dy] = [corner.x, corner.y].map((at) => Math.round(at * ratio) / ratio - at) as [number, number];
+  instrument.store.change(setView(panView(view, sight.extent, dx, dy)));
 }
 
 /**
@@ -36,11 +42,10 @@ export function trueSize(instrument: Instrument, pxPerMm: number): boolean {
   if (sight === null || spacing === null) {
     return false;
   }
-  scaleTo(instrument, sight, spacing[1] * pxPerMm);
+  instrument.store.change(setView(scaled(instrument.viewport.size, sight, spacing[1] * pxPerMm)));
   return true;
 }
 
-function scaleTo({ store, viewport: { size } }: Instrument, { view, extent }: Sight, scale: number): void {
-  const middle = { x: size.width / 2, y: size.height / 2 };
-  store.change(setView(zoomView(view, extent, size, scale / view.scale, middle)));
+function scaled(size: Size, { view, extent }: Sight, scale: number): View {
+  return zoomView(view, extent, size, scale / view.scale, { x: size.width / 2, y: size.height / 2 });
 }
