@@ -162,13 +162,19 @@ def find_built_in(candidates: Sequence[Candidate]) -> BuiltIn | None:
 
 
 def _hang_mammography(own: list[Candidate]) -> Layout | None:
-    """Hang RCC and LCC above RMLO and LMLO, chest wall to chest wall, at one scale."""
+    """Hang RCC and LCC above RMLO and LMLO, chest wall to chest wall; one breast alone by itself."""
     views = {(one.laterality.upper(), one.view.upper()) for one in own}
     rows = [view for view in ("CC", "MLO") if {("R", view), ("L", view)} & views]
+    sides = [side for side in ("R", "L") if {(side, view) for view in rows} & views]
     if not rows:
         return None
-    panes = [_breast(side, view) for view in rows for side in ("R", "L")]
-    return {"rows": len(rows), "columns": 2, "panes": panes, "links": {"window": True}}
+    panes = [_breast(side, view) for view in rows for side in sides]
+    return {
+        "rows": len(rows),
+        "columns": len(sides),
+        "panes": panes,
+        "links": {"window": True},
+    }
 
 
 def _breast(side: str, view: str) -> dict[str, Any]:

@@ -95,6 +95,14 @@ def test_a_missing_view_leaves_its_pane_empty() -> None:
     assert [one and one.series_id for one in found] == ["RCC", "LCC", None, "LMLO"]
 
 
+def test_one_breast_alone_leaves_no_room_for_the_other() -> None:
+    built_in = find_built_in([breast("L", "MLO"), breast("L", "CC")])
+    assert built_in is not None
+    assert built_in.layout is not None
+    assert (built_in.layout["rows"], built_in.layout["columns"]) == (2, 1)
+    assert [pane["find"]["view"] for pane in built_in.layout["panes"]] == ["CC", "MLO"]
+
+
 def test_a_chest_in_two_views_stands_side_by_side_and_one_view_alone() -> None:
     lateral = Candidate("b", "DX", view="LL", instance_id="2")
     frontal = Candidate("a", "DX", view="PA", instance_id="1")
