@@ -162,7 +162,7 @@ def find_built_in(candidates: Sequence[Candidate]) -> BuiltIn | None:
 
 
 def _hang_mammography(own: list[Candidate]) -> Layout | None:
-    """Hang RCC and LCC above RMLO and LMLO, chest wall to chest wall; one breast alone by itself."""
+    """Hang RCC and LCC above RMLO and LMLO, chest wall to chest wall; one breast by itself."""
     views = {(one.laterality.upper(), one.view.upper()) for one in own}
     rows = [view for view in ("CC", "MLO") if {("R", view), ("L", view)} & views]
     sides = [side for side in ("R", "L") if {(side, view) for view in rows} & views]
