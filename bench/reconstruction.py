@@ -212,7 +212,8 @@ def _vtk_reslice(image: Any, plane: PlaneGeometry, depths: np.ndarray) -> Act:
         reslice.Modified()
         reslice.Update()
         scalars = reslice.GetOutput().GetPointData().GetScalars()
-        return numpy_support.vtk_to_numpy(scalars).reshape(plane.rows, plane.columns)
+        values: np.ndarray = numpy_support.vtk_to_numpy(scalars)
+        return values.reshape(plane.rows, plane.columns)
 
     return cut
 
