@@ -35,7 +35,7 @@ const DIRECTIONS: readonly Pair[] = [
   [-1, 1],
   [-1, -1],
 ];
-const DISTANCES_PX = [14, 34, 64, 110];
+const DISTANCES_PX = [9, 24, 52, 100];
 const EDGE_PX = 4;
 const COVERS_LABEL = 400;
 const COVERS_MARK = 300;
@@ -52,7 +52,11 @@ export function placeLabels(
 ): Map<string, PlacedLabel> {
   const placed = new Map<string, PlacedLabel>();
   const marks = wishes.map(({ strokes }) => ({ strokes, frame: frameOf(strokes.flat()) }));
-  wishes.forEach((wish, i) => {
+  const span = (i: number): number => (marks[i] as Mark).frame.width + (marks[i] as Mark).frame.height;
+  // Small marks first: only what stands beside them is known to be theirs.
+  const order = wishes.map((_, i) => i).sort((one, other) => span(one) - span(other));
+  order.forEach((i) => {
+    const wish = wishes[i] as LabelWish;
     const taken = [...placed.values()].map(({ box }) => box);
     // Beside its own frame a text never lies on its own lines.
     const others = marks.filter((_, j) => j !== i);

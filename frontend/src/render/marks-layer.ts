@@ -30,7 +30,7 @@ const LINE_HEIGHT = 1.3;
 const PADDING_PX = 3;
 const CROSS_PX = 6;
 const TIP_PX = 11;
-const LEADER_PX = 20;
+const LEADER_PX = 14;
 const HANDLE_RADIUS_PX = 6;
 const COARSE_HANDLE_RADIUS_PX = 11;
 
