@@ -116,7 +116,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     began = time.perf_counter()
     volume = open_volume(series)
     print(f"  {'build the file, once':<22} {time.perf_counter() - began:.3f} s")
-    if not np.array_equal(volume.voxels, SimpleITK.GetArrayViewFromImage(reader.Execute())):
+    if not np.array_equal(volume.voxels, SimpleITK.GetArrayFromImage(reader.Execute())):
         raise RuntimeError("The volume is not what SimpleITK reads")
 
     center = volume.geometry.lps_from_ijw @ [*(np.array(volume.geometry.shape[::-1]) / 2), 1]

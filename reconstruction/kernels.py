@@ -78,6 +78,64 @@ def _at(volume: np.ndarray, i: float, j: float, k: float) -> float:
     return value
 
 
+@numba.njit(nogil=True, cache=True, inline="always")
+def _within(bounds: tuple[int, int], place: float, step: float, most: float) -> tuple[int, int]:
+    """Narrow a range of columns to those whose place, `place + column * step`, is in 0…`most`."""
+    first, last = bounds
+    if step == 0.0:
+        return (first, last) if 0.0 <= place <= most else (first, first)
+    one, other = -place / step, (most - place) / step
+    low, high = min(one, other), max(one, other)
+    if not (high >= first and low <= last):
+        return first, first
+    return max(first, math.ceil(max(low, first))), min(last, math.floor(min(high, last)) + 1)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _inside(
+    shape: tuple[int, int, int], columns: int, places: tuple[float, float, float],
+    steps: np.ndarray, edge: float,
+) -> tuple[int, int]:  # fmt: skip
+    """Return the columns of a row that lie in the volume, `edge` voxels beyond border centres."""
+    slices, rows, across = shape
+    bounds = (0, columns)
+    bounds = _within(bounds, places[0] + edge, steps[0, 0], across - 1 + 2 * edge)
+    bounds = _within(bounds, places[1] + edge, steps[0, 1], rows - 1 + 2 * edge)
+    return _within(bounds, places[2] + edge, steps[0, 2], slices - 1 + 2 * edge)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _between(volume: np.ndarray, i: float, j: float, k: float) -> float:
+    """Return the trilinear value at a place that has all its eight neighbours."""
+    # Unsigned, or each access would ask whether it counts from the end.
+    i0, j0, k0 = np.uint64(i), np.uint64(j), np.uint64(k)
+    one = np.uint64(1)
+    x, y, z = i - i0, j - j0, k - k0
+    a = float(volume[k0, j0, i0])
+    b = float(volume[k0, j0 + one, i0])
+    c = float(volume[k0 + one, j0, i0])
+    d = float(volume[k0 + one, j0 + one, i0])
+    a += (volume[k0, j0, i0 + one] - a) * x
+    b += (volume[k0, j0 + one, i0 + one] - b) * x
+    c += (volume[k0 + one, j0, i0 + one] - c) * x
+    d += (volume[k0 + one, j0 + one, i0 + one] - d) * x
+    near = a + (b - a) * y
+    value: float = near + (c + (d - c) * y - near) * z
+    return value
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _merge(kept: float, value: float, mode: int) -> float:
+    """Return what a pixel keeps when a layer brings another value; NaN is no value."""
+    if math.isnan(value):
+        return kept
+    if math.isnan(kept):
+        return value
+    if mode == MIP:
+        return max(kept, value)
+    return kept + value if mode == MEAN else min(kept, value)
+
+
 @numba.njit(nogil=True, cache=True)
 def cut(
     volume: np.ndarray,
@@ -112,28 +170,32 @@ def cut(
     slice_mm, holes, reach_mm = table
     start, steps = grid
     is_even = slice_mm.size == 0
+    columns = out.shape[1]
+    kept, found = np.empty(columns, np.float64), np.empty(columns, np.int64)
     for row in range(out.shape[0]):
-        for column in range(out.shape[1]):
-            down = float(first_row + row)
-            i0 = start[0] + column * steps[0, 0] + down * steps[1, 0]
-            j0 = start[1] + column * steps[0, 1] + down * steps[1, 1]
-            w0 = start[2] + column * steps[0, 2] + down * steps[1, 2]
-            found, kept = 0, math.nan
-            for layer in range(depths.size):
-                depth = depths[layer]
-                w = w0 + depth * steps[2, 2]
-                if not is_even:
-                    w = _slice_at(w, slice_mm, holes, reach_mm)
-                value = _at(volume, i0 + depth * steps[2, 0], j0 + depth * steps[2, 1], w)
-                if math.isnan(value):
-                    continue
-                found += 1
-                if found == 1:
-                    kept = value
-                elif mode == MEAN:
-                    kept += value
-                elif mode == MIP:
-                    kept = max(kept, value)
+        kept[:] = math.nan
+        found[:] = 0
+        down = float(first_row + row)
+        for layer in range(depths.size):
+            i0 = start[0] + down * steps[1, 0] + depths[layer] * steps[2, 0]
+            j0 = start[1] + down * steps[1, 1] + depths[layer] * steps[2, 1]
+            w0 = start[2] + down * steps[1, 2] + depths[layer] * steps[2, 2]
+            first, last = 0, columns
+            quick, slow = 0, 0
+            if is_even:
+                first, last = _inside(volume.shape, columns, (i0, j0, w0), steps, 0.5 + 2 * EDGE)
+                quick, slow = _inside(volume.shape, columns, (i0, j0, w0), steps, -EDGE)
+            for column in range(first, last):
+                i, j = i0 + column * steps[0, 0], j0 + column * steps[0, 1]
+                w = w0 + column * steps[0, 2]
+                if quick <= column < slow:
+                    value = _between(volume, i, j, w)
                 else:
-                    kept = min(kept, value)
-            out[row, column] = kept / found if mode == MEAN and found > 1 else kept
+                    k = w if is_even else _slice_at(w, slice_mm, holes, reach_mm)
+                    value = _at(volume, i, j, k)
+                found[column] += not math.isnan(value)
+                kept[column] = _merge(kept[column], value, mode)
+        for column in range(columns):
+            if mode == MEAN and found[column] > 1:
+                kept[column] /= found[column]
+            out[row, column] = kept[column]

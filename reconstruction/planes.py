@@ -17,7 +17,8 @@ from reconstruction.volume_files import Volume
 
 # Between two looks at whether the work is still wanted: some tens of milliseconds of one core.
 SAMPLES_A_PIECE = 1 << 21
-# Threads beside each other in a process; a plane smaller than a piece needs none.
+# A picture of fewer samples is cut where it is asked for, without other threads.
+ALONE = 1 << 16
 THREADS = max(1, min(4, os.cpu_count() or 1))
 _CODES = {THIN: 1, MIP: 1, MINIP: 2, MEAN: 3}
 
@@ -59,7 +60,9 @@ def cut_plane(
     table = (geometry.slice_mm, geometry.holes, geometry.spacing_mm[2] / 2)
     grid = (np.ascontiguousarray(start), np.ascontiguousarray(steps))
     out = np.empty((plane.rows, plane.columns), np.float32)
-    height = max(1, SAMPLES_A_PIECE // (plane.columns * len(depths)))
+    samples = plane.rows * plane.columns * len(depths)
+    pieces_wanted = max(-(-samples // SAMPLES_A_PIECE), THREADS if samples > ALONE else 1)
+    height = max(1, -(-plane.rows // pieces_wanted))
 
     def cut(first: int) -> None:
         if is_cancelled():
