@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 import { fileURLToPath } from "node:url";
 
 import { iconSprite } from "./build/icons.ts";
+import { packedTexts } from "./build/packed.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -23,7 +24,7 @@ export default defineConfig({
   // Relative, so that the files work below any STATIC_URL.
   base: "./",
   publicDir: false,
-  plugins: [iconSprite(here("src/icons.json"))],
+  plugins: [iconSprite(here("src/icons.json")), packedTexts()],
   resolve: {
     // The engine's readers name Node's modules; without these the page dies while it loads.
     alias: { events: here("node_modules/events/events.js"), url: here("node_modules/url/url.js") },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID
 
 from archive.phantom import PhantomShape, build_datasets
-from tests.browser.conftest import House
+from tests.browser.conftest import ROOT, House
 from tests.browser.test_viewer import report, wait_until
 
 pytestmark = pytest.mark.browser
@@ -346,6 +347,19 @@ def wait_until_quick(page: Page) -> None:
             return
         time.sleep(0.02)
     raise AssertionError(report(page))
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip", ""])
+def test_the_page_s_code_comes_coded_for_whom_takes_it(live_house: House, coding: str) -> None:
+    path = next((ROOT / "static" / "build" / "assets").glob("viewer-*.js"))
+    request = urllib.request.Request(
+        f"{live_house.url}/static/assets/{path.name}", headers={"Accept-Encoding": coding}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        body = answer.read()
+        assert answer.headers.get("Content-Encoding", "") == coding
+        assert "immutable" in answer.headers["Cache-Control"]
+    assert (len(body) < path.stat().st_size / 2) is bool(coding)
 
 
 # --- when the server is out of reach ------------------------------------------------------
