@@ -60,7 +60,14 @@ class UndecodableError(PermanentError):
 
 
 class NotAVolumeError(PermanentError):
-    """The images do not form a volume."""
+    """The images do not form a volume.
+
+    `reasons` are codes and sentences of what forbids it, where that is known.
+    """
+
+    def __init__(self, words: str = "", *, reasons: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(words)
+        self.reasons = reasons
 
 
 class NotAllowedError(PermanentError):
@@ -88,7 +95,14 @@ class PeerUnavailableError(TransientError):
 
 
 class BusyError(TransientError):
-    """Too much of this work is under way already; nothing is wrong with this piece."""
+    """Too much of this work is under way already; nothing is wrong with this piece.
+
+    `progress`, from 0 to 1, is there when the very thing is being made.
+    """
+
+    def __init__(self, words: str = "", *, progress: float | None = None) -> None:
+        super().__init__(words)
+        self.progress = progress
 
 
 def leaves() -> list[type[NoctisError]]:

@@ -43,19 +43,7 @@ def list_limits() -> dict[str, dict[str, Any]]:
         "header": asdict(source.DEFAULT_LIMITS),
         "frames": {"frames_an_instance": frame_facts.MAX_FRAMES},
         "zip": asdict(unpack.DEFAULT_LIMITS),
-        "dicom_port": {
-            "associations": settings.NOCTIS_MAX_ASSOCIATIONS,
-            "associations_an_address": port.associations_per_address(),
-            "pdu_bytes": port.max_pdu_bytes(),
-            "request_bytes": port.REQUEST_BYTES,
-            "request_seconds": port.REQUEST_SECONDS,
-            "presentation_contexts": port.PRESENTATION_CONTEXTS,
-            "command_bytes": port.COMMAND_BYTES,
-            "idle_seconds": port.IDLE_SECONDS,
-            "pdu_seconds": port.PDU_SECONDS,
-            "slowest_bytes": port.RATE_WINDOW_BYTES,
-            "slowest_seconds": port.RATE_WINDOW_SECONDS,
-        },
+        "dicom_port": _of_dicom_port(),
         "http": {
             "body_in_memory_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
             "form_fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
@@ -65,12 +53,7 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "images_a_request": parameters.IMAGES_LIMIT,
             "rendered_width_px": parameters.WIDTH_LIMIT_PX,
         },
-        "planes": {
-            "side_px": plane_form.SIDE_LIMIT_PX,
-            "size_mm": plane_form.SIZE_LIMIT_MM,
-            "thickness_mm": plane_form.THICKNESS_LIMIT_MM,
-            "pixels_times_layers": plane_form.SAMPLES_LIMIT,
-        },
+        "planes": _of_planes(),
         "measurements": {
             "points": mark_fields.POINTS_LIMIT,
             "coordinate": mark_fields.COORDINATE_LIMIT,
@@ -107,6 +90,33 @@ def list_limits() -> dict[str, dict[str, Any]]:
         },
         "storage": {"reserve_bytes": _reserve_bytes()},
         "session": {"hours": settings.SESSION_COOKIE_AGE // 3600},
+    }
+
+
+def _of_dicom_port() -> dict[str, Any]:
+    """Return what keeps the DICOM port from being flooded."""
+    return {
+        "associations": settings.NOCTIS_MAX_ASSOCIATIONS,
+        "associations_an_address": port.associations_per_address(),
+        "pdu_bytes": port.max_pdu_bytes(),
+        "request_bytes": port.REQUEST_BYTES,
+        "request_seconds": port.REQUEST_SECONDS,
+        "presentation_contexts": port.PRESENTATION_CONTEXTS,
+        "command_bytes": port.COMMAND_BYTES,
+        "idle_seconds": port.IDLE_SECONDS,
+        "pdu_seconds": port.PDU_SECONDS,
+        "slowest_bytes": port.RATE_WINDOW_BYTES,
+        "slowest_seconds": port.RATE_WINDOW_SECONDS,
+    }
+
+
+def _of_planes() -> dict[str, Any]:
+    """Return how large and how thick a plane through a volume may be."""
+    return {
+        "side_px": plane_form.SIDE_LIMIT_PX,
+        "size_mm": plane_form.SIZE_LIMIT_MM,
+        "thickness_mm": plane_form.THICKNESS_LIMIT_MM,
+        "pixels_times_layers": plane_form.SAMPLES_LIMIT,
     }
 
 

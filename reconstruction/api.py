@@ -24,6 +24,7 @@ from archive.models import Series
 from archive.picture_answers import AnyAccept, answer_unchanged, kept_private
 from archive.places import Places
 from archive.viewing import ensure_view_recorded
+from imaging.errors import BusyError, NotAVolumeError
 from reconstruction.plane_form import (
     FORMATS,
     JPEG,
@@ -37,7 +38,7 @@ from reconstruction.plane_form import (
 from reconstruction.plane_pictures import encode_plane
 from reconstruction.planes import cut_plane, describe_plane, finest_mm, to_int16
 from reconstruction.volume_files import Volume
-from reconstruction.volumes import RefusedError, StillBuildingError, find_state, open_volume
+from reconstruction.volumes import find_state, open_volume
 
 # Long enough for most series; who asks for a larger one is told how far it is.
 WAIT_SECONDS = 4.0
@@ -69,10 +70,10 @@ class VolumeView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """Add to a refusal what a program can use; a browser keeps none of them."""
         response = super().handle_exception(exc)
-        if isinstance(exc, RefusedError):
-            response.data["reasons"] = [reason.words for reason in exc.reasons]
-            response.data["reason_codes"] = [reason.code for reason in exc.reasons]
-        if isinstance(exc, StillBuildingError):
+        if isinstance(exc, NotAVolumeError) and exc.reasons:
+            response.data["reason_codes"] = [code for code, _words in exc.reasons]
+            response.data["reasons"] = [words for _code, words in exc.reasons]
+        if isinstance(exc, BusyError) and exc.progress is not None:
             response.data["code"] = "volume_building"
             response.data["progress"] = round(exc.progress, 3)
             response["Retry-After"] = str(RETRY_SECONDS)

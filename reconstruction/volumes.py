@@ -36,23 +36,6 @@ BUILDING_LIMIT = 2
 ABSENT, BUILDING, READY, REFUSED = "absent", "building", "ready", "refused"
 
 
-class StillBuildingError(BusyError):
-    """The volume is being built; `progress` says how far, from 0 to 1."""
-
-    def __init__(self, progress: float) -> None:
-        super().__init__("The volume is being built; ask again in a moment.")
-        self.progress = progress
-
-
-class RefusedError(NotAVolumeError):
-    """The passport forbids a volume; `reasons` are its codes and sentences."""
-
-    def __init__(self, reasons: list[Reason]) -> None:
-        words = " ".join(reason.words for reason in reasons)
-        super().__init__(words or "The images do not form a volume.")
-        self.reasons = reasons
-
-
 @dataclass(frozen=True, slots=True)
 class State:
     """How it stands with the volume of a series; `volume` is there when it is ready."""
@@ -74,10 +57,10 @@ def open_volume(
     Raises
     ------
     NotAVolumeError
-        The passport forbids it (`RefusedError` with the reasons), or it is in colour, or there
-        is no such time point.
-    StillBuildingError
-        It takes longer than `wait_seconds`; the building goes on.
+        The passport forbids it (with its reasons), or it is in colour, or there is no such time
+        point.
+    BusyError
+        It takes longer than `wait_seconds`; the building goes on (with `progress`).
     NoctisError
         As `reconstruction.volume_files.write_volume` and `archive.passport.read_passport`.
     """
@@ -95,7 +78,8 @@ def open_volume(
     try:
         building.result(wait_seconds)
     except NotYetError:
-        raise StillBuildingError(read_progress(key)) from None
+        words = "The volume is being built; ask again in a moment."
+        raise BusyError(words, progress=read_progress(key)) from None
     volume = _find(key)
     if volume is None:
         raise BusyError("The volume had to make room for others; try again.")
@@ -118,9 +102,14 @@ def find_state(series: Series, *, time_point: int = 0) -> State:
 
 
 def _refuse(passport: dict[str, Any]) -> None:
-    if not passport["is_volume"]:
-        reasons = [Reason.of(code) for code in passport["reason_codes"]]
-        raise RefusedError([reason for reason in reasons if reason.prevents_volume] or reasons)
+    if passport["is_volume"]:
+        return
+    reasons = [Reason.of(code) for code in passport["reason_codes"]]
+    reasons = [reason for reason in reasons if reason.prevents_volume] or reasons
+    raise NotAVolumeError(
+        " ".join(reason.words for reason in reasons),
+        reasons=tuple((reason.code, reason.words) for reason in reasons),
+    )
 
 
 def volume_key(series: Series, passport: dict[str, Any], time_point: int) -> bytes:
