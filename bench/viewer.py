@@ -32,7 +32,7 @@ from bench.viewer_houses import (
     fetch_ohif,
     write_series,
 )
-from bench.viewer_visit import Visit, first_picture_at, scroll_empty, visit
+from bench.viewer_visit import Visit, first_picture_at, visit, visit_empty
 from bench.wire import CountedWire
 
 LINES: list[tuple[str, str, Callable[[Visit], float], float | None]] = [
@@ -69,8 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
         study_uid = write_series(place / "ct", slices=options.slices, size=options.size)
         contenders.extend(make(place, study_uid) for make in _wanted(options.only))
         _measure(contenders, options.rounds, options.slices)
-        empty = [scroll_empty() for _ in range(min(3, options.rounds))]
-        _print(contenders, statistics.median(empty))
+        empty = [visit_empty() for _ in range(min(3, options.rounds))]
+        _print(contenders, *(statistics.median(values) for values in zip(*empty, strict=True)))
     finally:
         for one in contenders:
             one.house.stop()
@@ -137,7 +137,7 @@ def _count_bytes(one: Contender) -> int:
         return sum(wire.bytes_until(moment) for wire in wires)
 
 
-def _print(contenders: list[Contender], empty: float) -> None:
+def _print(contenders: list[Contender], empty_frames: float, empty_mb: float) -> None:
     print(
         f"\n{'medians':32}"
         + "".join(f"{one.house.name:>18}" for one in contenders)
@@ -154,7 +154,8 @@ def _print(contenders: list[Contender], empty: float) -> None:
     )
     scrolled = [statistics.median(visit.scrolled for visit in one.visits) for one in contenders]
     _print_line("frames in 5 s of scrolling", scrolled, "{:18.0f}", None)
-    print(f"{'frames of an empty canvas':32}{empty:18.0f}")
+    print(f"{'frames of an empty canvas':32}{empty_frames:18.0f}")
+    print(f"{'memory with an empty canvas, MB':32}{empty_mb:18.0f}")
 
 
 def _print_line(name: str, values: list[float], form: str, aim: float | None) -> None:

@@ -146,11 +146,12 @@ def first_picture_at(address: str, cookies: dict[str, str]) -> float:
     raise RuntimeError(f"{address} showed no picture")
 
 
-def scroll_empty() -> int:
-    """Return how many frames a page with an empty canvas gets for the same wheel."""
+def visit_empty() -> tuple[int, float]:
+    """Return how many frames a page with an empty canvas gets for the same wheel, and its MB."""
     with fresh_browser({}, "http://127.0.0.1") as browser:
         browser.evaluate(_EMPTY)
-        return _scroll(browser, "canvas")
+        scrolled = _scroll(browser, "canvas")
+        return scrolled, browser.memory_mb()
 
 
 def _scroll(browser: Chromium, selector: str) -> int:
