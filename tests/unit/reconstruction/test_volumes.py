@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import Dataset
-from pydicom.uid import RLELossless
+from pydicom.uid import EnhancedCTImageStorage, RLELossless
 
 from archive.caches import caches
 from archive.decode import close_pool
@@ -248,3 +248,50 @@ def test_several_processes_at_once_build_a_volume_once(store: Store) -> None:
 def key_of(series: Series) -> bytes:
     """Return the key by which all processes find the volume of a series."""
     return volume_key(series, read_passport(series), 0)
+
+
+def test_time_points_are_volumes_of_their_own(store: Store) -> None:
+    first = make_slices(index_volume(), AcquisitionNumber=1)
+    second = make_slices(index_volume() + 7, AcquisitionNumber=2)
+    for one in second:
+        for name in ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID"):
+            setattr(one, name, getattr(first[0], name))
+    series = store([*second, *first])
+
+    volumes = [open_volume(series, time_point=number) for number in (0, 1)]
+
+    assert np.array_equal(volumes[0].voxels, index_volume())
+    assert np.array_equal(volumes[1].voxels, index_volume() + 7)
+    assert "time_points" in volumes[0].about["notes"]
+
+
+def test_frames_of_one_object_are_a_volume(store: Store) -> None:
+    """As an enhanced CT says it: the positions stand in functional groups, last slice first."""
+    voxels = index_volume()
+    whole = make_slices(voxels)[0]
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    whole.NumberOfFrames = len(voxels)
+    whole.PixelData = (voxels[::-1] + 1024).astype("<i2").tobytes()
+    shared = Dataset()
+    shared.PixelMeasuresSequence = [Dataset()]
+    shared.PixelMeasuresSequence[0].PixelSpacing = whole.PixelSpacing
+    shared.PlaneOrientationSequence = [Dataset()]
+    shared.PlaneOrientationSequence[0].ImageOrientationPatient = whole.ImageOrientationPatient
+    shared.PixelValueTransformationSequence = [Dataset()]
+    shared.PixelValueTransformationSequence[0].RescaleSlope = 1
+    shared.PixelValueTransformationSequence[0].RescaleIntercept = -1024
+    whole.SharedFunctionalGroupsSequence = [shared]
+    frames = []
+    for k in range(len(voxels))[::-1]:
+        frame = Dataset()
+        frame.PlanePositionSequence = [Dataset()]
+        frame.PlanePositionSequence[0].ImagePositionPatient = [-20, 30, -5 + 2 * k]
+        frames.append(frame)
+    whole.PerFrameFunctionalGroupsSequence = frames
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+        delattr(whole, name)
+
+    volume = open_volume(store([whole]))
+
+    assert np.array_equal(volume.voxels, voxels)
+    assert volume.geometry.spacing_mm == (0.5, 0.75, 2.0)
