@@ -1,8 +1,10 @@
 /** What every tool works on, and what a drag is. */
 
-import { fitView, type Extent, type Point, type View } from "../core/view";
+import { hungView } from "../core/hanging";
+import type { Extent, Point, View } from "../core/view";
 import { extentOf, type Viewport } from "../render/viewport";
 import { activeImage, activeLook } from "../state/changes";
+import { activePane } from "../state/panes";
 import type { Store } from "../state/store";
 
 /** The store, and the viewport of the pane that is active at the moment of asking: do not keep it. */
@@ -35,8 +37,15 @@ export function sightOf({ store, viewport }: Instrument): Sight | null {
   if (view !== null && !isFitted) {
     return { extent, view };
   }
-  // A fitted picture lies as its pane hangs it; one of the same size lies just so.
-  const before = extentOf(viewport.shown.facts);
-  const isAlike = before.width === extent.width && before.height === extent.height && before.pixelAspect === extent.pixelAspect;
-  return { extent, view: isAlike ? viewport.shown.view : fitView(extent, viewport.size, view ?? undefined) };
+  // What the screen shows may be a frame old, but only it knows the scale that hung panes share.
+  const { hang } = activePane(store.state);
+  const hung = hungView(facts, extent, viewport.size, hang, view, null);
+  const { facts: before, view: seen } = viewport.shown;
+  const isTurnedSo = seen.rotationDeg === hung.rotationDeg && seen.mirrored === hung.mirrored;
+  const isShared = hang !== null && hang.group !== "" && isTurnedSo && isSameExtent(extentOf(before), extent);
+  return { extent, view: isShared ? seen : hung };
+}
+
+function isSameExtent(one: Extent, other: Extent): boolean {
+  return one.width === other.width && one.height === other.height && one.pixelAspect === other.pixelAspect;
 }
