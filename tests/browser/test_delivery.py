@@ -317,6 +317,9 @@ def test_late_answers_never_show_one_s_pixels_under_another_s_name(
 
 
 # --- without end ------------------------------------------------------------------------
+SAMPLES = 5
+
+
 def test_fifty_studies_in_one_tab_give_their_memory_back(
     live_house: House, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
@@ -331,13 +334,14 @@ def test_fifty_studies_in_one_tab_give_their_memory_back(
     for turn in range(50):
         page.goto(f"{live_house.url}/viewer/?study={studies[turn % 2]}", wait_until="commit")
         wait_until_quick(page)
-        if turn in (0, 1, 48, 49):
+        if turn < SAMPLES or turn >= 50 - SAMPLES:
             link.send("HeapProfiler.collectGarbage")
             documents.append(link.send("Memory.getDOMCounters")["documents"])
             heaps.append(link.send("Runtime.getHeapUsage")["usedSize"])
-    # One study may be caught while it is still at work; what has leaked is there in both.
-    assert min(heaps[2:]) <= 1.2 * max(heaps[:2]), heaps
-    assert max(documents[2:]) <= max(documents[:2]), "pages that were left are let go"
+    # Now and then the page is caught with half a megabyte of its start still in hand; what has
+    # leaked is there every time.
+    assert min(heaps[SAMPLES:]) <= 1.2 * min(heaps[:SAMPLES]), heaps
+    assert min(documents[SAMPLES:]) <= min(documents[:SAMPLES]), "pages that were left are let go"
 
 
 def wait_until_quick(page: Page) -> None:
