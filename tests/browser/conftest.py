@@ -25,6 +25,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    expect,
     sync_playwright,
 )
 
@@ -43,6 +44,8 @@ FLAGS = [
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
 ]
+# Two cores carry several houses and browsers at once: slowness decides nothing.
+expect.set_options(timeout=15_000)
 PASSWORD = "correct horse battery staple"
 CAST = f"""
 [[facility]]
