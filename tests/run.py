@@ -1,9 +1,9 @@
 """`make test`: everything that this machine can run.
 
 Starts PostgreSQL and Redis of its own when they are installed and none are
-given by NOCTIS_TEST_POSTGRES_URL and NOCTIS_TEST_REDIS_URL. Whole houses and
-browsers are tried, on SQLite, while all else runs on PostgreSQL and then on
-SQLite; their words follow. With NOCTIS_REQUIRE_SERVICES=1 a test skipped for want of a
+given by NOCTIS_TEST_POSTGRES_URL and NOCTIS_TEST_REDIS_URL. Browsers are tried,
+on SQLite, while all else runs on PostgreSQL and then on SQLite; their words
+follow. With NOCTIS_REQUIRE_SERVICES=1 a test skipped for want of a
 service is a failure.
 """
 
@@ -21,8 +21,8 @@ from types import FrameType
 
 from tests import services
 
-# What starts processes, servers and browsers of its own and waits for them: half of the time.
-WHOLE_HOUSES = ["tests/browser", "tests/conformance", "tests/faults"]
+# Half of the time, and one core's work.
+BROWSERS = ["tests/browser"]
 # What depends on the database, from single functions to real associations.
 ON_POSTGRESQL = ["tests/unit", "tests/permissions", "tests/conformance/test_dimse_store.py"]
 NOT_ON_POSTGRESQL = ["tests/unit/imaging", "tests/unit/archive/test_unpack.py"]
@@ -46,17 +46,17 @@ def main(arguments: list[str]) -> int:
             if not postgres:
                 print("--- PostgreSQL is not installed here: SQLite alone is tested", flush=True)
             return subprocess.run(_pytest(arguments), env=environment, check=False).returncode
-        with _running_aside(_pytest(WHOLE_HOUSES), environment) as whole_houses:
+        with _running_aside(_pytest(BROWSERS), environment) as browsers:
             print("--- on PostgreSQL: what works on the database", flush=True)
             ignored = [f"--ignore={path}" for path in NOT_ON_POSTGRESQL]
             command = _pytest([*ON_POSTGRESQL, "-m", "not browser and not service", *ignored])
             there = {**environment, "DATABASE_URL": postgres}
             code = subprocess.run(command, env=there, check=False).returncode
-            print("--- on SQLite: all but whole houses", flush=True)
-            ignored = [f"--ignore={path}" for path in WHOLE_HOUSES]
+            print("--- on SQLite: all but browsers", flush=True)
+            ignored = [f"--ignore={path}" for path in BROWSERS]
             others = subprocess.run(_pytest(ignored), env=environment, check=False).returncode
-            print("--- on SQLite: whole houses", flush=True)
-            return whole_houses() or others or code
+            print("--- on SQLite: browsers", flush=True)
+            return browsers() or others or code
 
 
 @contextlib.contextmanager
