@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from archive.models import Study
-from imaging.measure_plane import MeasureError
 from viewer import annotations as drawing
 from viewer import marks
 from viewer.annotations_form import (
@@ -28,21 +27,19 @@ from viewer.annotations_form import (
     NewLayer,
 )
 from viewer.calibration import follow
+from viewer.drawing_api import DrawingDetail, DrawingList
 from viewer.mark_api import (
     KeptDetail,
     KeptList,
     KeptRestore,
     KeptView,
     describe,
-    refuse_shape,
-    take_shape,
 )
 from viewer.models import Annotation, KeyImage, MarkLayer
 
 _ANNOTATION = describe("annotation", NewAnnotation, ChangedAnnotation, AnnotationSerializer)
 _LAYER = describe("mark_layer", NewLayer, ChangedLayer, LayerSerializer)
 _KEY_IMAGE = describe("key_image", NewKeyImage, ChangedKeyImage, KeyImageSerializer)
-_PLACE = ("sop_instance_uid", "instance_id", "frame", "kind")
 
 
 # --- annotations --------------------------------------------------------------------------
@@ -56,40 +53,21 @@ class _Annotations(KeptView):
 
 
 @extend_schema_view(get=_ANNOTATION["list"], post=_ANNOTATION["create"])
-class AnnotationList(_Annotations, KeptList):
+class AnnotationList(_Annotations, DrawingList):
     """The annotations that the person may see."""
 
-    def post(self, request: Request) -> Response:
-        """Draw."""
-        form = NewAnnotation(data=request.data)
-        form.is_valid(raise_exception=True)
-        facts = dict(form.validated_data)
-        instance = self.find_image(facts)
-        shape = take_shape(facts, facts["kind"])
-        assert shape is not None
-        words = {name: value for name, value in facts.items() if name not in _PLACE}
-        try:
-            mark = drawing.create(self.author(), instance, facts["frame"], shape, words)
-        except MeasureError as error:
-            raise refuse_shape(shape, error) from error
-        return Response(AnnotationSerializer(mark).data, status=201)
+    new_form = NewAnnotation
+    create = staticmethod(drawing.create)
 
 
 @extend_schema_view(
     get=_ANNOTATION["detail"], patch=_ANNOTATION["change"], delete=_ANNOTATION["delete"]
 )
-class AnnotationDetail(_Annotations, KeptDetail):
+class AnnotationDetail(_Annotations, DrawingDetail):
     """One annotation."""
 
     changed_form = ChangedAnnotation
-
-    def change(self, row: Annotation, version: int, facts: dict[str, Any]) -> Annotation:
-        """Write the change."""
-        shape = take_shape(facts, row.kind)
-        try:
-            return drawing.change(self.author(), row, version, shape, facts)
-        except MeasureError as error:
-            raise refuse_shape(shape, error) from error
+    rewrite = staticmethod(drawing.change)
 
 
 @extend_schema_view(post=_ANNOTATION["restore"])
