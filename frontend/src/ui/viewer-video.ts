@@ -136,6 +136,7 @@ export class VideoPane {
         player.currentTime = this.startsAt + frameMs(this.current) / 2000;
       }
     });
+    player.addEventListener("pause", () => this.settle());
     player.addEventListener("error", () => this.refuse());
     this.frames.addEventListener("click", () => this.turnToFrames());
     this.asVideo.addEventListener("click", () => this.store.change(playVideo()));
@@ -160,8 +161,7 @@ export class VideoPane {
 
   private turnToFrames(): void {
     if (this.current !== undefined) {
-      const frame = Math.floor((this.player.currentTime * 1000) / frameMs(this.current) + 0.01);
-      this.store.change(showFrames(this.current.instanceId, frame));
+      this.store.change(showFrames(this.current.instanceId, this.frame()));
     }
   }
 
@@ -188,8 +188,28 @@ export class VideoPane {
     event.preventDefault();
   }
 
+  /** The frame of this moment, counted from 0. */
+  private frame(): number {
+    return Math.floor((this.player.currentTime * 1000) / frameMs(this.current) + 0.01);
+  }
+
+  private lastFrame(): number {
+    const { duration } = this.player;
+    return Number.isFinite(duration) ? Math.max(0, Math.ceil((duration * 1000) / frameMs(this.current) - 0.01) - 1) : 0;
+  }
+
+  /** Shows the frame of the moment: a busy player stops, also at the end, on the one before it. */
+  private settle(): void {
+    if (this.player.readyState > HTMLMediaElement.HAVE_NOTHING) {
+      this.player.currentTime = ((Math.min(this.frame(), this.lastFrame()) + 0.5) * frameMs(this.current)) / 1000;
+    }
+  }
+
   private toggle(): void {
     if (this.player.paused) {
+      if (this.frame() >= this.lastFrame()) {
+        this.player.currentTime = 0;
+      }
       void this.player.play().catch(() => this.tell());
     } else {
       this.player.pause();
