@@ -21,11 +21,20 @@ class HuSerializer(Plain):
     reason_codes = serializers.ListField(child=serializers.CharField())
 
 
+class MissingSuvSerializer(Plain):
+    """Why one kind of SUV cannot be had."""
+
+    reason = serializers.CharField()
+    reason_code = serializers.CharField()
+
+
 class SuvSerializer(Plain):
-    """Whether PET values can become SUV."""
+    """Whether PET values can become SUV, by kind: `bw`, `lbm`, `lbm_james`, `bsa`."""
 
     verdict = serializers.ChoiceField(["ready", "not_ready", "not_pet"])
     suvbw_factor = serializers.FloatField(allow_null=True)
+    factors = serializers.DictField(child=serializers.FloatField(), required=False)
+    missing = serializers.DictField(child=MissingSuvSerializer(), required=False)
     reasons = serializers.ListField(child=serializers.CharField())
     reason_codes = serializers.ListField(child=serializers.CharField())
 

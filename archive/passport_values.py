@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from archive.lookup_tables import read_instance_header
@@ -53,14 +53,20 @@ def examine_uptake(images: list[Instance]) -> dict[str, Any]:
 
 
 def _earliest(facts: PetFacts, pets: list[Instance]) -> datetime | None:
-    """Return the earliest acquisition: the day of one file with the earliest time of all."""
-    if facts.acquired_at is None:
+    """Return the earliest acquisition: each time on the day that lies nearest to the known file's.
+
+    Only that file's date is at hand; a scan may run over midnight.
+    """
+    known = facts.acquired_at
+    if known is None:
         return None
-    times = [one.image["acquisition_time"] for one in pets if "acquisition_time" in one.image]
-    if not times:
-        return facts.acquired_at
-    first = datetime.fromisoformat(f"{facts.acquired_at.date().isoformat()}T{min(times)}")
-    return min(first, facts.acquired_at)
+    times = {one.image["acquisition_time"] for one in pets if "acquisition_time" in one.image}
+    moments = [known]
+    for text in times:
+        same_day = datetime.fromisoformat(f"{known.date().isoformat()}T{text}")
+        days = (same_day + timedelta(days=shift) for shift in (-1, 0, 1))
+        moments.append(min(days, key=lambda moment: abs(moment - known)))
+    return min(moments)
 
 
 def list_facts(instances: list[Instance], images: list[Instance]) -> dict[str, Any]:

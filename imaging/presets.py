@@ -134,8 +134,6 @@ def offer_presets(
         }
         return Offer(_by_relevance(CT_PRESETS, find_parts(body_part, concepts)))
     if modality == "PT":
-        if known and all(facts.get("units") == "GML" for _uid, facts in known):
-            suv_factor = 1.0
         if suv_factor is None or not suv_factor > 0:
             return Offer(RELATIVE_PRESETS, "The factor to SUV is not known.")
         return Offer((*SUV_PRESETS, *RELATIVE_PRESETS), "", suv_factor)

@@ -117,7 +117,7 @@ def _read_pixels(instance: Instance, frame: int, facts: dict[str, Any]) -> Pixel
 def _scale_of(series: Series, facts: dict[str, Any]) -> tuple[str, float]:
     """Return unit and factor of the values: SUV where the passport knows how."""
     if series.modality == "PT":
-        factor = 1.0 if facts.get("units") == "GML" else suv_factor_of(series)
+        factor = suv_factor_of(series)
         if factor is not None:
             return "SUV", factor
     return value_unit(facts, series.modality), 1.0

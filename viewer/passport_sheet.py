@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from archive.badges import describe_badges
+from imaging.suv_body import TYPES
 from viewer.passport_words import WORDS, say_reasons
 
 Row = dict[str, Any]
@@ -101,6 +102,7 @@ def _values(passport: dict[str, Any]) -> list[Row]:
         rows.append(
             _row(_("PET values"), str(_SUV[suv["verdict"]]), _reasons(suv), heed=is_lacking)
         )
+        rows += _kinds_of_uptake(suv)
     bits = ", ".join(map(str, passport["bits_stored"]))
     rows.append(_row(_("Bits stored"), bits or "-"))
     if passport["is_lossy"]:
@@ -109,6 +111,21 @@ def _values(passport: dict[str, Any]) -> list[Row]:
         rows.append(_row(_("Burned-in annotation"), _("yes"), heed=True))
     if passport["laterality"]:
         rows.append(_row(_("Side"), ", ".join(passport["laterality"])))
+    return rows
+
+
+def _kinds_of_uptake(suv: dict[str, Any]) -> list[Row]:
+    """Say of each kind of uptake value whether it can be had, once any can."""
+    if suv["verdict"] != "ready":
+        return []
+    rows = []
+    for kind in TYPES:
+        missing = suv.get("missing", {}).get(kind.code)
+        if kind.code in suv.get("factors", {}):
+            rows.append(_row(kind.sign, _("can be worked out")))
+        elif missing:
+            notes = say_reasons([missing["reason_code"]], [missing["reason"]])
+            rows.append(_row(kind.sign, _("cannot be worked out"), notes))
     return rows
 
 

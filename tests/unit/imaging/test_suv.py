@@ -81,6 +81,59 @@ def test_suv_already_needs_nothing() -> None:
     assert examine_suv(replace(READY, units="GML", weight_kg=None)).suvbw_factor == 1.0
 
 
+def test_the_vendor_s_factor_is_no_way_round_corrections_that_were_not_made() -> None:
+    counts = replace(READY, units="CNTS", philips_suv=0.0005, corrected_image=("DECY",))
+    assert examine_suv(counts).codes == ("not_attenuation_corrected",)
+
+
+# Worked out by hand for 75 kg and 1.80 m, so a body mass index of 23.14815. Janmahasatian:
+# 9270 * 75 / (6680 + 216 * 23.14815) = 59.52483 kg, of women 9270 * 75 / (8780 + 244 *
+# 23.14815) = 48.18706 kg. James: 82.5 - 128 / 5.76 = 60.27778 kg, of women 80.25 - 148 / 5.76
+# = 54.55556 kg. Du Bois: 0.007184 * 75 ** 0.425 * 180 ** 0.725 = 1.942406 m2.
+@pytest.mark.parametrize(
+    ("sex", "lean_kg", "james_kg"), [("M", 59.52483, 60.27778), ("F", 48.18706, 54.55556)]
+)
+def test_other_kinds_follow_from_what_the_patient_measures(
+    sex: str, lean_kg: float, james_kg: float
+) -> None:
+    factors = examine_suv(replace(READY, size_m=1.80, sex=sex)).factors
+    left_bq = 370e6 * 2 ** (-3600 / 6586.2)
+    assert factors["lbm"] == pytest.approx(lean_kg * 1000 / left_bq, rel=1e-6)
+    assert factors["lbm_james"] == pytest.approx(james_kg * 1000 / left_bq, rel=1e-6)
+    assert factors["bsa"] == pytest.approx(19424.06 / left_bq, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        ({"size_m": None}, {"lbm": "no_size", "lbm_james": "no_size", "bsa": "no_size"}),
+        ({"size_m": 180.0}, dict.fromkeys(("lbm", "lbm_james", "bsa"), "implausible_size")),
+        ({"size_m": 1.8, "sex": "O"}, {"lbm": "no_sex", "lbm_james": "no_sex"}),
+        # 1.07 * 250 - 148 * (250 / 150) ** 2 is below 0.
+        ({"size_m": 1.5, "sex": "F", "weight_kg": 250.0}, {"lbm_james": "no_lean_mass"}),
+    ],
+)
+def test_each_kind_says_what_it_lacks(change: dict[str, Any], faults: dict[str, str]) -> None:
+    verdict = examine_suv(replace(READY, **{"sex": "M", "size_m": 1.8, **change}))
+    assert (verdict.verdict, dict(verdict.faults)) == ("ready", faults)
+
+
+def test_values_that_are_suv_of_another_kind_are_turned_back() -> None:
+    facts = replace(READY, units="GML", suv_type="LBMJANMA", size_m=1.80, sex="M")
+    verdict = examine_suv(facts)
+    assert verdict.factors["lbm"] == 1.0
+    assert verdict.suvbw_factor == pytest.approx(75 / 59.52483, rel=1e-6)
+    surface = examine_suv(replace(facts, units="CM2ML", suv_type=""))
+    assert surface.suvbw_factor == pytest.approx(75000 / 19424.06, rel=1e-6)
+    # 82.5 - 120 / 5.76 kg: the older formula is read for what it is.
+    older = examine_suv(replace(facts, suv_type="LBM"))
+    assert older.suvbw_factor == pytest.approx(75 / (82.5 - 120 / 5.76), rel=1e-6)
+    without = examine_suv(replace(facts, size_m=None))
+    assert (without.verdict, without.suvbw_factor, without.factors["lbm"]) == ("ready", None, 1.0)
+    for wrong in ({"suv_type": "IBW"}, {"suv_type": "BSA"}, {"units": "CM2ML"}):
+        assert examine_suv(replace(facts, **wrong)).codes == ("other_suv_type",)
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -91,7 +144,11 @@ def test_suv_already_needs_nothing() -> None:
         ({"injection_time": None}, "no_injection_time"),
         ({"series_at": None, "acquired_at": None}, "no_scan_time"),
         ({"decay_correction": "NONE"}, "not_decay_corrected"),
+        ({"decay_correction": "ADMIN", "corrected_image": ("ATTN",)}, "not_decay_corrected"),
         ({"corrected_image": ("DECY",)}, "not_attenuation_corrected"),
+        ({"corrected_image": ()}, "attenuation_unknown"),
+        ({"weight_kg": 75_000.0}, "implausible_weight"),
+        ({"dose_bq": 370.0}, "implausible_dose"),
         ({"units": "PROPCNTS"}, "unknown_units"),
         ({"injected_at": SCAN + timedelta(minutes=1)}, "bad_times"),
         ({"tracers": 2}, "several_tracers"),
@@ -103,7 +160,8 @@ def test_what_is_missing_is_said_and_no_factor_given(change: dict[str, Any], cod
     assert verdict.suvbw_factor is None
 
 
-def test_the_facts_are_read_from_a_file() -> None:
+def make_pet(**changes: Any) -> Dataset:
+    """Return the header of READY; `tracer_` begins names within the tracer's item."""
     tracer = Dataset()
     tracer.RadiopharmaceuticalStartTime = "090000"
     tracer.RadionuclideTotalDose = "370000000"
@@ -116,10 +174,53 @@ def test_the_facts_are_read_from_a_file() -> None:
     dataset.CorrectedImage = ["ATTN", "DECY", "SCAT"]
     dataset.Units, dataset.DecayCorrection, dataset.PatientWeight = "BQML", "START", "75"
     dataset.RadiopharmaceuticalInformationSequence = [tracer]
+    for name, value in changes.items():
+        setattr(tracer if name.startswith("Radio") else dataset, name, value)
+    return dataset
+
+
+def read_facts(dataset: Dataset) -> PetFacts:
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     buffer.seek(0)
-    facts = PetFacts.from_header(read_header(buffer, size=len(buffer.getvalue())))
-    assert facts == READY
+    return PetFacts.from_header(read_header(buffer, size=len(buffer.getvalue())))
+
+
+def test_the_facts_are_read_from_a_file() -> None:
+    assert read_facts(make_pet()) == READY
+
+
+@pytest.mark.parametrize(
+    ("written", "zone", "hour"),
+    [
+        ("20240305083000", None, 8.5),
+        ("202403050830", None, 8.5),
+        # Without the scanner's zone the clock is the scanner's own.
+        ("20240305083000.00+0100", None, 8.5),
+        ("20240305083000+0000", "+0100", 9.5),
+        ("20240305", None, None),
+        ("2024030508", None, None),
+    ],
+)
+def test_moments_of_injection_are_read_as_exactly_as_they_are_written(
+    written: str, zone: str | None, hour: float | None
+) -> None:
+    also = {} if zone is None else {"TimezoneOffsetFromUTC": zone}
+    facts = read_facts(make_pet(RadiopharmaceuticalStartDateTime=written, **also))
+    wanted = None if hour is None else SCAN + timedelta(hours=hour - 10)
+    assert facts.injected_at == wanted
+
+
+def test_private_numbers_count_only_in_their_vendor_s_block() -> None:
+    pet = make_pet(Units="CNTS")
+    pet.private_block(0x7053, "Philips PET Private Group", create=True).add_new(0, "DS", "0.0005")
+    assert examine_suv(read_facts(pet)).suvbw_factor == 0.0005
+    other = make_pet(Units="CNTS")
+    other.private_block(0x7053, "SOMEBODY ELSE", create=True).add_new(0, "DS", "0.0005")
+    assert examine_suv(read_facts(other)).codes == ("no_philips_factor",)
+    # A copy made in the evening: the scanner's own moment of the scan is that of READY.
+    copy = make_pet(SeriesTime="200000")
+    copy.private_block(0x0009, "GEMS_PETD_01", create=True).add_new(0x0D, "DT", "20240305100000")
+    assert examine_suv(read_facts(copy)).suvbw_factor == pytest.approx(FACTOR, rel=1e-4)
