@@ -30,6 +30,11 @@ export function setText(element: Element, text: string): void {
   }
 }
 
+/** Whether the page is as narrow as viewer-narrow.css lays it out for phones. */
+export function isPhone(): boolean {
+  return matchMedia("(max-width: 600px)").matches;
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A Lucide icon from the sprite beside the scripts. */

@@ -14,7 +14,7 @@ import type { MarkNews } from "../io/finding-sync";
 import { Cine } from "../tools/cine";
 import { Pointers } from "../tools/pointer";
 import type { Instrument } from "../tools/tool";
-import { make } from "./dom";
+import { isPhone, make } from "./dom";
 import { adoptFiledSpeed, makeCommands, type Command } from "./viewer-commands";
 import { Connection } from "./viewer-connection";
 import { exposeReport, type Report } from "./viewer-debug";
@@ -231,7 +231,7 @@ function firstState(page: ViewerPage): Store["state"] {
     looks: new Map(),
     tool: page.preferences.mouse.left ?? (matchMedia("(pointer: coarse)").matches ? "scroll" : "window"),
     cine: { isPlaying: false, framesPerSecond: 15, loops: page.preferences.loops },
-    isStripOpen: true,
+    isStripOpen: !isPhone(),
     isHelpOpen: false,
     openPanel: "",
     colourMaps: page.colourMaps,

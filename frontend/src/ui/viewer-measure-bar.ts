@@ -7,6 +7,7 @@ import { icon, make, setAttribute, setIcon, setText } from "./dom";
 import type { Command } from "./viewer-commands";
 import { keyName } from "./viewer-keys";
 import { ROW_COUNT, type MeasureTool } from "./viewer-measure-commands";
+import { keepPlaced, placeSheet, stepInMenu } from "./viewer-popover";
 
 export class MeasureBar {
   private readonly menu = make("div", { class: "measure-menu", role: "menu", hidden: true });
@@ -34,6 +35,7 @@ export class MeasureBar {
     this.menu.append(...this.inMenu.map((one) => this.menuItem(one.command, one)));
     this.menu.append(make("hr"), ...actions.filter((one) => one.icon !== undefined).map((one) => this.menuItem(one)));
     this.root.append(make("div", { class: "measure-more" }, this.more, this.menu), make("div", { role: "status" }, this.state));
+    keepPlaced(this.menu, this.more);
     this.more.addEventListener("click", () => this.open(this.menu.hasAttribute("hidden")));
     this.root.addEventListener("keydown", (event) => this.key(event));
     document.addEventListener("pointerdown", (event) => {
@@ -97,6 +99,7 @@ export class MeasureBar {
       this.menu.hidden = !isOpen;
       setAttribute(this.more, "aria-expanded", `${isOpen}`);
       if (isOpen) {
+        placeSheet(this.menu, this.more);
         this.menu.querySelector("button")?.focus();
       }
     }
@@ -106,15 +109,10 @@ export class MeasureBar {
     if (this.menu.hidden) {
       return;
     }
-    const items = [...this.menu.querySelectorAll("button")];
-    const at = items.indexOf(document.activeElement as HTMLButtonElement);
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step !== undefined) {
-      items[(at + step + items.length) % items.length]?.focus();
-    } else if (event.key === "Escape") {
+    if (event.key === "Escape") {
       this.open(false);
       this.more.focus();
-    } else {
+    } else if (!stepInMenu(this.menu, event.key)) {
       return;
     }
     event.preventDefault();

@@ -5,7 +5,7 @@ import { t } from "../core/text";
 import { openSeries, setOpenPanel, setStripOpen } from "../state/changes";
 import { activePane, imageIn } from "../state/panes";
 import type { Store } from "../state/store";
-import { icon, make, setAttribute, setText } from "./dom";
+import { icon, isPhone, make, setAttribute, setText } from "./dom";
 import { PASSPORT } from "./viewer-passport";
 import { dateWords } from "./viewer-priors";
 import { StripParts } from "./viewer-strip-parts";
@@ -138,7 +138,12 @@ export class SeriesStrip {
     if (!series.displayable) {
       button.append(make("span", { class: "strip-note" }, t("No pictures")));
     }
-    button.addEventListener("click", () => this.store.change(openSeries(series.id)));
+    button.addEventListener("click", () => {
+      this.store.change(openSeries(series.id));
+      if (isPhone()) {
+        this.store.change(setStripOpen(false));
+      }
+    });
     const parts = new StripParts(this.store, series.id);
     return { series, row: make("li", {}, button, parts.root), button, loaded, count, badges, parts };
   }

@@ -9,7 +9,7 @@ import type { Instrument } from "../tools/tool";
 import { icon, make, setAttribute, setIcon, setText } from "./dom";
 import { windowChoices, type Command } from "./viewer-commands";
 import { keyName } from "./viewer-keys";
-import { Popover } from "./viewer-popover";
+import { Popover, stepInMenu } from "./viewer-popover";
 
 export class Toolbar {
   readonly root = make("div", { class: "tools", role: "toolbar", "aria-label": t("Tools") });
@@ -57,9 +57,16 @@ export class Toolbar {
   /** Less common commands under one button, each with its name and key. */
   private menu(name: string, commands: readonly Command[]): HTMLElement {
     const popover = new Popover(name, name, "chevron-down", () => rows.forEach((show) => show()));
+    popover.sheet.classList.add("menu-sheet");
+    popover.sheet.addEventListener("keydown", (event) => {
+      if (stepInMenu(popover.sheet, event.key)) {
+        event.preventDefault();
+        event.stopPropagation();
+      }
+    });
     const rows = commands.map((command) => {
       const key = make("kbd");
-      const row = make("button", { type: "button", class: "measure-item" }, icon(command.icon ?? "square"), command.name, key);
+      const row = make("button", { type: "button", class: "measure-item" }, icon(command.icon ?? "square"), make("span", {}, command.name), key);
       row.addEventListener("click", () => {
         popover.close();
         command.run();
