@@ -15,11 +15,12 @@ from archive.models import Instance, Study
 from imaging.drawn import Drawn
 from imaging.geometry import edge_letters
 from imaging.lut import Window
+from imaging.measure_plane import Plane
 from imaging.ordering import frame_view
 from imaging.picture_marks import Dressing, Labelled
 from imaging.spacing import pixel_aspect
 from imaging.text import display_name
-from viewer.calibration import usable_facts
+from viewer.calibration import PROVENANCE, calibrate, usable_facts
 from viewer.export_models import Export
 from viewer.mark_rows import drawn_of, gather_marks
 from viewer.models import Annotation, Measurement
@@ -57,10 +58,7 @@ class Dresser:
         if not self._wish.get("marks"):
             return Dressing(corners=corners)
         facts = frame_view(instance.image, frame)
-        usable = usable_facts(instance, frame)
-        # At the detector a length is not that in the patient: no scale is better than a wrong one.
-        is_scaled = usable.get("pixel_spacing_source") in _SCALED
-        spacing = usable.get("pixel_spacing") if is_scaled else None
+        spacing = scale_of(instance, usable_facts(instance, frame))
         return Dressing(
             pixel_steps=self._steps(instance, pixel_aspect(facts)),
             marks=self._marks.get((instance.pk, frame), ()),
@@ -75,6 +73,19 @@ class Dresser:
         wanted = self._wish.get("longest_px")
         scale = min(1.0, wanted / longest) if wanted else 1.0
         return scale, aspect * scale
+
+
+def scale_of(instance: Instance, facts: dict[str, Any]) -> Sequence[float] | None:
+    """Return the spacing [between rows, between columns] of which a picture may show a scale.
+
+    At the detector a length is not that in the patient: no scale is better than a wrong one,
+    unless a reader's line says what is what. Costs a query where a line may.
+    """
+    if facts.get("pixel_spacing") and facts.get("pixel_spacing_source") in _SCALED:
+        spacing: Sequence[float] = facts["pixel_spacing"]
+        return spacing
+    plane = calibrate(Plane.from_image_facts(facts), instance)
+    return plane.spacing if plane.provenance == PROVENANCE else None
 
 
 def picture_lines(instance: Instance, window: Window | None) -> list[str]:

@@ -223,6 +223,7 @@ WORDS = (
     _("mm at the detector"),
     _("mm written unclearly"),
     _("mm calibrated"),
+    _("mm calibrated by {who}"),
     _("mm corrected for magnification"),
     _("mm from ultrasound region"),
     _("More tools"),

@@ -212,6 +212,19 @@ def test_an_uncalibrated_image_says_px_until_a_reader_calibrates_it(
     rada.page.reload()
     rada.page.locator(".strip-item", has_text="Uncalibrated").click()
     expect(rada.texts().first).to_contain_text("calibrated by user")
+    # The picture's own scale follows the line: a pixel is 0.5 mm, until the line is gone.
+    expect(rada.page.locator(".corner.top-right")).to_contain_text("mm calibrated by rada")
+    bar = rada.page.locator(".scale")
+    expect(bar).to_be_visible()
+    words = bar.inner_text().split()
+    shown_mm = float(words[0]) * (10 if words[1] == "cm" else 1)
+    width = rada.page.locator(".scale-line").evaluate("one => one.offsetWidth")
+    assert width == pytest.approx(shown_mm / 0.5 * rada.view()["scale"], abs=1)
+    rada.press("d")
+    rada.page.mouse.click(*rada.screen((70, 90), 1.0))
+    rada.press("Delete")
+    expect(rada.page.locator(".corner.top-right")).to_contain_text("Uncalibrated")
+    expect(bar).to_be_hidden()
 
 
 def test_findings_are_shaped_undone_copied_and_found_again(

@@ -40,6 +40,16 @@ def open_study(page: Page, house: House, study_uid: str) -> None:
     wait_until(page, lambda now: now["scene"] == "picture")
 
 
+def is_saved_to(page: Page, study_uid: str) -> bool:
+    """Whether the server has one measurement, and it is of this study."""
+    address = "/api/v1/measurements/?study_instance_uid="
+    counts = [
+        page.request.get(f"{page.url.split('/viewer/')[0]}{address}{uid}").json()["results"]
+        for uid in (study_uid, f"{ROOT}.1")
+    ]
+    return [len(rows) for rows in counts] == [1, 0]
+
+
 def choose_layout(page: Page, words: str) -> None:
     """Choose a grid in the sheet."""
     page.get_by_role("button", name="Layout", exact=True).click()
@@ -150,6 +160,24 @@ def test_a_prior_stands_beside_in_one_key_and_says_that_it_is_one(
     stage(page, 2).locator(".picture").click()
     expect(banner).to_contain_text("PRIOR 2024-01-15")
     expect(banner).not_to_contain_text("2026-03-01")
+    # What is drawn on the prior is the prior's: 10 pixels of 4 mm, there again after a reload.
+    page.keyboard.press("m")
+    x, y = middle(stage(page, 2))
+    scale = report(page)["panes"][1]["view"]["scale"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 10 * scale, y, steps=2)
+    page.mouse.up()
+    expect(stage(page, 2).locator(".mark-text")).to_contain_text("40.0")
+    wait_until(page, lambda _now: is_saved_to(page, f"{ROOT}.2"))
+    page.reload()
+    wait_until(page, lambda now: now["scene"] == "picture")
+    page.keyboard.press("/")
+    wait_until(page, lambda now: [pane["scene"] for pane in now["panes"]] == ["picture"] * 2)
+    stage(page, 2).locator(".picture").click()
+    page.keyboard.press("PageDown")
+    expect(stage(page, 2).locator(".mark-text")).to_contain_text("40.0")
+    expect(stage(page, 1).locator(".mark-text")).to_have_count(0)
     page.keyboard.press("/")
     wait_until(page, lambda now: shows(now) == ["1/11"])
     expect(banner).to_contain_text("2026-03-01")

@@ -132,6 +132,13 @@ export class FindingStore {
     return lines.reduce<Entry | null>((one, other) => (one === null || age(other) >= age(one) ? other : one), null)?.local ?? null;
   }
 
+  /** The lines that scale images, one an image. */
+  lines(): Finding[] {
+    const scaled = this.findings().filter(({ kind }) => kind === "calibration");
+    const lines = [...new Set(scaled.map(({ instanceId }) => instanceId))].map((id) => this.lineOf(id));
+    return lines.filter((one): one is Finding => one !== null);
+  }
+
   layers(): Layer[] {
     return [...this.layerMap.values()];
   }

@@ -9,6 +9,7 @@ import type { Preferences } from "../core/preferences";
 import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
 
+import type { Calibrations } from "./calibrations";
 /** Tools that act on the picture alone. */
 export type PlainTool = "window" | "scroll" | "zoom" | "pan" | "cursor" | "magnifier";
 
@@ -110,6 +111,8 @@ export interface ViewerState {
   readonly isStripOpen: boolean;
   readonly isHelpOpen: boolean;
   /** Which panel of the right side is open, by its id; empty: none. */
+  /** Readers' calibration lines, by the image's key. */
+  readonly calibrations: Calibrations;
   readonly openPanel: string;
   readonly colourMaps: readonly ColourMap[];
   readonly preferences: Preferences;

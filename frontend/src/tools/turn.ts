@@ -1,6 +1,7 @@
 /** Rotate, flip, fit and one-to-one: one stroke each. */
 
 import { applyMatrix, canvasFromImage, flipView, panView, rotateView, zoomView, type Size, type View } from "../core/view";
+import { scaleIn } from "../state/calibrations";
 import { setView, turnView } from "../state/changes";
 import { sightOf, type Instrument, type Sight } from "./tool";
 
@@ -38,7 +39,8 @@ export function oneToOne(instrument: Instrument): void {
  */
 export function trueSize(instrument: Instrument, pxPerMm: number): boolean {
   const sight = sightOf(instrument);
-  const spacing = instrument.viewport.shown?.facts.pixelSpacing ?? null;
+  const { shown } = instrument.viewport;
+  const spacing = shown === null ? null : scaleIn(instrument.store.state, shown.facts).spacing;
   if (sight === null || spacing === null) {
     return false;
   }

@@ -228,6 +228,7 @@ function firstState(page: ViewerPage): Store["state"] {
     anchors: new Map(),
     cursor: null,
     stacks,
+    calibrations: new Map(),
     looks: new Map(),
     tool: page.preferences.mouse.left ?? (matchMedia("(pointer: coarse)").matches ? "scroll" : "window"),
     cine: { isPlaying: false, framesPerSecond: 15, loops: page.preferences.loops },

@@ -8,6 +8,7 @@ import { scaleBar, scaleLabel } from "../core/scale";
 import { t } from "../core/text";
 import type { Size, View } from "../core/view";
 import type { ResolvedVoi } from "../core/voi";
+import type { PictureScale } from "../state/calibrations";
 import { make, setText } from "./dom";
 
 export interface CornerFacts {
@@ -16,6 +17,8 @@ export interface CornerFacts {
   readonly texts: CornerTexts;
   readonly series: Series;
   readonly facts: ImageFacts;
+  /** What a millimetre is here: the file's, or that of a reader's line. */
+  readonly scale: PictureScale;
   readonly voi: ResolvedVoi;
   readonly view: View;
   readonly invert: boolean;
@@ -45,7 +48,7 @@ export class Corners {
 
   show(now: CornerFacts): void {
     // Warnings stand where they always stand, whatever the reader has chosen for the corners.
-    const warnings = [...now.enhancement, ...markLines(now.facts), ...overlayLines(now), ...remarkLines(now)];
+    const warnings = [...now.enhancement, ...markLines(now), ...overlayLines(now), ...remarkLines(now)];
     this.fill("top-left", linesOf(now, "top_left"));
     this.fill("top-right", [...warnings, ...linesOf(now, "top_right")], warnings.length);
     this.fill("bottom-left", [...inversionLine(now), ...linesOf(now, "bottom_left")]);
@@ -73,8 +76,7 @@ export class Corners {
     });
   }
 
-  private showScale({ facts, view, size }: CornerFacts): void {
-    const spacing = facts.pixelSpacing;
+  private showScale({ scale: { spacing }, view, size }: CornerFacts): void {
     const room = Math.min(SCALE_ROOM_PX, size.width / 3);
     const bar = spacing === null ? null : scaleBar(view.scale / spacing[1], room);
     this.scale.hidden = bar === null;
@@ -136,8 +138,8 @@ function inversionLine({ invert }: CornerFacts): string[] {
   return invert ? [t("Inverted")] : [];
 }
 
-function markLines(facts: ImageFacts): string[] {
-  const marks = [lossyMark(facts), spacingMark(facts), unclearMark(facts), paletteMark(facts)];
+function markLines({ facts, scale }: CornerFacts): string[] {
+  const marks = [lossyMark(facts), spacingMark(facts, scale), unclearMark(facts), paletteMark(facts)];
   return marks.filter((line) => line !== "");
 }
 
@@ -170,7 +172,10 @@ const SPACING_WORDS: Readonly<Record<SpacingSource, string>> = {
   ultrasound: "mm from ultrasound region",
 };
 
-function spacingMark(facts: ImageFacts): string {
+function spacingMark(facts: ImageFacts, { by }: PictureScale): string {
+  if (by !== "") {
+    return t("mm calibrated by {who}", { who: by });
+  }
   if (facts.pixelSpacing === null) {
     return t("Uncalibrated");
   }

@@ -13,6 +13,7 @@ import { FindingSync, type MarkNews } from "../io/finding-sync";
 import { MarksDrawing, type DrawnMark, type PointerHint } from "../render/marks-layer";
 import type { Shown } from "../render/viewport";
 import { activeStack, goTo, openSeries, setTool, togglePanel } from "../state/changes";
+import { areSame } from "../state/calibrations";
 import { FindingStore, type Layer } from "../state/findings";
 import { activatePane } from "../state/panes";
 import { Marking } from "../tools/marking";
@@ -86,7 +87,10 @@ export class Findings {
       retry: () => this.sync.flush(),
       exports: exportRow(this.api, mayMark, (words) => this.say(words)),
     });
-    this.findings.subscribe(() => store.announce());
+    this.findings.subscribe(() => {
+      this.followLines(username);
+      store.announce();
+    });
     store.subscribe(() => {
       this.followJump();
       this.openStudies();
@@ -108,6 +112,16 @@ export class Findings {
       if (shown.has(id) && studyId !== "") {
         this.sync.open(studyId);
       }
+    }
+  }
+
+  /** Readers' lines scale their pictures, for all that shows millimetres. */
+  private followLines(username: string): void {
+    const { store } = this.instrument;
+    const lines = this.findings.lines();
+    const calibrations = new Map(lines.map((line) => [line.instanceId, { line, by: this.findings.entry(line.key)?.saved?.changedBy ?? username }]));
+    if (!areSame(calibrations, store.state.calibrations)) {
+      store.change((state) => ({ ...state, calibrations }));
     }
   }
 

@@ -9,6 +9,7 @@ import { PictureLoader } from "../io/server-pictures";
 import type { Traffic } from "../io/traffic";
 import { Enhancer } from "../render/enhancer";
 import { extentOf, Viewport, type EngineChoice } from "../render/viewport";
+import { withScale } from "../state/calibrations";
 import type { FrameCache } from "../state/frame-cache";
 import { studyIn } from "../state/hanging";
 import { activatePane, imageIn, paneOf, seriesIn, stackIn } from "../state/panes";
@@ -143,7 +144,7 @@ export class ViewerPane {
     const pane = this.state;
     const facts = pane === undefined ? undefined : imageIn(this.house.store.state, pane);
     const isPart = pane?.hang != null && pane.hang.group !== "" && facts !== undefined && !this.root.hidden;
-    return isPart ? fittingScale(facts, extentOf(facts), this.viewport.size, pane.hang) : null;
+    return isPart ? fittingScale(withScale(this.house.store.state, facts), extentOf(facts), this.viewport.size, pane.hang) : null;
   }
 
   shareScale(scalePerMm: number | null): void {

@@ -14,6 +14,7 @@ import type { DrawnPicture } from "../io/server-pictures";
 import { extentOf, type Shown } from "../render/viewport";
 import { isSmooth } from "../state/changes";
 import { imageIn, seriesIn } from "../state/panes";
+import { withScale } from "../state/calibrations";
 import { isPlayed } from "../state/video";
 import type { Look, PaneState, ViewerState } from "../state/store";
 
@@ -94,7 +95,7 @@ function imageScene(state: ViewerState, pane: PaneState, facts: ImageFacts, { fr
   }
   const { look } = pane;
   const isFree = look.view !== null && !look.isFitted;
-  const view = isFree ? look.view : hungView(facts, extentOf(facts), size, pane.hang, look.view, scalePerMm);
+  const view = isFree ? look.view : hungView(withScale(state, facts), extentOf(facts), size, pane.hang, look.view, scalePerMm);
   if (frames.drawnOf !== null) {
     const drawn = frames.drawnOf(facts.key);
     return drawn === undefined ? { kind: "loading" } : drawnScene(state, drawn, { view, smooth: isSmooth(state, look) });

@@ -3,6 +3,7 @@
 import { cornersFor } from "../core/preferences";
 import { t } from "../core/text";
 import type { ImageFacts, Series, Study } from "../core/facts";
+import { scaleIn } from "../state/calibrations";
 import type { Store } from "../state/store";
 import type { Size } from "../core/view";
 import { icon, make, setAttribute, setText } from "./dom";
@@ -108,7 +109,7 @@ export class Stage {
       const enhancement = [...now.notes, ...enhancementLines(scene.shown)];
       const { preferences } = this.store.state;
       const texts = cornersFor(preferences, series.modality);
-      this.corners.show({ study: now.study, texts, series, facts, isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
+      this.corners.show({ study: now.study, texts, series, facts, scale: scaleIn(this.store.state, facts), isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
       const label = t("Image {index} of {count}", { index: now.index + 1, count });
       setAttribute(this.picture, "aria-label", [`${series.modality} ${series.seriesDescription}`, label, ...enhancement].join(", "));
     } else if (!now.isHeld) {

@@ -13,6 +13,7 @@ from django.test import Client
 from accounts.models import AuditRow, Facility, User
 from archive.models import Event, Instance
 from tests.unit.viewer.test_measurements import make_image, send, wish
+from viewer.export_marks import scale_of
 from viewer.models import Annotation, KeyImage, MarkLayer, Measurement
 
 pytestmark = pytest.mark.django_db
@@ -226,8 +227,12 @@ def test_lengths_follow_a_calibration_line_and_its_undoing(
 
     # 20 pixels are 50 mm: a pixel is 2.5 mm.
     line = drawing(kind="calibration", known_mm=50, points_px=[[0, 0], [20, 0]])
+    picture = Instance.objects.get()
+    assert scale_of(picture, picture.image) is None
     made = send(client, "post", ANNOTATIONS, line)
     assert made.status_code == 201, made.content
+    # The scale on exported pictures follows, too.
+    assert scale_of(picture, picture.image) == pytest.approx((2.5, 2.5))
     now = read(length)
     assert (now["value"], now["unit"]) == (pytest.approx(12.5), "mm")
     assert (now["provenance"], now["version"]) == ("reader_calibrated", 2)
@@ -243,6 +248,7 @@ def test_lengths_follow_a_calibration_line_and_its_undoing(
     assert read(length)["value"] == pytest.approx(25.0)
     client.delete(url)
     assert (read(length)["value"], read(length)["provenance"]) == (5.0, "uncalibrated")
+    assert scale_of(picture, picture.image) is None
     send(client, "post", f"{url}restore/", {})
     assert read(length)["value"] == pytest.approx(25.0)
     assert read(length)["version"] == 5
