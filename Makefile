@@ -30,7 +30,7 @@ NODE_PACKAGES := frontend/node_modules/.package-lock.json
 BUILD := static/build/manifest.json
 FRONTEND := $(shell find frontend -type d \( -name node_modules -o -name tests \) -prune -o -type f -print)
 
-.PHONY: run build demo test check check-python check-frontend bench lock clean
+.PHONY: run build demo packages test check check-python check-frontend bench lock clean
 
 run: build
 	@exec $(BIN)/python manage.py serve
@@ -39,6 +39,9 @@ build: $(PACKAGES) $(BUILD)
 
 demo: $(PACKAGES)
 	@$(BIN)/python manage.py load_samples
+
+# All that checks and tests need.
+packages: $(DEV_PACKAGES) $(NODE_PACKAGES)
 
 test: $(DEV_PACKAGES) $(BUILD)
 	@exec $(BIN)/python -m tests.run $(ARGS)

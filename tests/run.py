@@ -1,10 +1,10 @@
 """`make test`: everything that this machine can run.
 
 Starts PostgreSQL and Redis of its own when they are installed and none are
-given by NOCTIS_TEST_POSTGRES_URL and NOCTIS_TEST_REDIS_URL. Browsers are tried,
-on SQLite, while all else runs on PostgreSQL and then on SQLite; their words
-follow. With NOCTIS_REQUIRE_SERVICES=1 a test skipped for want of a
-service is a failure.
+given by NOCTIS_TEST_POSTGRES_URL and NOCTIS_TEST_REDIS_URL. The tests go in
+parts, two at a time; a part's words follow when it has ended, and those of
+parts that failed come last. With NOCTIS_REQUIRE_SERVICES=1 a test skipped for
+want of a service is a failure.
 """
 
 from __future__ import annotations
@@ -16,16 +16,50 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import FrameType
+from typing import IO
 
 from tests import services
 
-# Half of the time, and one core's work.
-BROWSERS = ["tests/browser"]
-# What depends on the database, from single functions to real associations.
-ON_POSTGRESQL = ["tests/unit", "tests/permissions", "tests/conformance/test_dimse_store.py"]
-NOT_ON_POSTGRESQL = ["tests/unit/imaging", "tests/unit/archive/test_unpack.py"]
+AT_A_TIME = 2
+BROWSERS = "tests/browser"
+IMAGING = "tests/unit/imaging"
+ON_BOTH = ("tests/unit", "tests/permissions")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One run of pytest."""
+
+    name: str
+    paths: Sequence[str]
+    without: Sequence[str] = ()
+    options: Sequence[str] = ()
+    is_on_postgresql: bool = False
+
+    def command(self) -> list[str]:
+        """Return what is to be run."""
+        ignored = [f"--ignore={path}" for path in self.without]
+        return [*_PYTEST, *self.paths, *ignored, *self.options]
+
+
+_PYTEST = (sys.executable, "-m", "pytest", "-rs")
+# The longest first, so that both lanes end together.
+PARTS = (
+    Part("browsers", [BROWSERS]),
+    Part(
+        "on PostgreSQL: what works on the database",
+        [*ON_BOTH, "tests/conformance/test_dimse_store.py"],
+        without=[IMAGING, "tests/unit/archive/test_unpack.py"],
+        options=["-m", "not browser and not service"],
+        is_on_postgresql=True,
+    ),
+    Part("on SQLite: rooms and permissions", ON_BOTH, without=[IMAGING]),
+    Part("whole houses", ["tests"], without=[BROWSERS, *ON_BOTH]),
+    Part("imaging", [IMAGING]),
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -41,53 +75,75 @@ def main(arguments: list[str]) -> int:
             url = environment.get(name) or stack.enter_context(start())
             if url:
                 environment[name] = url
-        postgres = environment.get("NOCTIS_TEST_POSTGRES_URL")
-        if arguments or not postgres:
-            if not postgres:
-                print("--- PostgreSQL is not installed here: SQLite alone is tested", flush=True)
-            return subprocess.run(_pytest(arguments), env=environment, check=False).returncode
-        with _running_aside(_pytest(BROWSERS), environment) as browsers:
-            print("--- on PostgreSQL: what works on the database", flush=True)
-            ignored = [f"--ignore={path}" for path in NOT_ON_POSTGRESQL]
-            command = _pytest([*ON_POSTGRESQL, "-m", "not browser and not service", *ignored])
-            there = {**environment, "DATABASE_URL": postgres}
-            code = subprocess.run(command, env=there, check=False).returncode
-            print("--- on SQLite: all but browsers", flush=True)
-            ignored = [f"--ignore={path}" for path in BROWSERS]
-            others = subprocess.run(_pytest(ignored), env=environment, check=False).returncode
-            print("--- on SQLite: browsers", flush=True)
-            return browsers() or others or code
+        if arguments:
+            command = [*_PYTEST, *arguments]
+            return subprocess.run(command, env=environment, check=False).returncode
+        if not environment.get("NOCTIS_TEST_POSTGRES_URL"):
+            print("--- PostgreSQL is not installed here: SQLite alone is tested", flush=True)
+        return stack.enter_context(_Lanes(environment)).run()
 
 
-@contextlib.contextmanager
-def _running_aside(
-    command: Sequence[str], environment: Mapping[str, str]
-) -> Iterator[Callable[[], int]]:
-    """Run a command; gives the function that prints its words to the end and returns its code."""
-    with tempfile.TemporaryFile() as words:
-        process = subprocess.Popen(command, env=environment, stdout=words, stderr=words)
+@dataclass
+class _Running:
+    part: Part
+    process: subprocess.Popen[bytes]
+    words: IO[bytes]
+    started: float = field(default_factory=time.monotonic)
 
-        def follow() -> int:
-            seen = 0
-            while True:
-                code = process.poll()
-                fresh = os.pread(words.fileno(), 1 << 20, seen)
-                seen += len(fresh)
-                sys.stdout.buffer.write(fresh)
-                sys.stdout.buffer.flush()
-                if code is not None and not fresh:
-                    return code
-                time.sleep(0 if fresh else 0.5)
-
-        try:
-            yield follow
-        finally:
-            process.terminate()
-            process.wait()
+    def tell(self) -> None:
+        """Print what the part said, from the beginning."""
+        seconds = time.monotonic() - self.started
+        print(f"--- {self.part.name} ({seconds:.0f} s)", flush=True)
+        self.words.seek(0)
+        sys.stdout.buffer.write(self.words.read())
+        sys.stdout.buffer.flush()
 
 
-def _pytest(arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-rs", *arguments]
+class _Lanes(contextlib.AbstractContextManager["_Lanes"]):
+    """Runs the parts, so many at a time; leaving it ends what still runs."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = dict(environment)
+        self._running: list[_Running] = []
+        self._files = contextlib.ExitStack()
+
+    def run(self) -> int:
+        """Return the code of a part that failed, or 0."""
+        postgres = self._environment.get("NOCTIS_TEST_POSTGRES_URL")
+        waiting = [part for part in PARTS if postgres or not part.is_on_postgresql]
+        failed: list[_Running] = []
+        while waiting or self._running:
+            while waiting and len(self._running) < AT_A_TIME:
+                self._start(waiting.pop(0))
+            time.sleep(0.2)
+            for one in [one for one in self._running if one.process.poll() is not None]:
+                self._running.remove(one)
+                if one.process.returncode == 0:
+                    one.tell()
+                else:
+                    print(f"--- {one.part.name}: failed, its words come last", flush=True)
+                    failed.append(one)
+        for one in failed:
+            one.tell()
+        return failed[0].process.returncode if failed else 0
+
+    def _start(self, part: Part) -> None:
+        print(f"--- {part.name}: begun", flush=True)
+        environment = dict(self._environment)
+        if part.is_on_postgresql:
+            environment["DATABASE_URL"] = environment["NOCTIS_TEST_POSTGRES_URL"]
+        words = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  (it is)
+        process = subprocess.Popen(
+            part.command(), env=environment, stdout=words, stderr=subprocess.STDOUT
+        )
+        self._running.append(_Running(part, process, words))
+
+    def __exit__(self, *error: object) -> None:
+        for one in self._running:
+            one.process.terminate()
+        for one in self._running:
+            one.process.wait()
+        self._files.close()
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
