@@ -252,7 +252,7 @@ def _describe_study(dataset: Dataset, shape: PhantomShape) -> None:
 
 
 def _describe_image(dataset: Dataset, shape: PhantomShape, slice_index: int) -> None:
-    position = [_decimal(value) for value in shape.position_lps(slice_index)]
+    position = [write_decimal(value) for value in shape.position_lps(slice_index)]
     dataset.InstanceNumber = slice_index + 1
     dataset.AcquisitionNumber = 1
     dataset.ContentDate = shape.study_date
@@ -266,15 +266,15 @@ def _describe_image(dataset: Dataset, shape: PhantomShape, slice_index: int) -> 
         "1",
         "0",
         "0",
-        *(_decimal(value) for value in shape.column_direction),
+        *(write_decimal(value) for value in shape.column_direction),
     ]
-    dataset.PixelSpacing = [_decimal(value) for value in shape.spacing_mm]
-    dataset.SliceThickness = _decimal(shape.thickness_mm)
+    dataset.PixelSpacing = [write_decimal(value) for value in shape.spacing_mm]
+    dataset.SliceThickness = write_decimal(shape.thickness_mm)
     tilt = math.cos(math.radians(shape.tilt_deg))
-    dataset.SpacingBetweenSlices = _decimal(shape.step_mm * tilt)
+    dataset.SpacingBetweenSlices = write_decimal(shape.step_mm * tilt)
     middle_z = (slice_index - (shape.slices - 1) / 2) * shape.step_mm
-    dataset.SliceLocation = _decimal(middle_z)
-    dataset.GantryDetectorTilt = _decimal(shape.tilt_deg)
+    dataset.SliceLocation = write_decimal(middle_z)
+    dataset.GantryDetectorTilt = write_decimal(shape.tilt_deg)
     dataset.KVP = "120"
     dataset.WindowCenter = "40"
     dataset.WindowWidth = "400"
@@ -296,6 +296,6 @@ def _put_pixels(dataset: Dataset, hu: HuSlice) -> None:
     dataset["PixelData"].VR = "OW"
 
 
-def _decimal(value: float) -> str:
+def write_decimal(value: float) -> str:
     """Return a decimal string of at most 16 characters (PS3.5 6.2, DS)."""
     return f"{value:.9g}" if value else "0"

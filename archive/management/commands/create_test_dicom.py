@@ -1,4 +1,4 @@
-"""Make a CT phantom and write, send or import it."""
+"""Make a CT or PET/CT phantom and write, send or import it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from archive.management.reporting import (
     report_verdicts,
     target_from,
 )
+from archive.pet_phantom import build_pet_ct, pet_beside
 from archive.phantom import PhantomShape, build_datasets
 from imaging.errors import UnsupportedError
 
@@ -57,32 +58,38 @@ class Command(BaseCommand):
         parser.add_argument("--name", default=default.patient_name, help="PatientName.")
         parser.add_argument("--patient-id", default=default.patient_id)
         parser.add_argument("--date", default=default.study_date, help="StudyDate, YYYYMMDD.")
+        parser.add_argument(
+            "--pet", action="store_true", help="With a PET of known uptake beside the CT."
+        )
         parser.add_argument("--seed", type=int, default=0, help="Another seed makes other UIDs.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         shape = _shape(options)
         if options["output"] is not None:
-            self.stdout.write(f"{len(self._write(shape, options['output']))} files written")
+            files = self._write(shape, options["output"], has_pet=options["pet"])
+            self.stdout.write(f"{len(files)} files written")
             return
         target = target_from(options)
         source = facility_source(options["facility"], sender="create_test_dicom")
         with tempfile.TemporaryDirectory(prefix="noctis-phantom-") as folder:
-            files = self._write(shape, Path(folder))
+            files = self._write(shape, Path(folder), has_pet=options["pet"])
             if options["send"]:
                 is_whole = report_sending(self.stdout, target, files)
             else:
                 counts = report_verdicts(self.stdout, import_many(source, files))
                 is_whole = not counts["refused"] and not counts["conflict"]
-        self.stdout.write(f"Study Instance UID {shape.uid('study')}")
+        uid = shape.uid("pet-ct", "study") if options["pet"] else shape.uid("study")
+        self.stdout.write(f"Study Instance UID {uid}")
         if not is_whole:
             sys.exit(1)
 
-    def _write(self, shape: PhantomShape, folder: Path) -> list[Path]:
+    def _write(self, shape: PhantomShape, folder: Path, *, has_pet: bool) -> list[Path]:
         """Write the phantom's files into the folder, made when missing."""
         files = []
+        datasets = build_pet_ct(shape, pet_beside(shape)) if has_pet else build_datasets(shape)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for number, dataset in enumerate(build_datasets(shape), start=1):
+            for number, dataset in enumerate(datasets, start=1):
                 file = folder / f"phantom-{number:04d}.dcm"
                 dataset.save_as(file, enforce_file_format=True)
                 files.append(file)
