@@ -28,6 +28,10 @@ SIZE_M = 1.80
 UPTAKE_MINUTES = 60
 LIVER_SUV = 1.0
 _TOP = 32767
+_OF_CT = (
+    "KVP", "GantryDetectorTilt", "RescaleType", "SliceLocation", "WindowCenter", "WindowWidth",
+    "SpacingBetweenSlices", "AcquisitionNumber", "PatientPosition",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +149,7 @@ def _describe_both(dataset: Dataset, ct: PhantomShape) -> None:
 def _pet_image(ct: PhantomShape, pet: PetShape, slice_index: int) -> FileDataset:
     # What both have in common comes from the CT's first image.
     dataset = next(build_datasets(ct))
-    for name in ("KVP", "GantryDetectorTilt", "RescaleType", "SliceLocation", "WindowCenter",
-                 "WindowWidth", "SpacingBetweenSlices", "AcquisitionNumber", "PatientPosition"):  # fmt: skip
+    for name in _OF_CT:
         if name in dataset:
             delattr(dataset, name)
     meta = dataset.file_meta
