@@ -1,4 +1,4 @@
-"""A worker's three threads: a sign of life, an eye on due jobs, and a broom."""
+"""A worker's threads: a sign of life, an eye on due jobs of each queue, and a broom."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 from django.utils import timezone
@@ -15,6 +18,8 @@ from django.utils import timezone
 from accounts import throttle
 from archive import housekeeping, jobs
 from archive.models import Heartbeat
+from reconstruction import results, running
+from reconstruction.jobs import LANES
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +30,17 @@ TROUBLE_SECONDS = 5.0
 TIDY_SECONDS = 600.0
 JOBS_A_LOOK = 10
 FORGET_AFTER = timedelta(hours=1)
+
+
+def threads_for(queues: set[str]) -> Iterator[tuple[str, Callable[[threading.Event], None]]]:
+    """Yield what a worker of these queues does beside its tasks, and a name for each."""
+    yield "keep_heartbeat", keep_heartbeat
+    yield "keep_tidy", keep_tidy
+    if settings.CELERY_TASK_DEFAULT_QUEUE in queues:
+        yield "drive_jobs", drive_jobs
+    for lane in LANES:
+        if lane in queues:
+            yield f"drive_{lane}", partial(running.drive, lane)
 
 
 def keep_heartbeat(stopped: threading.Event) -> None:
@@ -75,6 +91,7 @@ def keep_tidy(stopped: threading.Event) -> None:
             close_old_connections()
             housekeeping.tidy()
             throttle.forget_old()
+            results.sweep()
         except DatabaseError as error:
             logger.warning("not tidied: %s", type(error).__name__)
         if stopped.wait(TIDY_SECONDS):

@@ -47,8 +47,9 @@ class BackgroundStep(bootsteps.StartStopStep):
         """Start the threads."""
         from noctis import background  # noqa: PLC0415  (needs Django's apps, which load after us)
 
-        for run in (background.keep_heartbeat, background.drive_jobs, background.keep_tidy):
-            thread = threading.Thread(target=run, args=(self.stopped,), name=run.__name__)
+        # With `-Q` a worker takes only what its queues hold: `noctis`, `reconstruction`, `bulk`.
+        for name, run in background.threads_for(set(parent.app.amqp.queues.consume_from)):
+            thread = threading.Thread(target=run, args=(self.stopped,), name=name)
             thread.start()
             self.threads.append(thread)
 

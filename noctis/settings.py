@@ -54,6 +54,9 @@ NOCTIS_DISK_RESERVE_MB = env.read_int("NOCTIS_DISK_RESERVE_MB", -1, minimum=-1)
 NOCTIS_MEMORY_CACHE_MB = env.read_int("NOCTIS_MEMORY_CACHE_MB", 256)
 NOCTIS_DISK_CACHE_MB = env.read_int("NOCTIS_DISK_CACHE_MB", -1, minimum=-1)
 NOCTIS_VOLUME_CACHE_MB = env.read_int("NOCTIS_VOLUME_CACHE_MB", -1, minimum=-1)
+NOCTIS_RECONSTRUCTION_MB = env.read_int("NOCTIS_RECONSTRUCTION_MB", 20_480, minimum=1)
+NOCTIS_RECONSTRUCTION_DAYS = env.read_int("NOCTIS_RECONSTRUCTION_DAYS", 7, minimum=1)
+NOCTIS_RECONSTRUCTION_JOBS = env.read_int("NOCTIS_RECONSTRUCTION_JOBS", 10, minimum=1)
 
 ALLOWED_HOSTS = env.read_list("NOCTIS_ALLOWED_HOSTS") or (
     [] if NOCTIS_PRODUCTION else ["localhost", "127.0.0.1", "[::1]", NOCTIS_HTTP[0]]
@@ -279,6 +282,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 CELERY_WORKER_POOL = "solo"
 CELERY_WORKER_CONCURRENCY = 1
 CELERY_TASK_DEFAULT_QUEUE = "noctis"
+# What a worker without `-Q` takes: everything.
+CELERY_TASK_QUEUES: dict[str, dict[str, Any]] = {"noctis": {}, "reconstruction": {}, "bulk": {}}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True

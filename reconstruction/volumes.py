@@ -101,6 +101,11 @@ def find_state(series: Series, *, time_point: int = 0) -> State:
     return State(BUILDING if is_begun else ABSENT, progress, reasons)
 
 
+def refuse_unless_volume(series: Series) -> None:
+    """Raise NotAVolumeError when the passport forbids a volume, and as `read_passport`."""
+    _refuse(read_passport(series))
+
+
 def _refuse(passport: dict[str, Any]) -> None:
     if passport["is_volume"]:
         return
