@@ -11,6 +11,7 @@ import accounts.api
 import archive.api
 import dicom_receiver.api
 import reconstruction.api
+import reconstruction.job_api
 import viewer.api
 import viewer.export_api
 import viewer.hanging_api
@@ -28,6 +29,7 @@ api_v1 = [
     *accounts.api.urlpatterns,
     *archive.api.urlpatterns,
     *reconstruction.api.urlpatterns,
+    *reconstruction.job_api.urlpatterns,
     *viewer.api.urlpatterns,
     *viewer.hanging_api.urlpatterns,
     *viewer.object_api.urlpatterns,
