@@ -9,6 +9,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 WORDS = (
+    _("This view could not be loaded."),
+    _("Axial"),
+    _("Coronal"),
+    _("Sagittal"),
+    _("Three planes (MPR)"),
+    _("Thin, MIP, MinIP, mean"),
+    _("Thicker slab"),
+    _("Thinner slab"),
+    _("Lines of the other planes"),
+    _("Reset planes"),
+    _("Next time point"),
+    _("Previous time point"),
+    _("Volume"),
     _("A line needs two different points."),
     _("A point does not lie on the plane of this image."),
     _("Age, sex, size, weight"),
@@ -430,6 +443,7 @@ WORDS = (
     _("Save the file"),
     _("Series {series}, image {image}"),
     _("Take off"),
+    _("{count} of its marks are findings on this page and are drawn once."),
     _("The objects could not be loaded."),
     _("This study has pictures only."),
     _("More of the picture"),

@@ -1,5 +1,6 @@
 /** What the viewer knows of a study, as plain values; `io/api.ts` makes them from the wire. */
 
+import type { Reformatted } from "./plane-facts";
 import type { Preset } from "./presets";
 
 export type PixelFormat = "u8" | "i8" | "u16" | "i16" | "u32" | "i32" | "f32" | "f64" | "rgb8" | "none";
@@ -136,6 +137,8 @@ export interface ImageFacts {
   readonly laterality: string;
   /** CC, MLO, PA, LL and so on, as filed. */
   readonly viewPosition: string;
+  /** What the picture is that was cut from a volume; an image as it was filed has none. */
+  readonly reformatted?: Reformatted;
 }
 
 /** A stored video: the browser plays it, or `whyNot` says why it is not shown. Its frames may be images, too. */

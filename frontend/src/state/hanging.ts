@@ -4,7 +4,7 @@ import type { Hung, HungPane, Prior } from "../core/hanging";
 import type { Series, Study } from "../core/facts";
 import { MOST_COLUMNS, MOST_ROWS } from "./layouts";
 import { setLinks } from "./links";
-import { activePane, FIRST_LOOK, seriesIn, stackIn } from "./panes";
+import { activePane, AS_STACK, FIRST_LOOK, seriesIn, stackIn } from "./panes";
 import type { Layout, Look, PaneState, ViewerState } from "./store";
 
 type Change = (state: ViewerState) => ViewerState;
@@ -36,7 +36,7 @@ function paneFor(id: string, hung: HungPane | undefined): PaneState {
   const window = hung?.window ?? null;
   const look: Look = window === null ? FIRST_LOOK : { ...FIRST_LOOK, window: { kind: "manual", window } };
   const wanted = hung === undefined || hung.instanceId === "" ? null : { instanceId: hung.instanceId, frame: hung.frame };
-  return { id, seriesId: hung?.seriesId ?? "", look, hang: hung?.hang ?? null, wanted };
+  return { ...AS_STACK, id, seriesId: hung?.seriesId ?? "", look, hang: hung?.hang ?? null, wanted };
 }
 
 /** The rule: as soon as a stack is there, its pane shows the image that it was hung for. */

@@ -1,6 +1,6 @@
 /** How the panes stand: grids from 1 × 1 to 5 × 5, one pane over the whole page and back. */
 
-import { activatePane, activePane, FIRST_LOOK } from "./panes";
+import { activatePane, activePane, AS_STACK, FIRST_LOOK } from "./panes";
 import type { Layout, PaneState, ViewerState } from "./store";
 
 export const MOST_ROWS = 5;
@@ -31,7 +31,7 @@ function newPanes(state: ViewerState, kept: readonly PaneState[], count: number)
   const free = Math.max(0, ...state.panes.map(({ id }) => Number(id))) + 1;
   return Array.from({ length: Math.max(0, count) }, (_, place) => {
     const seriesId = waiting[place]?.id ?? "";
-    return { id: `${free + place}`, seriesId, look: state.looks.get(seriesId) ?? FIRST_LOOK, hang: null, wanted: null };
+    return { ...AS_STACK, id: `${free + place}`, seriesId, look: state.looks.get(seriesId) ?? FIRST_LOOK, hang: null, wanted: null };
   });
 }
 

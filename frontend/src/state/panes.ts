@@ -1,6 +1,8 @@
 /** The panes of the page: what each shows, which one is active, how they stand in a grid. */
 
 import type { ImageFacts, Series, Stack } from "../core/facts";
+import { planeImage, type PlaneImage } from "../core/plane-facts";
+import type { VolumePlan } from "../core/volume-plan";
 import { AS_FILED } from "../core/voi";
 import type { Layout, Look, PaneState, ViewerState } from "./store";
 
@@ -24,8 +26,11 @@ type Change = (state: ViewerState) => ViewerState;
 
 /** A pane as it is when the page opens. */
 export function firstPane(seriesId: string): PaneState {
-  return { id: "1", seriesId, look: FIRST_LOOK, hang: null, wanted: null };
+  return { ...AS_STACK, id: "1", seriesId, look: FIRST_LOOK, hang: null, wanted: null };
 }
+
+/** What every pane is that was not asked to be another. */
+export const AS_STACK: Pick<PaneState, "shows" | "plane"> = { shows: "stack", plane: "axial" };
 
 export function paneOf(state: ViewerState, paneId: string): PaneState | undefined {
   return state.panes.find(({ id }) => id === paneId);
@@ -45,8 +50,27 @@ export function stackIn(state: ViewerState, pane: PaneState): Stack | null {
   return stack?.kind === "ready" ? stack.stack : null;
 }
 
+/** What a pane shows, as an image: of the stack, or cut from the volume. */
 export function imageIn(state: ViewerState, pane: PaneState): ImageFacts | undefined {
+  if (pane.shows === "plane") {
+    return planeImageIn(state, pane)?.facts;
+  }
   return stackIn(state, pane)?.images[pane.look.index];
+}
+
+/** How a series is planned as a volume, once that is known. */
+export function planIn(state: ViewerState, pane: PaneState): VolumePlan | null {
+  const volume = state.volumes.get(pane.seriesId);
+  return volume?.kind === "ready" ? volume.plan : null;
+}
+
+/** The plane that a pane shows, when it shows one. */
+export function planeImageIn(state: ViewerState, pane: PaneState): PlaneImage | null {
+  const [plan, stack, mpr] = [planIn(state, pane), stackIn(state, pane), state.mpr.get(pane.seriesId)];
+  if (pane.shows !== "plane" || plan === null || stack === null || mpr === undefined) {
+    return null;
+  }
+  return planeImage(mpr, pane.plane, plan, stack);
 }
 
 export function activatePane(paneId: string): Change {
@@ -67,7 +91,9 @@ export function changePane(paneId: string, change: (pane: PaneState) => PaneStat
       return state;
     }
     const panes = state.panes.map((pane) => (pane.id === paneId ? next : pane));
-    return { ...state, panes, looks: new Map(state.looks).set(next.seriesId, next.look) };
+    // A plane's picture is no image of the stack: how it lies there says nothing of the stack's own.
+    const looks = next.shows === "plane" ? state.looks : new Map(state.looks).set(next.seriesId, next.look);
+    return { ...state, panes, looks };
   };
 }
 
@@ -84,11 +110,12 @@ export function changeLooksAt(seriesId: string, change: (look: Look) => Look): C
 export function openIn(paneId: string, seriesId: string): Change {
   return (state) => {
     const pane = paneOf(state, paneId);
-    if (pane === undefined || pane.seriesId === seriesId || !state.series.some(({ id }) => id === seriesId)) {
+    const isThere = pane?.seriesId === seriesId && pane.shows === "stack";
+    if (pane === undefined || isThere || !state.series.some(({ id }) => id === seriesId)) {
       return state;
     }
     const look = state.looks.get(seriesId) ?? FIRST_LOOK;
-    const changed = changePane(paneId, () => ({ ...pane, seriesId, look, hang: null, wanted: null }))(state);
+    const changed = changePane(paneId, () => ({ ...pane, ...AS_STACK, seriesId, look, hang: null, wanted: null }))(state);
     return paneId === state.activePaneId ? { ...changed, cine: { ...state.cine, isPlaying: false } } : changed;
   };
 }

@@ -5,11 +5,13 @@ import type { Filter } from "../core/enhance";
 import type { Series, Stack, Study, Triple } from "../core/facts";
 import type { DrawnKind } from "../core/findings";
 import type { Hang, Prior } from "../core/hanging";
+import type { Mpr, PlaneName } from "../core/mpr";
 import type { Preferences } from "../core/preferences";
 import type { View } from "../core/view";
+import type { VolumePlan } from "../core/volume-plan";
 import type { WindowChoice } from "../core/voi";
-
 import type { Calibrations } from "./calibrations";
+
 /** Tools that act on the picture alone. */
 export type PlainTool = "window" | "scroll" | "zoom" | "pan" | "cursor" | "magnifier";
 
@@ -50,9 +52,16 @@ export type StackState =
   | { readonly kind: "ready"; readonly stack: Stack }
   | { readonly kind: "failed"; readonly words: string };
 
+/** What a pane shows of its series: images, pictures cut from its volume, or other contents. */
+export type PaneShows = "stack" | "plane" | "curved" | "volume" | "surface";
+
 /** One picture's place on the page. */
 export interface PaneState {
   readonly id: string;
+  /** "stack" unless said: the others are of the series' volume. */
+  readonly shows: PaneShows;
+  /** Which of the three planes, where `shows` is "plane". */
+  readonly plane: PlaneName;
   /** Empty: nothing has been put here yet. */
   readonly seriesId: string;
   readonly look: Look;
@@ -60,6 +69,19 @@ export interface PaneState {
   readonly hang: Hang | null;
   /** The image that it was hung for, until its stack is here. */
   readonly wanted: { readonly instanceId: string; readonly frame: number } | null;
+}
+
+export type VolumeState =
+  | { readonly kind: "loading" }
+  | { readonly kind: "ready"; readonly plan: VolumePlan; readonly stackVersion: string }
+  /** `reasons` are the passport's. */
+  | { readonly kind: "refused"; readonly reasons: readonly string[] }
+  | { readonly kind: "failed"; readonly words: string };
+
+export interface BeforeMpr {
+  readonly layout: Layout;
+  readonly panes: readonly PaneState[];
+  readonly activePaneId: string;
 }
 
 export interface Layout {
@@ -99,10 +121,20 @@ export interface ViewerState {
   readonly priors: readonly Prior[];
   /** How the page was before another study was put beside; null: none is. */
   readonly beforePrior: { readonly layout: Layout; readonly panes: readonly string[]; readonly links: Links } | null;
+  /** How the page was before it became three planes; null: it is none. */
+  readonly beforeMpr: BeforeMpr | null;
+  /** Series as volumes, by the series' id: as the server plans them. */
+  readonly volumes: ReadonlyMap<string, VolumeState>;
+  /** How each volume is cut, by the series' id; all panes of a series share it. */
+  readonly mpr: ReadonlyMap<string, Mpr>;
+  /** Whether planes show where the others cross them. */
+  readonly hasCrosshair: boolean;
   readonly links: Links;
   /** The image that each pane showed when scrolling was linked, by the pane's id. */
   readonly anchors: ReadonlyMap<string, string>;
   readonly cursor: Cursor | null;
+  /** Readers' calibration lines, by the image's key. */
+  readonly calibrations: Calibrations;
   readonly stacks: ReadonlyMap<string, StackState>;
   /** The last look at each series, for the next pane that opens it. */
   readonly looks: ReadonlyMap<string, Look>;
@@ -111,8 +143,6 @@ export interface ViewerState {
   readonly isStripOpen: boolean;
   readonly isHelpOpen: boolean;
   /** Which panel of the right side is open, by its id; empty: none. */
-  /** Readers' calibration lines, by the image's key. */
-  readonly calibrations: Calibrations;
   readonly openPanel: string;
   readonly colourMaps: readonly ColourMap[];
   readonly preferences: Preferences;

@@ -75,7 +75,7 @@ class ViewerApp {
     this.panes.active.preview(first);
     const instrument = this.makeInstrument();
     this.findings = new Findings(page, instrument);
-    this.objects = new StoredObjects(page.apiUrl, this.store);
+    this.objects = new StoredObjects(page.apiUrl, this.store, (markId) => this.findings.isDrawn(markId));
     this.panes.onPane((pane) => {
       new Pointers(pane.picture, instrument, this.findings.marking);
       this.objects.attach(pane);
@@ -240,6 +240,10 @@ function firstState(page: ViewerPage): Store["state"] {
     hungBy: "",
     priors: page.priors,
     beforePrior: null,
+    beforeMpr: null,
+    volumes: new Map(),
+    mpr: new Map(),
+    hasCrosshair: true,
   };
   return page.hung === null ? state : hang(page.hung)(state);
 }

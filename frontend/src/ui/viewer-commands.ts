@@ -42,7 +42,7 @@ export interface Command {
   readonly name: string;
   /** As `KeyboardEvent.key` gives it; the first one is shown. */
   readonly keys: readonly string[];
-  readonly group: "tools" | "measure" | "picture" | "stack" | "window" | "panes" | "page" | "panels";
+  readonly group: "tools" | "measure" | "picture" | "stack" | "window" | "volume" | "panes" | "page" | "panels";
   readonly icon?: string;
   /** Stands in the group's menu and not in the row. */
   readonly isInMenu?: boolean;

@@ -29,6 +29,7 @@ export class Help {
       ["picture", t("Picture")],
       ["stack", t("Images and series")],
       ["window", t("Window")],
+      ["volume", t("Volume")],
       ["panes", t("Panes")],
       ["panels", t("Panels")],
       ["page", t("Page")],

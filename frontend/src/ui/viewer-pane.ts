@@ -16,6 +16,7 @@ import { activatePane, imageIn, paneOf, seriesIn, stackIn } from "../state/panes
 import type { PaneState, Store } from "../state/store";
 import { isPlayed } from "../state/video";
 import { setAttribute } from "./dom";
+import { ContentHost, isContent } from "./viewer-content";
 import { ColourBar } from "./viewer-colour-bar";
 import { MarksHost, type MarksLayer } from "./viewer-layers";
 import { paneNotes } from "./viewer-pane-notes";
@@ -46,6 +47,7 @@ export class ViewerPane {
   private readonly enhancer: Enhancer;
   private readonly colourBar = new ColourBar();
   private readonly marks = new MarksHost();
+  private readonly content: ContentHost;
   private opened: Stack | null = null;
   private current: Scene = { kind: "loading" };
   private awaitedSince = 0;
@@ -64,6 +66,8 @@ export class ViewerPane {
     this.stage = new Stage(store, () => this.retry());
     this.viewport = new Viewport(this.stage.picture, house.engine, announce);
     this.stage.picture.append(this.marks.root);
+    this.content = new ContentHost(this, house);
+    this.stage.picture.after(this.content.root);
     this.stage.picture.after(this.colourBar.root);
     for (const news of ["pointerdown", "focusin", "wheel"]) {
       this.root.addEventListener(news, () => this.activate(), { capture: true, passive: true });
@@ -119,6 +123,7 @@ export class ViewerPane {
     const { state } = this.house.store;
     const series = seriesIn(state, pane);
     const stack = stackIn(state, pane);
+    this.content.follow(pane.shows);
     if (stack === null || series === undefined) {
       this.opened = null;
       this.loader.close();
@@ -126,7 +131,7 @@ export class ViewerPane {
       if (series?.displayable === true && !state.stacks.has(series.id)) {
         this.house.loadStack(series.id);
       }
-    } else if (isPlayed(stack, pane)) {
+    } else if (isPlayed(stack, pane) || isContent(pane.shows)) {
       this.opened = null;
       this.loader.close();
     } else if (this.pictures !== null) {
@@ -160,7 +165,7 @@ export class ViewerPane {
     const { state } = this.house.store;
     const series = seriesIn(state, pane);
     this.current = this.enhanced(sceneOf(state, pane, this.means(series)), pane);
-    const isHeld = this.current.kind === "loading" && this.holdsPicture(pane);
+    const isHeld = this.current.kind === "loading" && !isContent(pane.shows) && this.holdsPicture(pane);
     if (this.current.kind === "picture") {
       this.viewport.show(this.current.shown);
       this.awaitedSince = 0;
@@ -168,7 +173,8 @@ export class ViewerPane {
       this.viewport.clear();
     }
     const { shown, size } = this.viewport;
-    const images = this.current.kind === "video" ? [] : (stackIn(state, pane)?.images ?? []);
+    const isPicture = this.current.kind !== "video" && !isContent(pane.shows);
+    const images = !isPicture ? [] : (stackIn(state, pane)?.images ?? []);
     const loaded = images.map(({ key }) => this.has(key));
     this.picture.dataset["tool"] = state.tool;
     const number = state.panes.indexOf(pane) + 1;
@@ -179,10 +185,12 @@ export class ViewerPane {
     this.stage.show({ ...now, scene: this.current, isHeld, notes: paneNotes(state, pane, this.pictures !== null) });
     this.colourBar.show(shown);
     this.marks.show(shown, size);
+    this.content.draw();
   }
 
   /** Leaves the page: nothing goes on working for it. */
   dispose(): void {
+    this.content.dispose();
     this.loader.close();
     this.pictures?.close();
     this.enhancer.dispose();
@@ -202,7 +210,8 @@ export class ViewerPane {
       hasNoOverlays: (key) => this.overlays.hasFailed(key),
       overlaysOf: (facts) => this.overlays.of(facts, series?.stackUrl ?? ""),
     };
-    return { frames, size: this.viewport.size, autos: this.house.autos, scalePerMm: this.scalePerMm };
+    const content = isContent(this.state?.shows ?? "stack") ? this.content : null;
+    return { frames, size: this.viewport.size, autos: this.house.autos, scalePerMm: this.scalePerMm, content };
   }
 
   /** Asks once more for what could not be had. */

@@ -23,6 +23,8 @@ export type Scene =
   | { readonly kind: "loading" }
   | { readonly kind: "empty" }
   | { readonly kind: "video"; readonly videos: readonly Video[] }
+  /** Something else stands in the picture's place (`viewer-content.ts`). */
+  | { readonly kind: "content" }
   | Words;
 
 export interface Words {
@@ -54,6 +56,8 @@ export interface Means {
   readonly autos: AutoWindows;
   /** CSS px for a mm that the pane's group has agreed on; null: each picture fits by itself. */
   readonly scalePerMm: number | null;
+  /** How it stands with what is there in place of a picture; null: a picture is. */
+  readonly content: { readonly isLoading: boolean; readonly failure: string } | null;
 }
 
 export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scene {
@@ -75,6 +79,9 @@ export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scen
   if (stack?.kind !== "ready") {
     return { kind: "loading" };
   }
+  if (means.content !== null) {
+    return contentScene(means.content);
+  }
   const facts = imageIn(state, pane);
   if (isPlayed(stack.stack, pane)) {
     return { kind: "video", videos: stack.stack.videos };
@@ -83,6 +90,13 @@ export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scen
     return words(t("This series has no images."), "");
   }
   return imageScene(state, pane, facts, means);
+}
+
+function contentScene({ isLoading, failure }: NonNullable<Means["content"]>): Scene {
+  if (failure !== "") {
+    return words(failure, "");
+  }
+  return { kind: isLoading ? "loading" : "content" };
 }
 
 function imageScene(state: ViewerState, pane: PaneState, facts: ImageFacts, { frames, size, autos, scalePerMm }: Means): Scene {

@@ -94,6 +94,7 @@ export class Stage {
     this.slider.show(now.index, now.loaded);
     this.showBusy(scene.kind === "loading");
     this.video.show(scene.kind === "video" ? scene.videos : [], now);
+    this.picture.classList.toggle("is-behind", scene.kind === "content");
     this.words.hidden = scene.kind !== "words";
     this.empty.hidden = scene.kind !== "empty";
     if (scene.kind === "words") {
@@ -114,8 +115,8 @@ export class Stage {
       setAttribute(this.picture, "aria-label", [`${series.modality} ${series.seriesDescription}`, label, ...enhancement].join(", "));
     } else if (!now.isHeld) {
       const { facts, index } = now;
-      const isPlaced = facts !== undefined && series !== undefined && scene.kind !== "video";
-      const described = scene.kind === "video" && series !== undefined ? [series.seriesDescription] : [];
+      const isPlaced = facts !== undefined && series !== undefined && scene.kind !== "video" && scene.kind !== "content";
+      const described = (scene.kind === "video" || scene.kind === "content") && series !== undefined ? [series.seriesDescription] : [];
       this.corners.showPlace(isPlaced ? seriesLines({ series, facts, index, count: now.loaded.length }) : described);
     }
   }

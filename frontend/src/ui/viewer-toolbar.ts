@@ -35,9 +35,10 @@ export class Toolbar {
         ...commands.filter((one) => one.group === name && one.icon !== undefined && one.isInMenu !== true).map((one) => this.button(one)),
       );
     const picture = group("picture");
-    picture.append(this.menu(t("More of the picture"), commands.filter((one) => one.group === "picture" && one.isInMenu === true)));
+    picture.append(this.menu(t("More of the picture"), "chevron-down", commands.filter((one) => one.group === "picture" && one.isInMenu === true)));
     const panes = group("panes");
-    panes.prepend(...ofPanes);
+    const ofVolume = commands.filter((one) => one.group === "volume" && one.icon !== undefined);
+    panes.prepend(...ofPanes, ...(ofVolume.length === 0 ? [] : [this.menu(t("Volume"), "box", ofVolume)]));
     this.root.append(group("tools"), picture, this.windows.root, this.film.root, panes);
     this.ofPage = group("page");
   }
@@ -55,8 +56,8 @@ export class Toolbar {
   }
 
   /** Less common commands under one button, each with its name and key. */
-  private menu(name: string, commands: readonly Command[]): HTMLElement {
-    const popover = new Popover(name, name, "chevron-down", () => rows.forEach((show) => show()));
+  private menu(name: string, iconName: string, commands: readonly Command[]): HTMLElement {
+    const popover = new Popover(name, name, iconName, () => rows.forEach((show) => show()));
     popover.sheet.classList.add("menu-sheet");
     popover.sheet.addEventListener("keydown", (event) => {
       if (stepInMenu(popover.sheet, event.key)) {
@@ -72,7 +73,10 @@ export class Toolbar {
         command.run();
       });
       popover.sheet.append(row);
-      return () => setText(key, keyName(command.keys[0] ?? ""));
+      return () => {
+        setText(key, keyName(command.keys[0] ?? ""));
+        setAttribute(row, "aria-pressed", command.isOn === undefined ? null : `${command.isOn(this.instrument.store.state)}`);
+      };
     });
     return popover.root;
   }
