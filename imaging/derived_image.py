@@ -33,7 +33,14 @@ _NEEDED = {
     PET_IMAGE: ("SeriesDate", "SeriesTime", "Units", "CountsSource", "DecayCorrection"),
 }
 MANUFACTURER = "Noctis"
-SOURCE_IMAGE: Code = ("121322", "DCM", "Source image for image processing operation")
+# Defined Terms of Body Part Examined that the body has two of (PS3.16 Annex L).
+_PAIRED = frozenset(
+    {
+        "ANKLE", "ARM", "AXILLA", "BREAST", "CALF", "CAROTID", "CLAVICLE", "EAR", "ELBOW",
+        "EXTREMITY", "EYE", "FEMUR", "FINGER", "FOOT", "FOREARM", "HAND", "HIP", "HUMERUS", "KNEE",
+        "LEG", "ORBIT", "RADIUS", "SCAPULA", "SHOULDER", "THIGH", "THUMB", "TOE", "WRIST", "ZYGOMA",
+    }
+)  # fmt: skip
 
 _PATIENT_OR_EMPTY = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 _PATIENT = (
@@ -141,12 +148,25 @@ def _correct(made: ElementWriter, source: ElementView) -> None:
             made.drop(keyword)
     if source.text("BurnedInAnnotation") not in ("YES", "NO"):
         made.drop("BurnedInAnnotation")
-    for keyword in ("Laterality", "ImageLaterality"):
-        if source.text(keyword) not in ("R", "L", "U", "B"):
-            made.drop(keyword)
     if source.text("LossyImageCompression") != "01":
         made.drop("LossyImageCompressionRatio")
         made.drop("LossyImageCompressionMethod")
+    is_anonymous = source.text("PatientIdentityRemoved") == "YES"
+    methods = ("DeidentificationMethod", "DeidentificationMethodCodeSequence")
+    if is_anonymous and not any(made.has_value(keyword) for keyword in methods):
+        made.set("DeidentificationMethod", "Not said by the source")
+    _correct_sides(made, source)
+
+
+def _correct_sides(made: ElementWriter, source: ElementView) -> None:
+    for keyword in ("Laterality", "ImageLaterality"):
+        if source.text(keyword) not in ("R", "L", "U", "B"):
+            made.drop(keyword)
+    if made.has_value("Laterality") or made.has_value("ImageLaterality"):
+        return
+    # Type 2C, of paired structures: said to be unknown.
+    if "Laterality" in source or source.text("BodyPartExamined") in _PAIRED:
+        made.set("Laterality")
 
 
 def _say_when(made: ElementWriter, made_at: datetime) -> None:
@@ -189,7 +209,9 @@ def _write_mr(made: ElementWriter, source: ElementView) -> None:
         source, "ScanningSequence", "SequenceVariant", "ScanOptions", "MRAcquisitionType",
         "RepetitionTime", "EchoTime", "EchoTrainLength",
     )  # fmt: skip
-    made.take(source, "InversionTime", "TriggerTime", "MagneticFieldStrength", "ImagedNucleus")
+    made.take(source, "MagneticFieldStrength", "ImagedNucleus")
+    if "IR" in source.texts("ScanningSequence"):
+        made.take_or_empty(source, "InversionTime")
     # Enhanced objects tell it in other words: research mode, no variant.
     if not made.has_value("ScanningSequence"):
         made.set("ScanningSequence", "RM")
