@@ -390,6 +390,7 @@ WORDS = (
     _("Window presets"),
     _("Window width"),
     _("Window {number}"),
+    _("Window {width}, level {level}"),
     _("Window"),
     _("without unit"),
     _("Your settings"),

@@ -32,6 +32,7 @@ import { passportPanel } from "./viewer-passport";
 import { settingsPanel } from "./viewer-settings";
 import { Side } from "./viewer-side";
 import { loadStack } from "./viewer-stacks";
+import { Spoken } from "./viewer-spoken";
 import { SeriesStrip } from "./viewer-strip";
 import { tagsPanel } from "./viewer-tags";
 import { Toolbar } from "./viewer-toolbar";
@@ -54,6 +55,7 @@ class ViewerApp {
   private readonly side: Side;
   private readonly toolbar: Toolbar;
   private readonly help: Help;
+  private readonly spoken = new Spoken();
   private readonly news: StudyNews;
   private readonly findings: Findings;
   private readonly objects: StoredObjects;
@@ -97,7 +99,7 @@ class ViewerApp {
     root.prepend(this.toolbar.root);
     main.append(connection.root);
     main.prepend(this.strip.root);
-    main.append(this.side.root, this.help.root, ...this.findings.overPage);
+    main.append(this.side.root, this.help.root, this.spoken.root, ...this.findings.overPage);
     new Cine(this.store, (key) => this.panes.active.isSettled(key));
     listenToKeys(commands, () => this.closeHelp() || this.findings.cancel());
     exposeReport(() => this.panes.active.viewport, () => this.report(), () => this.findings.report());
@@ -179,6 +181,7 @@ class ViewerApp {
     this.findings.show();
     this.controls.show();
     this.help.show();
+    this.spoken.show(this.store.state, this.panes.active.scene);
     this.side.show();
     this.firstSight.note(this.panes.active.scene.kind !== "loading");
   }

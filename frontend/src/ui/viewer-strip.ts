@@ -110,7 +110,6 @@ export class SeriesStrip {
     }
     setText(before.count, countWords(series));
     showBadges(before.badges, series);
-    before.button.setAttribute("aria-label", describe(series));
     return before;
   }
 
@@ -120,6 +119,7 @@ export class SeriesStrip {
     const head = make(
       "span",
       { class: "strip-head" },
+      make("span", { class: "unseen" }, t("Series")),
       make("span", { class: "strip-number" }, numberOf(series)),
       make("span", { class: "strip-modality" }, series.modality || "?"),
       count,
@@ -130,7 +130,7 @@ export class SeriesStrip {
     if (series.displayable && series.thumbnailUrl !== "") {
       this.loadThumbnail(picture, series.thumbnailUrl, THUMBNAIL_TRIES);
     }
-    const button = make("button", { type: "button", class: "strip-item", "data-series": series.id, "data-prior": this.priorMark(series), "aria-label": describe(series), title: name });
+    const button = make("button", { type: "button", class: "strip-item", "data-series": series.id, "data-prior": this.priorMark(series), title: name });
     const badges = make("span", { class: "strip-badges" });
     showBadges(badges, series);
     badges.addEventListener("click", () => this.store.change(setOpenPanel(PASSPORT)));
@@ -180,10 +180,6 @@ function numberOf(series: Series): string {
 
 function nameOf(series: Series): string {
   return series.seriesDescription || series.bodyPartExamined || t("No description");
-}
-
-function describe(series: Series): string {
-  return `${t("Series")} ${numberOf(series)}, ${series.modality}, ${[nameOf(series), countWords(series), ...series.badges.map(({ mark }) => mark)].join(", ")}`;
 }
 
 function countWords(series: Series): string {
