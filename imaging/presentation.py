@@ -24,13 +24,14 @@ _KNOWN_GRAPHICS = frozenset({"POINT", "POLYLINE", "INTERPOLATED", "CIRCLE", "ELL
 
 @dataclass(frozen=True, slots=True)
 class Graphic:
-    """One outline; `units` is PIXEL or DISPLAY."""
+    """One outline; `units` is PIXEL or DISPLAY, `uid` the tracking UID where it has one."""
 
     kind: str
     points: tuple[tuple[float, float], ...]
     units: str
     is_filled: bool
     layer: str
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Words:
     box: tuple[float, float, float, float] | None
     box_units: str
     layer: str
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,8 @@ def _graphic(item: ElementView, layer: str) -> Graphic | None:
     points = tuple(
         _from_corner(numbers[at], numbers[at + 1], units) for at in range(0, len(numbers) - 1, 2)
     )
-    return Graphic(kind, points, units, item.text("GraphicFilled") == "Y", layer)
+    is_filled = item.text("GraphicFilled") == "Y"
+    return Graphic(kind, points, units, is_filled, layer, item.text("TrackingUID"))
 
 
 def _words(item: ElementView, layer: str) -> Words:
@@ -254,6 +257,7 @@ def _words(item: ElementView, layer: str) -> Words:
         box,
         box_units,
         layer,
+        item.text("TrackingUID"),
     )
 
 

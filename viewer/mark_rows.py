@@ -101,6 +101,13 @@ def uid_of(key: uuid.UUID) -> str:
     return f"2.25.{key.int}"
 
 
+def key_of_uid(uid: str) -> uuid.UUID | None:
+    """Return the key that `uid_of` made a UID of; None for a UID from elsewhere."""
+    number = uid.removeprefix("2.25.")
+    is_ours = number != uid and number.isascii() and number.isdigit() and len(number) < 40
+    return uuid.UUID(int=int(number)) if is_ours and int(number) < 2**128 else None
+
+
 def _steps(mark: Measurement | Annotation) -> tuple[float, float]:
     try:
         plane = Plane.from_image_facts(usable_facts(mark.instance, mark.frame), mark.points_px)

@@ -10,6 +10,7 @@ from archive.models import Instance
 from imaging.elements import ElementView
 from imaging.presentation import Annotation, Area, Graphic, State, Words, read_state
 from imaging.sr_tree import Reference
+from viewer.mark_rows import key_of_uid
 from viewer.object_kinds import Document, Places, facts_of
 
 
@@ -17,7 +18,8 @@ def describe_state(user: User | AnonymousUser, instance: Instance, header: Eleme
     """Return facts for people and `applies` for the page.
 
     References in `applies` name instances by key, frames from 0; an empty list means all images
-    of the state. Graphics are in pixels of the stored image, centre of the first at (0, 0), or
+    of the state. `mark` is the key of the mark here that a graphic was written from, if it was.
+    Graphics are in pixels of the stored image, centre of the first at (0, 0), or
     with units `DISPLAY` in parts of the displayed area.
     """
     state = read_state(header)
@@ -29,10 +31,6 @@ def describe_state(user: User | AnonymousUser, instance: Instance, header: Eleme
     words = [_("More marks than are shown.")] if state.left_out else []
     if state.unknown:
         words.append(_("Not applied here: %(what)s.") % {"what": ", ".join(_name_unknown(state))})
-    if len({one.window for one in state.greys if one.window}) > 1:
-        words.append(_("It has several windows: the first is applied to the whole series."))
-    if any(one.window and one.function not in ("", "LINEAR") for one in state.greys):
-        words.append(_("Its windows are not linear; they are applied as the image's own are."))
     return {
         "title": state.label or state.description,
         "facts": facts_of(
@@ -121,6 +119,7 @@ def _graphic(graphic: Graphic) -> Document:
         "units": graphic.units,
         "filled": graphic.is_filled,
         "layer": graphic.layer,
+        "mark": _mark_of(graphic.uid),
     }
 
 
@@ -132,4 +131,10 @@ def _words(words: Words) -> Document:
         "box": list(words.box) if words.box else None,
         "box_units": words.box_units,
         "layer": words.layer,
+        "mark": _mark_of(words.uid),
     }
+
+
+def _mark_of(uid: str) -> str | None:
+    key = key_of_uid(uid)
+    return None if key is None else str(key)

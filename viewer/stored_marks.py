@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from imaging.sr_marks import ReportMark, find_marks
 from imaging.sr_tree import Reference, read_report
 from imaging.text import display_name, parse_date, parse_time
 from viewer.calibration import usable_facts
-from viewer.mark_rows import uid_of
+from viewer.mark_rows import key_of_uid, uid_of
 from viewer.models import Annotation, Measurement
 from viewer.object_kinds import KEY_OBJECTS, REPORT, STATE, kind_of, open_header
 
@@ -244,11 +243,7 @@ def _place(row: Instance, frame: int) -> Row:
 
 def _known_marks(study: Study, uids: set[str]) -> dict[str, str]:
     """Return the keys of rows of this study by the tracking UIDs made of them."""
-    keys = []
-    for uid in uids:
-        number = uid.removeprefix("2.25.")
-        if number != uid and number.isascii() and number.isdigit() and int(number) < 2**128:
-            keys.append(uuid.UUID(int=int(number)))
+    keys = [key for uid in uids if (key := key_of_uid(uid)) is not None]
     known: dict[str, str] = {}
     for model in (Measurement, Annotation):
         manager: Any = model.objects

@@ -6,11 +6,11 @@ import { ourRotation, stateLook } from "../src/ui/viewer-object-state";
 import { imageFacts } from "./facts";
 
 const STATE: PresentationState = {
-  window: { center: 40, width: 400 },
+  greys: [],
   inverted: false,
   rotationDeg: 0,
   flipped: false,
-  area: null,
+  areas: [],
   shutter: null,
   marks: [],
 };
@@ -26,13 +26,13 @@ describe("a presentation state", () => {
 
   test("shows a part of the image in the middle of the canvas, as large as it can", () => {
     const facts = imageFacts({ rows: 100, columns: 200 });
-    const state = { ...STATE, area: { first: { x: 51, y: 11 }, last: { x: 100, y: 60 } } };
+    const state = { ...STATE, areas: [{ images: [], first: { x: 51, y: 11 }, last: { x: 100, y: 60 } }] };
     const look = stateLook(state, facts, { width: 500, height: 800 });
     // 50 columns on 500 px; pixels 50 to 99 and 10 to 59, counted from 0.
     expect(look.view?.scale).toBeCloseTo(10);
     expect(look.view?.center).toEqual({ x: 74.5, y: 34.5 });
     expect(look.isFitted).toBe(false);
-    const whole = stateLook({ ...STATE, area: { first: { x: 1, y: 1 }, last: { x: 200, y: 100 } } }, facts, { width: 500, height: 800 });
+    const whole = stateLook({ ...STATE, areas: [{ images: [], first: { x: 1, y: 1 }, last: { x: 200, y: 100 } }] }, facts, { width: 500, height: 800 });
     expect(whole.isFitted).toBe(true);
     expect(whole.view).toEqual(fitView({ width: 200, height: 100, pixelAspect: 1 }, { width: 500, height: 800 }));
   });
@@ -44,12 +44,13 @@ describe("a presentation state", () => {
   });
 
   test("places what is in parts of the display by the corners that are displayed", () => {
-    expect(fromDisplay({ x: 0.5, y: 0.25 }, STATE, 200, 100)).toEqual({ x: 99.5, y: 24.5 });
+    expect(fromDisplay({ x: 0.5, y: 0.25 }, STATE, undefined, 200, 100)).toEqual({ x: 99.5, y: 24.5 });
     // Turned clockwise by 90 the stored bottom left is at the top left: along the screen is up the column.
-    const turned = { ...STATE, rotationDeg: 90, area: { first: { x: 1, y: 100 }, last: { x: 200, y: 1 } } };
-    expect(fromDisplay({ x: 0, y: 0 }, turned, 200, 100)).toEqual({ x: -0.5, y: 99.5 });
-    expect(fromDisplay({ x: 1, y: 0 }, turned, 200, 100)).toEqual({ x: -0.5, y: -0.5 });
-    expect(fromDisplay({ x: 0, y: 1 }, turned, 200, 100)).toEqual({ x: 199.5, y: 99.5 });
+    const turned = { ...STATE, rotationDeg: 90 };
+    const area = { images: [], first: { x: 1, y: 100 }, last: { x: 200, y: 1 } };
+    expect(fromDisplay({ x: 0, y: 0 }, turned, area, 200, 100)).toEqual({ x: -0.5, y: 99.5 });
+    expect(fromDisplay({ x: 1, y: 0 }, turned, area, 200, 100)).toEqual({ x: -0.5, y: -0.5 });
+    expect(fromDisplay({ x: 0, y: 1 }, turned, area, 200, 100)).toEqual({ x: 199.5, y: 99.5 });
   });
 });
 

@@ -24,7 +24,7 @@ const UNKNOWN: Window = { center: Number.NaN, width: Number.NaN };
 /** The window that the server's picture will have. */
 export function voiOf(facts: ImageFacts, choice: WindowChoice): ResolvedVoi {
   const voi = resolveVoi(facts, choice, () => UNKNOWN);
-  return choice.kind === "manual" ? { ...voi, function: "LINEAR" } : voi;
+  return choice.kind === "manual" || choice.kind === "stated" ? { ...voi, function: "LINEAR" } : voi;
 }
 
 /** The question's parameters, in an order of their own, so that equal wishes are equal words. */

@@ -1,5 +1,6 @@
 /** Objects of a study that are no pictures, as plain values; `io/stored-objects.ts` makes them. */
 
+import type { VoiFunction, Window } from "./facts";
 import type { Point } from "./view";
 
 /** An object as the list has it. */
@@ -117,6 +118,8 @@ export interface StateGraphic {
   readonly isOfDisplay: boolean;
   readonly isFilled: boolean;
   readonly colour: string;
+  /** The mark of this archive that it was written from; empty: another one's. */
+  readonly markId: string;
 }
 
 export interface StateWords {
@@ -124,6 +127,26 @@ export interface StateWords {
   readonly at: Point;
   readonly isOfDisplay: boolean;
   readonly colour: string;
+  readonly markId: string;
+}
+
+/** A part of a state that is of some of its images. */
+export interface OfImages {
+  /** Empty: of all images of the state. */
+  readonly images: readonly Named[];
+}
+
+/** How grey comes out (C.11.8). */
+export interface StateGrey extends OfImages {
+  readonly window: Window;
+  readonly function: VoiFunction;
+  readonly explanation: string;
+}
+
+/** The displayed area (C.10.4): corners are pixels of the stored image, from 1. */
+export interface StateArea extends OfImages {
+  readonly first: Point;
+  readonly last: Point;
 }
 
 export interface StateMarks {
@@ -133,13 +156,13 @@ export interface StateMarks {
   readonly words: readonly StateWords[];
 }
 
-/** What a presentation state does (PS3.3 A.33). Corners are pixels of the stored image, from 1. */
+/** What a presentation state does (PS3.3 A.33) to the images that it names. */
 export interface PresentationState {
-  readonly window: { readonly center: number; readonly width: number } | null;
+  readonly greys: readonly StateGrey[];
   readonly inverted: boolean;
   readonly rotationDeg: number;
   readonly flipped: boolean;
-  readonly area: { readonly first: Point; readonly last: Point } | null;
+  readonly areas: readonly StateArea[];
   readonly shutter: StateShutter | null;
   readonly marks: readonly StateMarks[];
 }
@@ -167,9 +190,14 @@ export function belongsTo(images: readonly Named[], instanceId: string, frame: n
   return images.some((one) => one.instanceId === instanceId && (one.frames.length === 0 || one.frames.includes(frame)));
 }
 
+/** The part of a state that is of a frame; what names no images is of all. */
+export function firstOf<T extends OfImages>(parts: readonly T[], instanceId: string, frame: number): T | undefined {
+  return parts.find(({ images }) => images.length === 0 || belongsTo(images, instanceId, frame));
+}
+
 /** A point in parts of the displayed area as a point of the image: C.10.5, after rotation and flip. */
-export function fromDisplay({ x, y }: Point, state: PresentationState, columns: number, rows: number): Point {
-  const { first, last } = state.area ?? { first: { x: 1, y: 1 }, last: { x: columns, y: rows } };
+export function fromDisplay({ x, y }: Point, state: PresentationState, area: StateArea | undefined, columns: number, rows: number): Point {
+  const { first, last } = area ?? { first: { x: 1, y: 1 }, last: { x: columns, y: rows } };
   const isUpright = state.rotationDeg % 180 === 0;
   const [along, down] = isUpright ? [x, y] : [y, x];
   // The area reaches to the outer edges of its corner pixels.

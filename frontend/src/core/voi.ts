@@ -3,6 +3,7 @@
 import type { Percentiles } from "./automatic-window";
 import type { Voi } from "./display";
 import type { ImageFacts, Window } from "./facts";
+import { firstOf, type StateGrey } from "./stored-objects";
 
 /** `filed`: as the file wants to be seen — its table, else its first window, else from the pixels. */
 export type WindowChoice =
@@ -13,7 +14,9 @@ export type WindowChoice =
   | { readonly kind: "auto"; readonly of?: string }
   | { readonly kind: "relative"; readonly name: string; readonly percentiles: Percentiles }
   | { readonly kind: "preset"; readonly name: string; readonly window: Window }
-  | { readonly kind: "manual"; readonly window: Window };
+  | { readonly kind: "manual"; readonly window: Window }
+  /** By a presentation state: each image its own; those that it does not name are seen as before. */
+  | { readonly kind: "stated"; readonly greys: readonly StateGrey[]; readonly otherwise: WindowChoice };
 
 export const AS_FILED: WindowChoice = { kind: "filed" };
 
@@ -27,6 +30,12 @@ export function resolveVoi(facts: ImageFacts, choice: WindowChoice, auto: () => 
   const plain = { function: facts.voiFunction, table: null };
   if (choice.kind === "manual") {
     return { ...plain, ...choice.window, label: "" };
+  }
+  if (choice.kind === "stated") {
+    const grey = firstOf(choice.greys, facts.instanceId, facts.frame);
+    return grey === undefined
+      ? resolveVoi(facts, choice.otherwise, auto)
+      : { ...grey.window, function: grey.function, table: null, label: grey.explanation };
   }
   if (choice.kind === "preset") {
     return { ...choice.window, function: "LINEAR", table: null, label: choice.name };

@@ -10,11 +10,14 @@ import {
   type OutlinedPart,
   type PresentationState,
   type Shape,
+  type StateArea,
+  type StateGrey,
   type StateMarks,
   type StoredMark,
   type StoredObject,
 } from "../core/stored-objects";
 import { formatNumber } from "../core/format";
+import type { VoiFunction } from "../core/facts";
 import { t } from "../core/text";
 import type { Point } from "../core/view";
 import { asFlag, asList, asNumber, asNumbers, asObject, asText, type Json, type JsonObject } from "./read";
@@ -137,22 +140,32 @@ function readPart(value: Json): OutlinedPart {
 }
 
 function readState(wire: JsonObject): PresentationState {
-  const windows = asList(wire["greys"]).map((one) => asNumbers(asObject(one)["window"] ?? []));
-  const window = windows.find((numbers) => numbers.length === 2);
-  const area = asObject(asList(wire["areas"])[0]);
-  const [first, last] = [readPoint(area["top_left"]), readPoint(area["bottom_right"])];
   const colours = new Map(asList(wire["layers"]).map((one) => [asText(asObject(one)["name"]), asText(asObject(one)["colour"])]));
   const shutter = asObject(wire["shutter"]);
   const hasShutter = Object.keys(shutter).length > 0;
   return {
-    window: window === undefined ? null : { center: window[0] ?? 0, width: window[1] ?? 1 },
+    greys: asList(wire["greys"]).flatMap((one) => readGrey(asObject(one)) ?? []),
     inverted: asFlag(wire["inverted"]),
     rotationDeg: asNumber(wire["rotation_deg"]) ?? 0,
     flipped: asFlag(wire["flipped"]),
-    area: first === null || last === null ? null : { first, last },
+    areas: asList(wire["areas"]).flatMap((one) => readArea(asObject(one)) ?? []),
     shutter: hasShutter ? { rectangle: asNumbers(shutter["rectangle"] ?? []), circle: asNumbers(shutter["circle"] ?? []), polygon: asNumbers(shutter["polygon"] ?? []) } : null,
     marks: asList(wire["annotations"]).map((one) => readMarks(asObject(one), colours)),
   };
+}
+
+function readGrey(wire: JsonObject): StateGrey | null {
+  const [center, width] = asNumbers(wire["window"] ?? []);
+  const named = asText(wire["function"]);
+  const way: VoiFunction = named === "SIGMOID" || named === "LINEAR_EXACT" ? named : "LINEAR";
+  return center === undefined || width === undefined
+    ? null
+    : { images: asList(wire["images"]).map(readNamed), window: { center, width }, function: way, explanation: asText(wire["explanation"]) };
+}
+
+function readArea(wire: JsonObject): StateArea | null {
+  const [first, last] = [readPoint(wire["top_left"]), readPoint(wire["bottom_right"])];
+  return first === null || last === null ? null : { images: asList(wire["images"]).map(readNamed), first, last };
 }
 
 function readMarks(wire: JsonObject, colours: ReadonlyMap<string, string>): StateMarks {
@@ -161,7 +174,7 @@ function readMarks(wire: JsonObject, colours: ReadonlyMap<string, string>): Stat
     const one = asObject(value);
     const points = asList(one["points"]).flatMap((point) => readPoint(point) ?? []);
     const isOfDisplay = asText(one["units"]) === "DISPLAY";
-    return { kind: asText(one["kind"]), points, isOfDisplay, isFilled: asFlag(one["filled"]), colour: colourOf(one) };
+    return { kind: asText(one["kind"]), points, isOfDisplay, isFilled: asFlag(one["filled"]), colour: colourOf(one), markId: asText(one["mark"]) };
   });
   const words = asList(wire["words"]).flatMap((value) => {
     const one = asObject(value);
@@ -169,7 +182,7 @@ function readMarks(wire: JsonObject, colours: ReadonlyMap<string, string>): Stat
     const box = left === undefined || top === undefined ? null : { x: left, y: top };
     const at = box ?? readPoint(one["anchor"]);
     const isOfDisplay = asText(one[box === null ? "anchor_units" : "box_units"]) === "DISPLAY";
-    return at === null ? [] : [{ text: asText(one["text"]), at, isOfDisplay, colour: colourOf(one) }];
+    return at === null ? [] : [{ text: asText(one["text"]), at, isOfDisplay, colour: colourOf(one), markId: asText(one["mark"]) }];
   });
   return { images: asList(wire["images"]).map(readNamed), graphics, words };
 }

@@ -124,6 +124,12 @@ export class FindingStore {
       : [];
   }
 
+  /** Whether it is drawn wherever its image is shown. */
+  isDrawn(key: string): boolean {
+    const one = this.finding(key);
+    return one !== null && this.areShown && one.isVisible && this.isLayerVisible(one.layer);
+  }
+
   /** The calibration line that an image's lengths follow: the one changed last. */
   lineOf(instanceId: string): Finding | null {
     const lines = this.all().filter(({ local }) => local?.kind === "calibration" && local.instanceId === instanceId);

@@ -157,7 +157,7 @@ function haveSameValues(one: Series, facts: ImageFacts, other: Series | undefine
 
 /** What a window means without its file; a file's second window is no other file's second one. */
 function portable(choice: WindowChoice): WindowChoice | null {
-  if (choice.kind === "window" || choice.kind === "table") {
+  if (choice.kind === "window" || choice.kind === "table" || choice.kind === "stated") {
     return null;
   }
   return choice.kind === "auto" ? { kind: "auto" } : choice;

@@ -180,6 +180,12 @@ export class Findings {
     };
   }
 
+  /** Whether a mark that the server keeps is drawn as a finding of this page. */
+  isDrawn(id: string): boolean {
+    const key = this.findings.keyOf(id);
+    return key !== undefined && this.findings.isDrawn(key);
+  }
+
   // --- what a mark shows -------------------------------------------------------------------
 
   private drawnMark(finding: Finding, shown: Shown): DrawnMark {

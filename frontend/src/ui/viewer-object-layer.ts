@@ -1,6 +1,6 @@
 /** Outlines of segmentations and structures, and what a presentation state draws, over a picture. */
 
-import { belongsTo, fromDisplay, pathOf, roundPoints, shutterPath, type PresentationState, type Shape, type StateGraphic } from "../core/stored-objects";
+import { belongsTo, firstOf, fromDisplay, pathOf, roundPoints, shutterPath, type PresentationState, type Shape, type StateGraphic } from "../core/stored-objects";
 import { applyMatrix, canvasFromImage, type Matrix, type Point, type Size, type View } from "../core/view";
 import { extentOf, type Shown } from "../render/viewport";
 import type { MarksLayer } from "./viewer-layers";
@@ -23,6 +23,8 @@ export interface Overlay {
   readonly shapes: readonly ColouredShape[];
   readonly words: readonly ColouredWords[];
   readonly state: PresentationState | null;
+  /** Marks of the state that are on the page as findings: they are drawn once, as these. */
+  readonly live: ReadonlySet<string>;
 }
 
 export class ObjectLayer implements MarksLayer {
@@ -45,11 +47,11 @@ export class ObjectLayer implements MarksLayer {
     if (overlay !== this.drawn || this.of !== shown.facts.key) {
       this.drawn = overlay;
       this.of = shown.facts.key;
-      this.placed.replaceChildren(...overlay.shapes.map(outline), ...stateShapes(overlay.state, shown));
+      this.placed.replaceChildren(...overlay.shapes.map(outline), ...stateShapes(overlay, shown));
     }
     const { a, b, c, d, e, f } = matrix;
     this.placed.setAttribute("transform", `matrix(${a} ${b} ${c} ${d} ${e} ${f})`);
-    const words = [...overlay.words, ...stateWords(overlay.state, shown)];
+    const words = [...overlay.words, ...stateWords(overlay, shown)];
     this.words.replaceChildren(...words.map((one) => wordsOf(one, matrix)));
   }
 }
@@ -64,15 +66,17 @@ function outline(shape: ColouredShape): SVGElement {
   return element("path", { d: pathOf(shape), stroke: shape.colour, fill: "none" });
 }
 
-function stateShapes(state: PresentationState | null, { facts }: Shown): SVGElement[] {
+function stateShapes({ state, live }: Overlay, { facts }: Shown): SVGElement[] {
   if (state === null) {
     return [];
   }
   const { columns, rows, instanceId, frame } = facts;
   const marks = state.marks.filter(({ images }) => images.length === 0 || belongsTo(images, instanceId, frame));
+  const area = firstOf(state.areas, instanceId, frame);
   const place = (graphic: StateGraphic) => (point: Point): Point =>
-    graphic.isOfDisplay ? fromDisplay(point, state, columns, rows) : point;
-  const graphics = marks.flatMap(({ graphics: all }) => all.map((graphic) => graphicOf(graphic, graphic.points.map(place(graphic)))));
+    graphic.isOfDisplay ? fromDisplay(point, state, area, columns, rows) : point;
+  const isSeen = ({ markId }: StateGraphic): boolean => !live.has(markId);
+  const graphics = marks.flatMap(({ graphics: all }) => all.filter(isSeen).map((graphic) => graphicOf(graphic, graphic.points.map(place(graphic)))));
   if (state.shutter === null) {
     return graphics;
   }
@@ -91,15 +95,17 @@ function graphicOf({ kind, colour, isFilled }: StateGraphic, points: readonly Po
   return element("path", { d: way, stroke: colour, fill: isFilled ? colour : "none", "fill-opacity": "0.3" });
 }
 
-function stateWords(state: PresentationState | null, { facts }: Shown): ColouredWords[] {
+function stateWords({ state, live }: Overlay, { facts }: Shown): ColouredWords[] {
   if (state === null) {
     return [];
   }
   const { columns, rows, instanceId, frame } = facts;
+  const area = firstOf(state.areas, instanceId, frame);
   return state.marks
     .filter(({ images }) => images.length === 0 || belongsTo(images, instanceId, frame))
     .flatMap(({ words }) => words)
-    .map(({ text, at, isOfDisplay, colour }) => ({ text, at: isOfDisplay ? fromDisplay(at, state, columns, rows) : at, colour }));
+    .filter(({ markId }) => !live.has(markId))
+    .map(({ text, at, isOfDisplay, colour }) => ({ text, at: isOfDisplay ? fromDisplay(at, state, area, columns, rows) : at, colour }));
 }
 
 function wordsOf({ text, at, colour }: ColouredWords, matrix: Matrix): SVGElement {

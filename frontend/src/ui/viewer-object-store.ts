@@ -5,7 +5,7 @@ import { fetchObject, fetchOutlines, fetchStoredMarks, fetchStoredObjects } from
 import type { Shown } from "../render/viewport";
 import type { ColouredShape, Overlay } from "./viewer-object-layer";
 
-const NOTHING: Overlay = { shapes: [], words: [], state: null };
+const NOTHING: Overlay = { shapes: [], words: [], state: null, live: new Set() };
 const MARK_COLOUR = "#ffd43b";
 /** Outlines of so many images are kept for each object. */
 const KEPT_IMAGES = 400;
@@ -33,6 +33,8 @@ export class ObjectStore {
     private readonly announce: () => void,
     /** The state that is applied to an image, if one is. */
     private readonly stateFor: (shown: Shown) => PresentationState | null,
+    /** Whether a mark of this archive is drawn on the page as a finding. */
+    private readonly isLive: (markId: string) => boolean,
   ) {}
 
   /** Asks for the list, once; `isFresh` asks again. */
@@ -134,16 +136,23 @@ export class ObjectStore {
     }
     const { key } = shown.facts;
     const known = this.overlays.get(key);
-    if (known !== undefined && known.state === state) {
+    const live = this.liveMarks(state);
+    if (known !== undefined && known.state === state && known.live.size === live.size && [...live].every((id) => known.live.has(id))) {
       return known;
     }
     const marks = this.marksOn(shown);
     const drawn = marks.flatMap(({ shapes, isClosed }) => shapes.map((points) => ({ part: 0, closed: isClosed, points, colour: MARK_COLOUR })));
     const words = marks.map(({ words: text, shapes }) => ({ text, at: shapes[0]?.[0] ?? { x: 0, y: 0 }, colour: MARK_COLOUR }));
     const outlines = [...this.outlined.values()].flatMap((one) => this.shapesOf(one, shown));
-    const made = { shapes: [...outlines, ...drawn], words, state };
+    const made = { shapes: [...outlines, ...drawn], words, state, live };
     this.overlays.set(key, made);
     return made;
+  }
+
+  /** Marks of a state that the page draws already. */
+  liveMarks(state: PresentationState | null): ReadonlySet<string> {
+    const marks = (state?.marks ?? []).flatMap(({ graphics, words }) => [...graphics, ...words]).map(({ markId }) => markId);
+    return new Set(marks.filter((id) => id !== "" && this.isLive(id)));
   }
 
   private marksOn({ facts }: Shown): readonly StoredMark[] {

@@ -1,35 +1,26 @@
 /** Objects of the study that are no pictures: read in their pane, laid over pictures, applied to them. */
 
-import { belongsTo, type Named, type ObjectDocument, type PresentationState, type StoredObject } from "../core/stored-objects";
+import { belongsTo, type Named, type ObjectDocument, type StoredObject } from "../core/stored-objects";
 import { t } from "../core/text";
-import type { Size } from "../core/view";
-import { AS_FILED } from "../core/voi";
-import type { Shown } from "../render/viewport";
 import { activeSeries, goTo, openSeries } from "../state/changes";
-import { changeLooksAt, stackIn } from "../state/panes";
-import type { Look, Store } from "../state/store";
+import { stackIn } from "../state/panes";
+import type { Store } from "../state/store";
 import { icon, make, setAttribute } from "./dom";
+import { AppliedState } from "./viewer-applied-state";
 import { documentOf, swatch } from "./viewer-object-document";
 import { ObjectLayer } from "./viewer-object-layer";
 import { ObjectStore } from "./viewer-object-store";
-import { stateLook } from "./viewer-object-state";
 import type { ViewerPane } from "./viewer-pane";
 import type { SidePanel } from "./viewer-side";
 
 const OBJECTS = "objects";
 const OUTLINED = new Set(["segmentation", "structures"]);
 
-/** A state that is applied: which, to which series, and the looks before. */
-interface Applied {
-  readonly document: ObjectDocument;
-  readonly before: ReadonlyMap<string, Look>;
-}
-
 export class StoredObjects {
   private readonly known: ObjectStore;
   private readonly list = make("div", { class: "objects-body" });
   private readonly chosen = new Map<string, string>();
-  private applied: Applied | null = null;
+  private readonly applied: AppliedState;
   private wanted: Named | null = null;
   private readonly panes = new Map<string, ViewerPane>();
   private drawn = "";
@@ -37,9 +28,11 @@ export class StoredObjects {
   constructor(
     apiUrl: string,
     private readonly store: Store,
+    isLive: (markId: string) => boolean,
   ) {
+    this.applied = new AppliedState(store, (paneId) => this.panes.get(paneId)?.viewport.size ?? { width: 1, height: 1 });
     const url = `${apiUrl}studies/${encodeURIComponent(store.state.study.id)}/`;
-    this.known = new ObjectStore(`${url}objects/`, `${url}stored-marks/`, () => store.announce(), (shown) => this.stateFor(shown));
+    this.known = new ObjectStore(`${url}objects/`, `${url}stored-marks/`, () => store.announce(), ({ facts }) => this.applied.stateFor(facts), isLive);
     let series = store.state.series;
     store.subscribe(() => {
       if (series !== store.state.series) {
@@ -149,7 +142,7 @@ export class StoredObjects {
   private show(): void {
     this.known.load();
     const { objects, hasFailed } = this.known;
-    const now = JSON.stringify([objects?.map((one) => [one.id, this.known.isOn(one.id), this.readyOf(one), this.known.markCount(one.id), this.known.isMarked(one.id)]), hasFailed, this.applied?.document.id, this.hiddenParts()]);
+    const now = JSON.stringify([objects?.map((one) => [one.id, this.known.isOn(one.id), this.readyOf(one), this.known.markCount(one.id), this.known.isMarked(one.id)]), hasFailed, this.applied.id, this.liveCounts(), this.hiddenParts()]);
     if (now === this.drawn) {
       return;
     }
@@ -167,6 +160,11 @@ export class StoredObjects {
     const isAsked = object.kind === "presentation" || OUTLINED.has(object.kind);
     const document = isAsked ? this.known.documentOf(object) : "";
     return typeof document === "string" ? document : "ready";
+  }
+
+  private liveCounts(): number {
+    const document = this.applied.id === "" ? null : this.documentOf(this.applied.id);
+    return document === null ? 0 : this.known.liveMarks(document.state).size;
   }
 
   private hiddenParts(): string[] {
@@ -190,7 +188,7 @@ export class StoredObjects {
     if (OUTLINED.has(object.kind)) {
       row.append(...this.outlineControls(object, document));
     } else if (object.kind === "presentation" && document !== null) {
-      row.append(this.stateButton(document));
+      row.append(this.stateButton(document), ...this.twinNote(document));
     } else if (this.known.markCount(object.id) > 0) {
       row.append(this.marksSwitch(object.id));
     }
@@ -233,33 +231,15 @@ export class StoredObjects {
 
   // --- presentation states ---------------------------------------------------------------
   private stateButton(document: ObjectDocument): HTMLElement {
-    const isOn = this.applied?.document.id === document.id;
+    const isOn = this.applied.id === document.id;
     const button = make("button", { type: "button", class: "button", "aria-pressed": `${isOn}` }, isOn ? t("Take off") : t("Apply"));
     button.addEventListener("click", () => (isOn ? this.takeOff() : this.apply(document)));
     return button;
   }
 
-  private stateFor({ facts }: Shown): PresentationState | null {
-    const { applied } = this;
-    const isOn = applied !== null && belongsTo(applied.document.images, facts.instanceId, facts.frame);
-    return isOn ? applied.document.state : null;
-  }
-
   private apply(document: ObjectDocument): void {
-    this.takeOff();
-    const { state } = document;
-    const series = [...new Set(document.images.map(({ seriesId }) => seriesId).filter((id) => id !== ""))];
-    if (state === null || series.length === 0) {
-      return;
-    }
-    const before = new Map(series.map((id) => [id, this.lookAt(id)]));
-    this.applied = { document, before };
-    for (const id of series) {
-      const facts = this.store.state.stacks.get(id);
-      const image = facts?.kind === "ready" ? facts.stack.images[0] : undefined;
-      this.store.change(changeLooksAt(id, (look) => ({ ...look, ...stateLook(state, image, this.sizeOf(id)), presentation: document.title || document.name })));
-    }
-    if (!series.includes(activeSeries(this.store.state)?.id ?? "")) {
+    const series = this.applied.apply(document);
+    if (series.length > 0 && !series.includes(activeSeries(this.store.state)?.id ?? "")) {
       const first = document.images.find(({ instanceId }) => instanceId !== "");
       if (first !== undefined) {
         this.open(first);
@@ -268,32 +248,14 @@ export class StoredObjects {
     this.known.renew();
   }
 
-  /** Of the pane that shows a series, else of the active one. */
-  private sizeOf(seriesId: string): Size {
-    const { panes, activePaneId } = this.store.state;
-    const id = panes.find((pane) => pane.seriesId === seriesId)?.id ?? activePaneId;
-    return this.panes.get(id)?.viewport.size ?? { width: 1, height: 1 };
-  }
-
-  private lookAt(seriesId: string): Look {
-    const { panes, looks } = this.store.state;
-    const shown = panes.find((pane) => pane.seriesId === seriesId)?.look ?? looks.get(seriesId);
-    return shown ?? panes[0]?.look ?? ({} as Look);
-  }
-
-  /** The look before comes back; where the reader is in the stack stays. */
   private takeOff(): void {
-    const { applied } = this;
-    this.applied = null;
-    applied?.before.forEach((look, id) => {
-      this.store.change(
-        changeLooksAt(id, (now) => {
-          const back = { ...now, window: look.window ?? AS_FILED, invert: look.invert, view: look.view, isFitted: look.isFitted };
-          delete (back as { presentation?: string }).presentation;
-          return back;
-        }),
-      );
-    });
+    this.applied.takeOff();
     this.known.renew();
+  }
+
+  /** That marks of the state are findings on the page, which are not drawn a second time. */
+  private twinNote(document: ObjectDocument): HTMLElement[] {
+    const count = this.applied.id === document.id ? this.known.liveMarks(document.state).size : 0;
+    return count === 0 ? [] : [make("p", { class: "object-twins" }, t("{count} of its marks are findings on this page and are drawn once.", { count }))];
   }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -212,7 +213,8 @@ def test_a_state_tells_what_it_applies_to_which_image(
     image: Instance, north: Facility, rada: User, client_of: Log
 ) -> None:
     line = item(GraphicAnnotationUnits="PIXEL", GraphicDimensions=2, NumberOfGraphicPoints=2,
-                GraphicData=[10.5, 20.5, 30.5, 40.5], GraphicType="POLYLINE", GraphicFilled="N")  # fmt: skip
+                GraphicData=[10.5, 20.5, 30.5, 40.5], GraphicType="POLYLINE", GraphicFilled="N",
+                TrackingUID=f"2.25.{uuid.UUID(int=7).int}", TrackingID="a")  # fmt: skip
     words = item(AnchorPointAnnotationUnits="PIXEL", UnformattedTextValue="here\r\nit is",
                  AnchorPoint=[1.5, 2.5], AnchorPointVisibility="Y")  # fmt: skip
     state = make_object(
@@ -255,15 +257,14 @@ def test_a_state_tells_what_it_applies_to_which_image(
     (drawn,) = applies["annotations"]
     # DICOM counts from the corner of the first pixel, this interface from its centre.
     assert drawn["graphics"][0]["points"] == [[10, 20], [30, 40]]
+    # Its tracking UID is made of the key of the mark that it was written from.
+    assert drawn["graphics"][0]["mark"] == str(uuid.UUID(int=7))
     assert drawn["words"][0] == {
         "text": "here\nit is", "anchor": [1, 2], "anchor_units": "PIXEL", "box": None,
-        "box_units": "", "layer": "ONE",
+        "box_units": "", "layer": "ONE", "mark": None,
     }  # fmt: skip
-    assert document["notes"] == [
-        "Not applied here: subtraction.",
-        "It has several windows: the first is applied to the whole series.",
-        "Its windows are not linear; they are applied as the image's own are.",
-    ]
+    assert [one["function"] for one in applies["greys"]] == ["LINEAR", "SIGMOID"]
+    assert document["notes"] == ["Not applied here: subtraction."]
 
 
 # --- outlines ----------------------------------------------------------------------------
