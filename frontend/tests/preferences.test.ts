@@ -1,6 +1,24 @@
 import { describe, expect, it } from "vitest";
-import { cornerOf, cornersFor, HOUSE_CORNERS, HOUSE_PREFERENCES, keysOf, placeField } from "../src/core/preferences";
+import { CORNER_FIELDS, CORNERS, cornerOf, cornersFor, DRAG_TOOLS, HOUSE_CORNERS, HOUSE_PREFERENCES, keysOf, placeField, WHEEL_WAYS } from "../src/core/preferences";
 import { readPreferences } from "../src/io/preferences";
+import { documentOf } from "../src/io/settings";
+import golden from "../../tests/golden/preferences.json" with { type: "json" };
+
+describe("what the server takes", () => {
+  it("are the same lists as here", () => {
+    expect(golden.drag_tools).toEqual(DRAG_TOOLS);
+    expect(golden.wheel_ways).toEqual(WHEEL_WAYS);
+    expect(golden.corners).toEqual(CORNERS);
+    expect(golden.corner_fields).toEqual(CORNER_FIELDS);
+  });
+  it("is read whole and sent back as it was", () => {
+    const read = readPreferences({ version: 3, document: golden.document });
+    expect(documentOf(read)).toEqual(golden.document);
+    for (const name of Object.keys(HOUSE_PREFERENCES) as (keyof typeof HOUSE_PREFERENCES)[]) {
+      expect(read[name], name).not.toEqual(HOUSE_PREFERENCES[name]);
+    }
+  });
+});
 
 describe("keys", () => {
   const house = new Map([

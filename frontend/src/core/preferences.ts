@@ -30,12 +30,14 @@ export type CornerTexts = Readonly<Record<Corner, readonly CornerField[]>>;
 export const DRAG_TOOLS = ["window", "scroll", "zoom", "pan"] as const;
 export type DragTool = (typeof DRAG_TOOLS)[number];
 
+export const WHEEL_WAYS = ["scroll", "zoom"] as const;
+
 export interface MousePreferences {
   /** The tool that is chosen when a study opens; null: window on a desk, scroll under fingers. */
   readonly left: DragTool | null;
   readonly middle: DragTool;
   readonly right: DragTool;
-  readonly wheel: "scroll" | "zoom";
+  readonly wheel: (typeof WHEEL_WAYS)[number];
   readonly isWheelReversed: boolean;
 }
 
@@ -65,6 +67,8 @@ export interface Preferences {
   readonly framesPerSecond: number | null;
   readonly loops: boolean;
   readonly smooth: boolean;
+  /** Smaller tools and rows. */
+  readonly isCompact: boolean;
 }
 
 export const HOUSE_CORNERS: CornerTexts = {
@@ -84,6 +88,7 @@ export const HOUSE_PREFERENCES: Preferences = {
   framesPerSecond: null,
   loops: true,
   smooth: true,
+  isCompact: false,
 };
 
 /** What stands in the corners over a picture of this modality. */

@@ -44,6 +44,7 @@ export function readPreferences(wire: JsonObject): Preferences {
     framesPerSecond: asNumber(cine["frames_per_second"]),
     loops: cine["loops"] !== false,
     smooth: document["smooth"] !== false,
+    isCompact: document["is_compact"] === true,
   };
 }
 

@@ -48,7 +48,8 @@ export function settingsStore(csrfToken: string): SettingsStore {
   };
 }
 
-function documentOf({ keys, mouse, presets, corners, marks, framesPerSecond, loops, smooth }: Preferences): object {
+/** As the server keeps them: what is as the house has it by saying nothing is left out. */
+export function documentOf({ keys, mouse, presets, corners, marks, framesPerSecond, loops, smooth, isCompact }: Preferences): object {
   return {
     keys,
     mouse: {
@@ -67,5 +68,6 @@ function documentOf({ keys, mouse, presets, corners, marks, framesPerSecond, loo
     },
     cine: { ...(framesPerSecond === null ? {} : { frames_per_second: framesPerSecond }), loops },
     smooth,
+    is_compact: isCompact,
   };
 }

@@ -17,7 +17,8 @@ export function keepSettings(page: ViewerPage, store: Store, root: HTMLElement):
   return keeper;
 }
 
-function dress(root: HTMLElement, { marks }: Preferences): void {
+function dress(root: HTMLElement, { marks, isCompact }: Preferences): void {
+  document.body.classList.toggle("is-compact", isCompact);
   const set = (name: string, value: string | null): void =>
     value === null ? void root.style.removeProperty(name) : root.style.setProperty(name, value);
   set("--mark-text", marks.textPx === null ? null : `${marks.textPx}px`);

@@ -148,7 +148,8 @@ class Settings {
 
   private films(now: Preferences): HTMLElement {
     return section(
-      t("Pictures and films"),
+      t("Page, pictures and films"),
+      check(t("Smaller tools and rows"), "compact", now.isCompact, (isCompact) => this.keeper.change({ isCompact })),
       check(t("Smooth pixels"), "smooth", now.smooth, (smooth) => this.keeper.change({ smooth })),
       check(t("Repeat"), "loops", now.loops, (loops) => this.keeper.change({ loops })),
       number(t("Frames a second"), "fps", now.framesPerSecond ?? 15, [1, 60], (fps) =>

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from rest_framework import serializers
 
 from accounts.models import User
+from viewer import preferences_form as form
 
 pytestmark = pytest.mark.django_db
 
 Log = Callable[[User], Client]
 URL = "/api/v1/preferences/"
+GOLDEN = json.loads(
+    (Path(__file__).parents[2] / "golden" / "preferences.json").read_text(encoding="utf-8")
+)
 WISHES = {
     "keys": {"fit": ["f", "Home"], "invert": ["i"]},
     "mouse": {"left": "scroll", "wheel": "zoom", "is_wheel_reversed": True},
@@ -77,3 +83,19 @@ def test_what_cannot_be_is_refused_by_its_name(
     assert answer.status_code == 400
     assert field in json.dumps(answer.json())
     assert client.get(URL).json()["version"] == 0
+
+
+def test_knows_the_same_lists_and_fields_as_the_page() -> None:
+    """frontend/tests/preferences.test.ts reads the same file."""
+    assert GOLDEN["drag_tools"] == list(form.DRAG_TOOLS)
+    assert GOLDEN["wheel_ways"] == list(form.WHEEL_WAYS)
+    assert GOLDEN["corners"] == list(form.CORNERS)
+    assert GOLDEN["corner_fields"] == list(form.CORNER_FIELDS)
+    wishes = form.PreferencesDocument(data=GOLDEN["document"])
+    assert wishes.is_valid(), wishes.errors
+    assert wishes.validated_data == GOLDEN["document"]
+    parts: dict[str, serializers.Field[Any, Any, Any, Any]] = wishes.fields
+    assert set(GOLDEN["document"]) == set(parts)
+    for name, part in parts.items():
+        if isinstance(part, serializers.Serializer):
+            assert set(GOLDEN["document"][name]) == set(part.fields), name
