@@ -7,6 +7,7 @@ import json
 import uuid
 from typing import Any
 
+import numpy as np
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, path
@@ -25,6 +26,9 @@ from archive.picture_answers import AnyAccept, answer_unchanged, kept_private
 from archive.places import Places
 from archive.viewing import ensure_view_recorded
 from imaging.errors import BusyError, NotAVolumeError
+from imaging.volume import VolumeGeometry
+from reconstruction.assembly import Plan
+from reconstruction.parameters import read_choice
 from reconstruction.plane_form import (
     FORMATS,
     JPEG,
@@ -38,7 +42,7 @@ from reconstruction.plane_form import (
 from reconstruction.plane_pictures import encode_plane
 from reconstruction.planes import cut_plane, describe_plane, finest_mm, to_int16
 from reconstruction.volume_files import Volume
-from reconstruction.volumes import find_state, open_volume
+from reconstruction.volumes import REFUSED, find_plan, find_state, open_volume
 
 # Long enough for most series; who asks for a larger one is told how far it is.
 WAIT_SECONDS = 4.0
@@ -94,16 +98,22 @@ class SeriesVolume(VolumeView):
 
     @extend_schema(
         operation_id="series_volume",
-        parameters=[_TIME_POINT],
-        responses={200: OpenApiTypes.OBJECT, 404: _PROBLEMS[404], 503: _PROBLEMS[503]},
+        parameters=[
+            _TIME_POINT,
+            OpenApiParameter("frames", bool, description="Name the frames it is made of."),
+        ],
+        responses={200: OpenApiTypes.OBJECT, **_PROBLEMS},
     )
     def get(self, request: Request, series_id: uuid.UUID) -> HttpResponseBase:
         """Return `state` (`absent`, `building`, `ready`, `refused`), reasons and, if ready, all.
 
-        Nothing is built by asking here: the first plane does that.
+        Nothing is built by asking here: the first plane does that. With `frames=1` it says,
+        built or not, which frames it is made of, so that a client can cut those it has.
         """
         series = self.find_series(series_id)
-        time_point = parse_time_point(request.query_params.dict())
+        query = request.query_params.dict()
+        time_point = parse_time_point(query)
+        wants_frames = read_choice(query, "frames", ("0", "1"), "0") == "1"
         ensure_view_recorded(request._request, series.study)
         state = find_state(series, time_point=time_point)
         document: dict[str, Any] = {
@@ -112,6 +122,8 @@ class SeriesVolume(VolumeView):
             "reasons": [reason.words for reason in state.reasons],
             "reason_codes": [reason.code for reason in state.reasons],
         }
+        if wants_frames and state.name != REFUSED:
+            document |= _describe_plan(find_plan(series, time_point=time_point))
         if state.volume is not None:
             document |= _describe(state.volume)
         response = Response(document)
@@ -120,7 +132,26 @@ class SeriesVolume(VolumeView):
 
 
 def _describe(volume: Volume) -> dict[str, Any]:
-    geometry = volume.geometry
+    return {
+        **_describe_geometry(volume.geometry, volume.about),
+        "size_bytes": volume.size_bytes,
+        "scale": volume.scale.scale,
+        "offset": volume.scale.offset,
+        "is_exact": volume.scale.is_exact,
+        "outside": volume.lowest,
+    }
+
+
+def _describe_plan(plan: Plan) -> dict[str, Any]:
+    return {
+        **_describe_geometry(plan.geometry, plan.about),
+        "frames": [[str(one.instance.pk), one.frame] for one in plan.slices],
+        "middle": plan.about["middle"],
+        "has_tables": any(one.pipeline.modality_lut is not None for one in plan.slices),
+    }
+
+
+def _describe_geometry(geometry: VolumeGeometry, about: dict[str, Any]) -> dict[str, Any]:
     affine = geometry.lps_from_ijk
     return {
         "shape": list(geometry.shape),
@@ -128,16 +159,12 @@ def _describe(volume: Volume) -> dict[str, Any]:
         "lps_from_ijk": None if affine is None else affine.tolist(),
         "lps_from_ijw": geometry.lps_from_ijw.tolist(),
         "slice_mm": geometry.slice_mm.tolist(),
+        "holes": np.flatnonzero(geometry.holes).tolist(),
         "is_even": geometry.is_even,
-        "missing_mm": volume.about["missing_mm"],
-        "size_bytes": volume.size_bytes,
-        "scale": volume.scale.scale,
-        "offset": volume.scale.offset,
-        "is_exact": volume.scale.is_exact,
-        "outside": volume.lowest,
-        "time_point": volume.about["time_point"],
-        "time_points": volume.about["time_points"],
-        "frame_of_reference_uid": volume.about["frame_of_reference_uid"],
+        "missing_mm": about["missing_mm"],
+        "time_point": about["time_point"],
+        "time_points": about["time_points"],
+        "frame_of_reference_uid": about["frame_of_reference_uid"],
     }
 
 

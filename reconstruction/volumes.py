@@ -86,6 +86,16 @@ def open_volume(
     return volume
 
 
+def find_plan(series: Series, *, time_point: int = 0) -> Plan:
+    """Return which frames a volume is made of, and where they lie; nothing is read or built.
+
+    Costs two queries. Raises `NotAVolumeError`, `BusyError` and as `read_passport`.
+    """
+    passport = read_passport(series)
+    _refuse(passport)
+    return plan_volume(series, passport, time_point)
+
+
 def find_state(series: Series, *, time_point: int = 0) -> State:
     """Return how it stands with a volume, without building it. Raises as `read_passport`."""
     passport = read_passport(series)

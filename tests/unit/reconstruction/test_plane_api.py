@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 from pydicom import Dataset
 
 from accounts.models import AuditRow, User
-from archive.models import Series
+from archive.models import Instance, Series
 from reconstruction.compiled import load_kernels
 from reconstruction.plane_form import parse_plane
 from tests.unit.reconstruction.conftest import index_volume, make_slices
@@ -53,11 +54,23 @@ def test_pictures_documents_and_refusals(
     store: Store, rada: User, fiona: User, client_of: Callable[[User], Client]
 ) -> None:
     load_kernels()
-    series, browser = store(make_slices(index_volume(), BodyPartExamined="HEAD")), client_of(rada)
+    slices = make_slices(index_volume(), BodyPartExamined="HEAD")
+    series, browser = store(slices), client_of(rada)
     address, about = f"/api/v1/series/{series.pk}/plane", f"/api/v1/series/{series.pk}/volume/"
     voxels = index_volume()[3]
 
-    assert browser.get(about).json()["state"] == "absent"
+    assert browser.get(about).json() == {
+        "state": "absent", "progress": 0.0, "reasons": [], "reason_codes": [],
+    }  # fmt: skip
+    planned = browser.get(about, {"frames": "1"}).json()
+    uids = dict(Instance.objects.values_list("pk", "sop_instance_uid"))
+    named = [(uids[uuid.UUID(key)], frame) for key, frame in planned["frames"]]
+    # The lowest slice was stored last.
+    assert named == [(one.SOPInstanceUID, 0) for one in slices[::-1]]
+    assert planned["middle"] == planned["frames"][3]
+    assert (planned["state"], planned["shape"], planned["holes"]) == ("absent", [7, 12, 10], [])
+    assert planned["lps_from_ijk"][1] == [0, 0.75, 0, 30]
+    assert browser.get(about, {"frames": "1", "time_point": "1"}).status_code == 422
     raw = browser.get(address, AXIAL)
     assert np.array_equal(np.frombuffer(raw.content, "<i2").reshape(12, 10), voxels)
     assert "private" in raw["Cache-Control"]
