@@ -33,8 +33,14 @@ def obey_passport(offer: Offer, series: Series) -> Offer:
 
 
 def suv_factor_of(series: Series) -> float | None:
-    """Return the passport's factor from rescaled values to SUV, None when it is not known."""
-    passport = getattr(series, "passport", None) or {}
-    suv = passport.get("suv") or {}
-    factor = suv.get("suvbw_factor") if suv.get("verdict") == "ready" else None
-    return float(factor) if factor else None
+    """Return the passport's factor from rescaled values to SUV by weight; None: not known."""
+    return suv_kinds_of(series).get("bw")
+
+
+def suv_kinds_of(series: Series) -> dict[str, float]:
+    """Return the passport's factors from rescaled values to SUV, by kind; empty: none is known."""
+    suv = (getattr(series, "passport", None) or {}).get("suv") or {}
+    if suv.get("verdict") != "ready":
+        return {}
+    factors = suv.get("factors") or {"bw": suv.get("suvbw_factor")}
+    return {kind: float(factor) for kind, factor in factors.items() if factor}

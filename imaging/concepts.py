@@ -102,6 +102,7 @@ _UCUM: dict[str, tuple[str, str]] = {
     "ratio": ("{ratio}", "ratio"),
     "HU": ("[hnsf'U]", "Hounsfield unit"),
     "SUV": ("{SUVbw}g/ml", "Standardized Uptake Value body weight"),
+    "SUVbw": ("{SUVbw}g/ml", "Standardized Uptake Value body weight"),
     "ms": ("ms", "millisecond"),
     "Hz": ("Hz", "hertz"),
     "cm/s": ("cm/s", "centimeter per second"),
@@ -113,8 +114,8 @@ _UCUM: dict[str, tuple[str, str]] = {
     "unnamed": ("{unnamed}", "unit not named"),
 }
 _OURS: dict[str, str] = {code: unit for unit, (code, _) in _UCUM.items()} | {
-    "{SUVbw}g/ml": "SUV",
-    "g/ml{SUVbw}": "SUV",
+    "{SUVbw}g/ml": "SUVbw",
+    "g/ml{SUVbw}": "SUVbw",
     "cm": "cm",
     "{pixels}": "px",
     "{pixel}": "px",

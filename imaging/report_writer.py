@@ -17,6 +17,7 @@ from imaging.drawn import TWO_LINES, Drawn, graphics_of
 MANUFACTURER = "Noctis"
 # Their outline is a region: TID 1410. All others are TID 1501 with coordinates at each number.
 _REGIONS = frozenset({"rectangle", "ellipse", "circle", "polygon", "probe"})
+_QUANTITIES = {"HU": concepts.ATTENUATION, "SUV": concepts.UPTAKE, "SUVbw": concepts.UPTAKE}
 _PROCEDURE: Code = ("363679005", "SCT", "Imaging procedure")
 
 
@@ -164,20 +165,28 @@ def _numbers(mark: Drawn) -> list[sr.Measurement]:
     """Return area, perimeter and the statistics of the values."""
     found = mark.statistics
     value_unit = str(found.get("unit") or mark.unit)
-    quantity = {"HU": concepts.ATTENUATION, "SUV": concepts.UPTAKE}.get(
-        value_unit, concepts.PIXEL_VALUE
-    )
+    quantity = _QUANTITIES.get(value_unit, concepts.PIXEL_VALUE)
     numbers = []
     if mark.kind == "probe":
         numbers.append(_number(quantity, mark.value, mark.unit, None, ()))
     else:
         numbers.append(_number(concepts.AREA, mark.value, mark.unit, mark.uncertainty, ()))
         numbers.append(_number(concepts.PERIMETER, found.get("perimeter_mm"), "mm", None, ()))
-        for name, derivation in concepts.DERIVATIONS.items():
-            numbers.append(_number(quantity, found.get(name), value_unit, None, (), derivation))
+        numbers += _derived(found, value_unit)
+        # Of a series that lies over the picture: uptake beside HU.
+        other = found.get("other") or {}
+        numbers += _derived(other, str(other.get("unit", "")))
         if found.get("count"):
             numbers.append(_number(concepts.PIXEL_COUNT, found["count"], "", None, ()))
     return [number for number in numbers if number is not None]
+
+
+def _derived(found: dict[str, Any], unit: str) -> list[sr.Measurement | None]:
+    quantity = _QUANTITIES.get(unit, concepts.PIXEL_VALUE)
+    return [
+        _number(quantity, found.get(name), unit, None, (), derivation)
+        for name, derivation in concepts.DERIVATIONS.items()
+    ]
 
 
 def _number(

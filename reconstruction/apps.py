@@ -9,3 +9,11 @@ class ReconstructionConfig(AppConfig):
 
     name = "reconstruction"
     verbose_name = _("Reconstruction")
+
+    def ready(self) -> None:
+        """Say who cuts planes."""
+        # Models can be imported only now.
+        from archive.plane_values import register_plane_source  # noqa: PLC0415
+        from reconstruction.plane_values import cut_values  # noqa: PLC0415
+
+        register_plane_source(cut_values)

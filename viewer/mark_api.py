@@ -29,6 +29,7 @@ from archive.viewing import ensure_view_recorded
 from imaging.errors import ConflictError
 from imaging.measure_plane import MeasureError
 from viewer import marks
+from viewer.fused_values import OtherSeriesError
 from viewer.mark_fields import PlainJSONParser
 from viewer.marks import Author
 from viewer.measurements import Shape
@@ -281,6 +282,8 @@ def take_shape(facts: dict[str, Any], kind: str) -> Shape | None:
 
 
 def refuse_shape(shape: Shape | None, error: MeasureError) -> ValidationError:
-    """Return the refusal that names the points."""
+    """Return the refusal that names the points, or the other series."""
+    if isinstance(error, OtherSeriesError):
+        return ValidationError({"other": [str(error)]})
     is_lps = shape is not None and shape.is_lps
     return ValidationError({"points_lps_mm" if is_lps else "points_px": [str(error)]})

@@ -13,11 +13,14 @@ from viewer.mark_rows import StudyMarks
 from viewer.models import Annotation, KeyImage, Measurement
 
 _NUMBERS = ("mean", "sd", "min", "max", "median", "count", "area_mm2", "short_axis")
+# Of a second series under the same shape.
+_OTHERS = {name: f"other_{name}" for name in ("mean", "sd", "min", "max", "median", "count")}
 COLUMNS = (
     "mark", "kind", "id", "patient_id", "study_date", "accession_number", "study_instance_uid",
     "series_number", "series_instance_uid", "sop_instance_uid", "instance_number", "frame",
     "label", "text", "finding", "layer", "value", "unit", "uncertainty", "provenance", "notes",
-    *_NUMBERS, "values_unit", "points_px", "points_lps_mm", "created_by", "created_at",
+    *_NUMBERS, "values_unit", *_OTHERS.values(), "other_unit", "other_series_instance_uid",
+    "points_px", "points_lps_mm", "created_by", "created_at",
     "changed_by", "changed_at", "version",
 )  # fmt: skip
 # What spreadsheets take for the beginning of a formula.
@@ -80,10 +83,14 @@ def _row(study: Study, mark: Measurement | Annotation | KeyImage) -> dict[str, A
     if isinstance(mark, Annotation):
         return {**row, "text": mark.text, "value": mark.known_mm, "unit": _mm(mark.known_mm)}
     found = mark.statistics
+    other = found.get("other") or {}
     return {
         **row,
         **{name: found.get(name) for name in _NUMBERS},
         "values_unit": found.get("unit", ""),
+        **{column: other.get(name) for name, column in _OTHERS.items()},
+        "other_unit": other.get("unit", ""),
+        "other_series_instance_uid": other.get("series_instance_uid", ""),
         "value": mark.value,
         "unit": mark.unit,
         "uncertainty": mark.uncertainty,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from archive.frames import read_frame
 from archive.lookup_tables import read_instance_header
 from archive.models import Instance, Series
 from archive.places import Places
-from archive.presets import suv_factor_of
+from archive.presets import suv_factor_of, suv_kinds_of
 from archive.video_shown import as_shown
 from imaging.display import Grayscale
 from imaging.errors import UnreadableError, UnsupportedError
@@ -23,6 +24,7 @@ from imaging.measure_plane import MeasureError, Plane
 from imaging.measure_roi import value_unit
 from viewer import marks
 from viewer.calibration import calibrate, usable_facts
+from viewer.fused_values import measure_other, relative_kinds
 from viewer.marks import Author
 from viewer.models import Measurement
 
@@ -45,10 +47,13 @@ class Shape:
 
 
 # --- working out ----------------------------------------------------------------------
-def work_out(instance: Instance, frame: int, shape: Shape) -> dict[str, Any]:
+def work_out(
+    instance: Instance, frame: int, shape: Shape, other: uuid.UUID | None = None
+) -> dict[str, Any]:
     """Return the columns of a measurement that follow from the picture and the points.
 
-    Reads and decodes the frame where the kind needs values; blocks for it.
+    Reads and decodes the frame where the kind needs values; blocks for it. `other` is a series
+    that lies over the picture: its statistics stand among the others as `other`.
 
     Raises
     ------
@@ -73,6 +78,11 @@ def work_out(instance: Instance, frame: int, shape: Shape) -> dict[str, Any]:
     else:
         result = measure(shape.kind, points, plane)
     columns = _columns(result, _doubts(instance.series, result))
+    if "SUVbw" in (result.unit, result.statistics.get("unit")):
+        columns["statistics"]["suv_kinds"] = relative_kinds(suv_kinds_of(instance.series))
+    if other is not None and shape.kind in _OF_PIXELS:
+        found = measure_other(instance, plane, shape.kind, points, other)
+        columns["statistics"] |= {"other": _finite(found)}
     return {"points_px": points, "points_lps_mm": place_points(plane, points), **columns}
 
 
@@ -119,7 +129,7 @@ def _scale_of(series: Series, facts: dict[str, Any]) -> tuple[str, float]:
     if series.modality == "PT":
         factor = suv_factor_of(series)
         if factor is not None:
-            return "SUV", factor
+            return "SUVbw", factor
     return value_unit(facts, series.modality), 1.0
 
 
@@ -149,7 +159,9 @@ def create(
 
     Raises as `work_out` and `marks.create`.
     """
-    columns = {**work_out(instance, frame, shape), **words, "instance": instance, "frame": frame}
+    other = words.pop("other", None)
+    found = work_out(instance, frame, shape, other)
+    columns = {**found, **words, "instance": instance, "frame": frame}
     return marks.create(author, Measurement, instance.study_id, columns)
 
 
@@ -160,5 +172,9 @@ def change(
 
     Raises as `work_out` and `marks.change`.
     """
-    columns = {} if shape is None else work_out(mark.instance, mark.frame, shape)
+    kept = mark.statistics.get("other", {}).get("series")
+    other = words.pop("other", None) if "other" in words else kept and uuid.UUID(kept)
+    if shape is None and str(other or "") != (kept or ""):
+        shape = Shape(mark.kind, mark.points_px, is_lps=False)
+    columns = {} if shape is None else work_out(mark.instance, mark.frame, shape, other)
     return marks.change(author, mark, version, {**columns, **words})

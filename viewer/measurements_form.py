@@ -47,6 +47,7 @@ class NewMeasurement(NewOnFrame, Points, Look):
     """What is sent to measure."""
 
     kind = serializers.ChoiceField(Measurement.Kind.choices)
+    other = serializers.UUIDField(required=False, allow_null=True)
     finding = FindingField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -57,6 +58,7 @@ class NewMeasurement(NewOnFrame, Points, Look):
 class ChangedMeasurement(Points, Look, Changed):
     """What can be changed; picture and kind stay."""
 
+    other = serializers.UUIDField(required=False, allow_null=True)
     finding = FindingField(required=False)
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("modality", "passport", "unit", "factor", "notes"),
     [
-        ("PT", {"suv": {"verdict": "ready", "suvbw_factor": 0.002}}, "SUV", 0.002, []),
+        ("PT", {"suv": {"verdict": "ready", "suvbw_factor": 0.002}}, "SUVbw", 0.002, []),
         ("PT", {"suv": {"verdict": "not_ready", "suvbw_factor": 0.002}}, "BQML", 1.0, []),
         ("CT", {"hu": {"verdict": "suspect"}}, "HU", 1.0, ["hu_suspect"]),
         ("CT", {"hu": {"verdict": "calibrated"}}, "HU", 1.0, []),

@@ -1,0 +1,26 @@
+"""Planes as values, for other rooms: `archive.plane_values` leads here."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from archive.models import Series
+from archive.plane_values import PlaneValues
+from imaging.plane import PlaneGeometry, Slab
+from reconstruction.planes import cut_plane, to_int16
+from reconstruction.volumes import open_volume
+
+WAIT_SECONDS = 4.0
+
+
+def cut_values(series: Series, plane: PlaneGeometry) -> PlaneValues:
+    """Return the numbers that a client makes of the raw plane, NaN outside.
+
+    Raises as `reconstruction.volumes.open_volume`.
+    """
+    volume = open_volume(series, wait_seconds=WAIT_SECONDS)
+    picture = cut_plane(volume, plane, Slab())
+    rounded = to_int16(picture, volume.lowest).astype(np.float64)
+    values = rounded * volume.scale.scale + volume.scale.offset
+    uid = str(volume.about.get("frame_of_reference_uid", ""))
+    return PlaneValues(np.where(np.isnan(picture), np.nan, values), uid)
