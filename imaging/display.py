@@ -286,6 +286,11 @@ def encode_jpeg(rendered: np.ndarray, *, quality: int = 85) -> bytes:
     return _encode(rendered, "JPEG", {"quality": quality})
 
 
+def encode_webp(rendered: np.ndarray, *, quality: int = 85) -> bytes:
+    """Return uint8 grey or RGB as lossy WebP: half a JPEG's bytes for three times its work."""
+    return _encode(rendered, "WEBP", {"quality": quality, "method": 2})
+
+
 def _encode(rendered: np.ndarray, kind: str, options: dict[str, Any]) -> bytes:
     out = BytesIO()
     Image.fromarray(np.ascontiguousarray(rendered)).save(out, kind, **options)

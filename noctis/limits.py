@@ -13,6 +13,7 @@ from imaging import (
     frame_facts,
     pdf_page,
     presentation,
+    rendering,
     segmentation,
     source,
     sr_tree,
@@ -20,7 +21,7 @@ from imaging import (
     waveform,
 )
 from noctis import handler, parts
-from reconstruction import plane_form
+from reconstruction import plane_form, view_form
 from viewer import (
     annotations_form,
     export_form,
@@ -54,6 +55,7 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "rendered_width_px": parameters.WIDTH_LIMIT_PX,
         },
         "planes": _of_planes(),
+        "views": _of_views(),
         "measurements": {
             "points": mark_fields.POINTS_LIMIT,
             "coordinate": mark_fields.COORDINATE_LIMIT,
@@ -117,6 +119,16 @@ def _of_planes() -> dict[str, Any]:
         "size_mm": plane_form.SIZE_LIMIT_MM,
         "thickness_mm": plane_form.THICKNESS_LIMIT_MM,
         "pixels_times_layers": plane_form.SAMPLES_LIMIT,
+    }
+
+
+def _of_views() -> dict[str, Any]:
+    """Return how large a view of a volume may be, and how much may be said about it."""
+    return {
+        "side_px": view_form.SIDE_LIMIT_PX,
+        "size_mm": plane_form.SIZE_LIMIT_MM,
+        "points": rendering.POINTS_LIMIT,
+        "cuts": view_form.CUTS_LIMIT,
     }
 
 

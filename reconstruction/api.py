@@ -14,18 +14,14 @@ from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import User
-from archive.models import Series
-from archive.picture_answers import AnyAccept, answer_unchanged, kept_private
+from archive.picture_answers import answer_unchanged, kept_private
 from archive.places import Places
 from archive.viewing import ensure_view_recorded
-from imaging.errors import BusyError, NotAVolumeError
 from imaging.volume import VolumeGeometry
 from reconstruction.assembly import Plan
 from reconstruction.parameters import read_choice
@@ -41,56 +37,13 @@ from reconstruction.plane_form import (
 )
 from reconstruction.plane_pictures import encode_plane
 from reconstruction.planes import cut_plane, describe_plane, finest_mm, to_int16
+from reconstruction.view_api import SeriesRenderings, SeriesView3d
+from reconstruction.volume_door import PROBLEMS, TIME_POINT, WAIT_SECONDS, VolumeView
 from reconstruction.volume_files import Volume
 from reconstruction.volumes import REFUSED, find_plan, find_state, open_volume
 
-# Long enough for most series; who asks for a larger one is told how far it is.
-WAIT_SECONDS = 4.0
-RETRY_SECONDS = 1
 # Cutting takes a core each: a storm waits, then is refused.
 _places = Places(2, waiting_limit=32, wait_seconds=10)
-
-_PROBLEMS = {
-    404: OpenApiResponse(description="It is not there, or belongs to another facility."),
-    422: OpenApiResponse(
-        description="The series is no volume (`not_a_volume`, with `reasons` and `reason_codes`), "
-        "or a file is damaged."
-    ),
-    503: OpenApiResponse(
-        description="The volume is being built (`volume_building`, with `progress` from 0 to 1), "
-        "or too much is wanted at once; come again after Retry-After."
-    ),
-}
-_TIME_POINT = OpenApiParameter("time_point", int, description="Of the series, from 0.")
-
-
-class VolumeView(APIView):
-    """What the addresses of volumes share: who may ask, and how a refusal reads."""
-
-    permission_classes = [IsAuthenticated]
-    content_negotiation_class = AnyAccept
-    http_method_names = ["get", "head", "options"]
-
-    def handle_exception(self, exc: Exception) -> Response:
-        """Add to a refusal what a program can use; a browser keeps none of them."""
-        response = super().handle_exception(exc)
-        if isinstance(exc, NotAVolumeError) and exc.reasons:
-            response.data["reason_codes"] = [code for code, _words in exc.reasons]
-            response.data["reasons"] = [words for _code, words in exc.reasons]
-        if isinstance(exc, BusyError) and exc.progress is not None:
-            response.data["code"] = "volume_building"
-            response.data["progress"] = round(exc.progress, 3)
-            response["Retry-After"] = str(RETRY_SECONDS)
-        response["Cache-Control"] = "private, no-store"
-        return response
-
-    def find_series(self, series_id: uuid.UUID) -> Series:
-        """Return a series that the person may see, with its study."""
-        visible = Series.objects.visible_to(self.request.user)
-        series = visible.select_related("study__patient").filter(pk=series_id).first()
-        if series is None:
-            raise NotFound(_("Not found."), "not_found")
-        return series
 
 
 class SeriesVolume(VolumeView):
@@ -99,10 +52,10 @@ class SeriesVolume(VolumeView):
     @extend_schema(
         operation_id="series_volume",
         parameters=[
-            _TIME_POINT,
+            TIME_POINT,
             OpenApiParameter("frames", bool, description="Name the frames it is made of."),
         ],
-        responses={200: OpenApiTypes.OBJECT, **_PROBLEMS},
+        responses={200: OpenApiTypes.OBJECT, **PROBLEMS},
     )
     def get(self, request: Request, series_id: uuid.UUID) -> HttpResponseBase:
         """Return `state` (`absent`, `building`, `ready`, `refused`), reasons and, if ready, all.
@@ -188,7 +141,7 @@ class SeriesPlane(VolumeView):
             OpenApiParameter("format", str, enum=list(FORMATS)),
             OpenApiParameter("window", str, description="`centre,width`, for png and jpeg."),
             OpenApiParameter("preset", str, description="Of the stack document's `windows`."),
-            _TIME_POINT,
+            TIME_POINT,
         ],
         responses={
             (200, "application/octet-stream"): OpenApiTypes.BINARY,
@@ -197,7 +150,7 @@ class SeriesPlane(VolumeView):
             (200, "application/json"): OpenApiTypes.OBJECT,
             304: None,
             400: OpenApiResponse(description="A parameter is wrong; the words name it."),
-            **_PROBLEMS,
+            **PROBLEMS,
         },
     )
     def get(self, request: Request, series_id: uuid.UUID) -> HttpResponseBase:
@@ -244,4 +197,8 @@ def _answer(request: Request, volume: Volume, wanted: WantedPlane) -> HttpRespon
 urlpatterns: list[URLPattern | URLResolver] = [
     path("series/<uuid:series_id>/volume/", SeriesVolume.as_view(), name="series-volume"),
     path("series/<uuid:series_id>/plane", SeriesPlane.as_view(), name="series-plane"),
+    path("series/<uuid:series_id>/view3d", SeriesView3d.as_view(), name="series-view3d"),
+    path(
+        "series/<uuid:series_id>/renderings/", SeriesRenderings.as_view(), name="series-renderings"
+    ),
 ]

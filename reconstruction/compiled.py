@@ -24,3 +24,25 @@ def load_kernels() -> Any:
     grid = (np.zeros(3), np.eye(3))
     kernels.cut(voxels, table, grid, np.zeros(1), kernels.MEAN, 0, out)
     return kernels
+
+
+@cache
+def load_rays() -> Any:
+    """Return `reconstruction.rays`, whose loops compile when they are first used."""
+    return import_module("reconstruction.rays")
+
+
+@cache
+def load_mesh_kernels() -> Any:
+    """Return `reconstruction.mesh_kernels`; blocks for seconds where nothing is compiled yet.
+
+    Raises ImportError when the compiler is not there.
+    """
+    return import_module("reconstruction.mesh_kernels")
+
+
+@cache
+def load_projections() -> Any:
+    """Return `reconstruction.projection_kernels`; as `load_kernels`."""
+    load_kernels()
+    return import_module("reconstruction.projection_kernels")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
 from imaging.lut import Window
 from imaging.plane import MODES, THIN, PlaneGeometry, Slab
 from imaging.presets import EVERY_PRESET
+from reconstruction.parameters import (
+    read_choice,
+    read_direction,
+    read_integer,
+    read_number,
+    read_real,
+    read_vector,
+)
 
 RAW, PNG, JPEG, JSON = "raw", "png", "jpeg", "json"
 FORMATS = (RAW, PNG, JPEG, JSON)
@@ -23,7 +29,6 @@ CENTER_LIMIT_MM = 100_000.0
 DEFAULT_PX = 512
 # Pixels times layers of one picture: two to three seconds of one core.
 SAMPLES_LIMIT = 1 << 27
-_NUMBER = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _KNOWN = frozenset(
     {
         "center", "normal", "up", "width_mm", "height_mm", "columns", "rows", "thickness_mm",
@@ -52,15 +57,15 @@ def parse_plane(query: Mapping[str, str]) -> WantedPlane:
     for name in query:
         if name not in _KNOWN:
             raise ValidationError(_("%(name)s: there is no such parameter.") % {"name": name})
-    mode = _choice(query, "mode", MODES, THIN)
-    thickness = _number(query, "thickness_mm", 0.0, most=THICKNESS_LIMIT_MM, default=0.0)
+    mode = read_choice(query, "mode", MODES, THIN)
+    thickness = read_number(query, "thickness_mm", 0.0, most=THICKNESS_LIMIT_MM, default=0.0)
     window, preset = query.get("window"), query.get("preset")
     if window is not None and preset is not None:
         raise ValidationError(_("window and preset: give one of the two."))
     return WantedPlane(
         plane=_parse_geometry(query),
         slab=Slab(mode, thickness if mode != THIN else 0.0),
-        format=_choice(query, "format", FORMATS, RAW),
+        format=read_choice(query, "format", FORMATS, RAW),
         window=_parse_window(window),
         preset=_parse_preset(preset),
         time_point=parse_time_point(query),
@@ -69,17 +74,17 @@ def parse_plane(query: Mapping[str, str]) -> WantedPlane:
 
 def parse_time_point(query: Mapping[str, str]) -> int:
     """Return the time point, counted from 0."""
-    return _integer(query, "time_point", 0, most=99_999, default=0)
+    return read_integer(query, "time_point", 0, most=99_999, default=0)
 
 
 def _parse_geometry(query: Mapping[str, str]) -> PlaneGeometry:
-    center = _vector(query, "center", most=CENTER_LIMIT_MM)
-    normal, up = _direction(query, "normal"), _direction(query, "up")
+    center = read_vector(query, "center", most=CENTER_LIMIT_MM)
+    normal, up = read_direction(query, "normal"), read_direction(query, "up")
     size_mm = tuple(
-        _number(query, name, 0.1, most=SIZE_LIMIT_MM) for name in ("width_mm", "height_mm")
+        read_number(query, name, 0.1, most=SIZE_LIMIT_MM) for name in ("width_mm", "height_mm")
     )
     size_px = tuple(
-        _integer(query, name, 1, most=SIDE_LIMIT_PX, default=DEFAULT_PX)
+        read_integer(query, name, 1, most=SIDE_LIMIT_PX, default=DEFAULT_PX)
         for name in ("columns", "rows")
     )
     plane = PlaneGeometry.around(
@@ -94,66 +99,10 @@ def _parse_geometry(query: Mapping[str, str]) -> PlaneGeometry:
     return plane
 
 
-# --- single parameters ------------------------------------------------------------------
-def _read(text: str) -> float | None:
-    return float(text) if _NUMBER.fullmatch(text) else None
-
-
-def _number(
-    query: Mapping[str, str], name: str, least: float, *, most: float, default: float | None = None
-) -> float:
-    text = query.get(name)
-    if text is None and default is not None:
-        return default
-    value = _read(text or "")
-    if value is None or not least <= value <= most:
-        limits = {"name": name, "least": f"{least:g}", "most": f"{most:g}"}
-        raise ValidationError(_("%(name)s: give a number from %(least)s to %(most)s.") % limits)
-    return value
-
-
-def _integer(query: Mapping[str, str], name: str, least: int, *, most: int, default: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not re.fullmatch(r"\d{1,6}", text, re.ASCII) or not least <= int(text) <= most:
-        limits = {"name": name, "least": least, "most": most}
-        raise ValidationError(
-            _("%(name)s: give a whole number from %(least)d to %(most)d.") % limits
-        )
-    return int(text)
-
-
-def _vector(query: Mapping[str, str], name: str, *, most: float) -> np.ndarray:
-    values = [_read(part) for part in query.get(name, "").split(",")]
-    numbers = [value for value in values if value is not None and abs(value) <= most]
-    if len(values) != 3 or len(numbers) != 3:
-        limits = {"name": name, "most": f"{most:g}"}
-        raise ValidationError(
-            _("%(name)s: give three numbers, x,y,z, none beyond %(most)s.") % limits
-        )
-    return np.array(numbers, np.float64)
-
-
-def _direction(query: Mapping[str, str], name: str) -> np.ndarray:
-    vector = _vector(query, name, most=1e6)
-    if float(np.linalg.norm(vector)) < 1e-6:
-        raise ValidationError(_("%(name)s: it must not be zero.") % {"name": name})
-    return vector
-
-
-def _choice(query: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:
-    text = query.get(name, default)
-    if text not in choices:
-        words = {"name": name, "choices": ", ".join(choices)}
-        raise ValidationError(_("%(name)s: use one of %(choices)s.") % words)
-    return text
-
-
 def _parse_window(text: str | None) -> Window | None:
     if text is None:
         return None
-    parts = [_read(part) for part in text.split(",")]
+    parts = [read_real(part) for part in text.split(",")]
     if len(parts) != 2 or parts[0] is None or parts[1] is None:
         raise ValidationError(_("window: give centre and width, such as 40,400."))
     window = Window(parts[0], parts[1])

@@ -93,6 +93,17 @@ RECONSTRUCTION = [
         own=422,
         anonymous=401,
     ),
+    Row(route="api:series-view3d", path=key("series_id", "series"), own=422, anonymous=401),
+    Row(
+        route="api:series-view3d",
+        method="POST",
+        path=key("series_id", "series"),
+        data=fixed(mode="mip"),
+        json=True,
+        own=422,
+        anonymous=401,
+    ),
+    Row(route="api:series-renderings", path=key("series_id", "series"), own=422, anonymous=401),
 ]
 
 # --- viewer -----------------------------------------------------------------------
