@@ -25,6 +25,7 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotFound, ParseError, ValidationError
 from rest_framework.generics import ListAPIView
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -34,8 +35,8 @@ from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.models import User
 from archive.models import Series
+from archive.picture_answers import AnyAccept
 from imaging.errors import MissingError
-from reconstruction.api import VolumeView
 from reconstruction.jobs import (
     KEY_LENGTH,
     TooManyJobsError,
@@ -46,6 +47,7 @@ from reconstruction.jobs import (
 )
 from reconstruction.models import ReconstructionJob
 from reconstruction.results import path_of
+from reconstruction.volume_door import VolumeView
 
 _PIECE_BYTES = 1 << 18
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH}}}")
@@ -140,7 +142,12 @@ def address_of(job: ReconstructionJob, name: str) -> str:
     return reverse("api:reconstruction-file", args=[job.pk, name])
 
 
+class _Negotiation(AnyAccept, DefaultContentNegotiation):
+    """Any answer is accepted, only JSON is read."""
+
+
 class _JobView(VolumeView):
+    content_negotiation_class = _Negotiation
     http_method_names = ["get", "head", "options", "post", "delete"]
     parser_classes = [StrictJSONParser]
 

@@ -43,26 +43,29 @@ def claim_next(lane: str, worker: str) -> ReconstructionJob | None:
     Who was served last waits longest: ten jobs of one person do not stand before another's one.
     A job whose worker has fallen silent is taken up again.
     """
-    for job in _due(lane)[:_LOOK_AT]:
-        if job.attempts >= ATTEMPTS_LIMIT:
-            _give_up(job)
-            continue
-        claim = uuid.uuid4()
-        now = timezone.now()
-        with transaction.atomic():
-            unchanged = ReconstructionJob.objects.filter(
-                pk=job.pk, status=job.status, claim=job.claim
-            )
-            count = unchanged.update(
-                status=Status.RUNNING, claim=claim, lease_until=now + LEASE, started_at=now,
-                attempts=F("attempts") + 1, worker=worker[:150],
-            )  # fmt: skip
-            if count:
-                job.refresh_from_db()
-                publish(job)
-        if count:
-            return job
+    # Who loses against another worker looks again: there is one job less.
+    while candidates := list(_due(lane)[:_LOOK_AT]):
+        for job in candidates:
+            if job.attempts >= ATTEMPTS_LIMIT:
+                _give_up(job)
+            elif _claim(job, worker):
+                return job
     return None
+
+
+def _claim(job: ReconstructionJob, worker: str) -> bool:
+    """Take the job unless another worker was faster."""
+    now = timezone.now()
+    with transaction.atomic():
+        unchanged = ReconstructionJob.objects.filter(pk=job.pk, status=job.status, claim=job.claim)
+        count = unchanged.update(
+            status=Status.RUNNING, claim=uuid.uuid4(), lease_until=now + LEASE, started_at=now,
+            attempts=F("attempts") + 1, worker=worker[:150],
+        )  # fmt: skip
+        if count:
+            job.refresh_from_db()
+            publish(job)
+    return count == 1
 
 
 def _due(lane: str) -> QuerySet[ReconstructionJob]:

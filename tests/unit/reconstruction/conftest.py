@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connections
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
@@ -16,9 +18,16 @@ from accounts.models import Facility
 from archive.decode import close_pool
 from archive.ingest import Source, ingest_file
 from archive.models import Series
+from reconstruction.jobs import INTERACTIVE
+from reconstruction.kinds import KINDS
+from reconstruction.running import Lane
 from tests import factories
+from tests.unit.reconstruction.tiny.apps import KIND, MODULE
 
 SHAPE = (7, 12, 10)
+
+
+Store = Callable[[Iterable[Dataset | Path]], Series]
 
 
 def index_volume() -> np.ndarray:
@@ -83,3 +92,51 @@ def store(north: Facility) -> Callable[[Iterable[Dataset | Path]], Series]:
 def _no_workers_left() -> Iterator[None]:
     yield
     close_pool()
+
+
+# --- jobs ---------------------------------------------------------------------------------
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tiny kind be one of the house's."""
+    monkeypatch.setitem(KINDS, KIND, MODULE)
+
+
+@pytest.fixture
+def small(tiny: None, store: Store) -> Series:
+    """Return a volume of three slices in north, of which the tiny kind makes things."""
+    return store(make_slices(index_volume()[:3]))
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Let child processes live in this test's home, with its database and the tiny kind."""
+    database = connections["default"].settings_dict
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.unit.reconstruction.tiny.settings")
+    monkeypatch.setenv("NOCTIS_HOME", str(home))
+    monkeypatch.setenv("NOCTIS_DISK_RESERVE_MB", "0")
+    address = f"sqlite:///{database['NAME']}"
+    if not database["ENGINE"].endswith("sqlite3"):
+        host = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
+        address = f"postgresql://{host}/{database['NAME']}"
+    monkeypatch.setenv("DATABASE_URL", address)
+
+
+@pytest.fixture
+def lane(house: None) -> Iterator[Lane]:
+    """Run jobs in a thread with a child process, as a worker does."""
+    stopped = threading.Event()
+    here = Lane(INTERACTIVE, stopped)
+
+    def work() -> None:
+        while not stopped.is_set():
+            if not here.run_next():
+                stopped.wait(0.05)
+        here.close()
+        connections.close_all()
+
+    thread = threading.Thread(target=work, name="lane")
+    thread.start()
+    yield here
+    stopped.set()
+    thread.join(30)
+    assert not thread.is_alive()

@@ -1,0 +1,77 @@
+"""Works in steps, fails, hangs or dies as it is told; its results are a text and a slice."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from django.conf import settings
+from rest_framework.exceptions import ValidationError
+
+from archive import storage
+from imaging.errors import BusyError, UnsupportedError
+from reconstruction.work import Work
+
+
+@dataclass(frozen=True)
+class Wanted:
+    steps: int
+    pause_seconds: float
+    then: str
+
+
+def parse(parameters: Mapping[str, object]) -> Wanted:
+    for name in parameters:
+        if name not in ("steps", "pause_seconds", "then"):
+            raise ValidationError(f"{name}: there is no such parameter.")
+    steps, pause = parameters.get("steps", 1), parameters.get("pause_seconds", 0)
+    if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= 10_000:
+        raise ValidationError("steps: give a whole number from 1 to 10000.")
+    if not isinstance(pause, int | float) or not 0 <= pause <= 600:
+        raise ValidationError("pause_seconds: give a number from 0 to 600.")
+    return Wanted(steps, float(pause), str(parameters.get("then", "")))
+
+
+def run(work: Work, wanted: Wanted) -> None:
+    for number in range(wanted.steps):
+        work.step(number / wanted.steps)
+        time.sleep(wanted.pause_seconds)
+    if wanted.then == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    while wanted.then == "gate" and not (settings.NOCTIS_HOME / "go").exists():
+        work.step(0.5)
+        time.sleep(0.02)
+    if wanted.then == "busy":
+        raise BusyError("Much is going on.")
+    if wanted.then == "refuse":
+        raise UnsupportedError("This cannot be made.")
+    if wanted.then == "crash":
+        raise RuntimeError("Doe^Jane")
+    if wanted.then == "full":
+        raise OSError(errno.ENOSPC, "No space left on device")
+    if wanted.then == "build":
+        work.open_volume()
+    path = work.folder / "made.txt"
+    path.write_text(f"{wanted.steps} steps")
+    work.keep_file(path, "made.txt", "text/plain")
+    if wanted.then == "series":
+        work.keep_series([_copy(work)])
+
+
+def _copy(work: Work) -> Path:
+    """Return the first slice of the source as an object of this job."""
+    first = work.series.instances.order_by("instance_number").first()
+    assert first is not None
+    dataset = pydicom.dcmread(storage.path_of(first.storage_key))
+    dataset.SeriesInstanceUID = work.uid_of("series")
+    dataset.SOPInstanceUID = work.uid_of("instance", 0)
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    path = work.folder / "slice.dcm"
+    dataset.save_as(path)
+    return path
