@@ -32,7 +32,7 @@ def encode_plane(user: User, volume: Volume, picture: np.ndarray, wanted: Wanted
     instance = rows.filter(pk=key).first()
     if instance is None:
         raise MissingError("The series has changed.")
-    pipeline = _pipeline(instance, frame, volume)
+    pipeline = pipeline_of(instance, frame, volume)
     window = wanted.window
     if wanted.preset:
         window = _window_of(wanted.preset, instance, frame, (pipeline, picture))
@@ -40,7 +40,7 @@ def encode_plane(user: User, volume: Volume, picture: np.ndarray, wanted: Wanted
     return encode_jpeg(shown) if wanted.format == JPEG else encode_png(shown)
 
 
-def _pipeline(instance: Instance, frame: int, volume: Volume) -> Grayscale:
+def pipeline_of(instance: Instance, frame: int, volume: Volume) -> Grayscale:
     """Return the image's pipeline behind the modality step, which the volume has taken."""
     pipeline = Grayscale.from_image_facts(instance.image, frame=frame)
     facts = frame_view(instance.image, frame)

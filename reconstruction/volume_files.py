@@ -84,6 +84,19 @@ def map_volume(key: bytes) -> Volume | None:
     return Volume(key.hex(), voxels, geometry, scale, about.pop("lowest"), about)
 
 
+def release_pages(volume: Volume) -> None:
+    """Give a volume's pages back to the system's cache: this process holds them no longer.
+
+    They come back by themselves when they are looked at, without being read from the disk.
+    """
+    held: Any = volume.voxels
+    while held is not None and not isinstance(held, mmap.mmap):
+        held = getattr(held, "base", None) if isinstance(held, np.ndarray) else held.obj
+    if held is not None:
+        with suppress(OSError):
+            held.madvise(mmap.MADV_DONTNEED)
+
+
 def read_progress(key: bytes) -> float:
     """Return the share of a volume's slices that are written, by whichever process."""
     try:

@@ -1,0 +1,18 @@
+"""Minimum intensity projection: the lowest value along a direction, of slabs or all."""
+
+from __future__ import annotations
+
+from imaging.plane import MINIP
+from reconstruction.planar import WantedPlanes, make_planes, parse_planes
+from reconstruction.wishes import Parameters
+from reconstruction.work import Work
+
+
+def parse(parameters: Parameters) -> WantedPlanes:
+    """Return what is asked for. Raises `ValidationError`."""
+    return parse_planes(parameters, MINIP)
+
+
+def run(work: Work, wanted: WantedPlanes) -> None:
+    """Project."""
+    make_planes(work, wanted)

@@ -1,0 +1,18 @@
+"""Maximum intensity projection: the highest value along a direction, of slabs or all."""
+
+from __future__ import annotations
+
+from imaging.plane import MIP
+from reconstruction.planar import WantedPlanes, make_planes, parse_planes
+from reconstruction.wishes import Parameters
+from reconstruction.work import Work
+
+
+def parse(parameters: Parameters) -> WantedPlanes:
+    """Return what is asked for. Raises `ValidationError`."""
+    return parse_planes(parameters, MIP)
+
+
+def run(work: Work, wanted: WantedPlanes) -> None:
+    """Project."""
+    make_planes(work, wanted)
