@@ -9,6 +9,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 WORDS = (
+    _("{failed} of {count} images could not be loaded"),
+    _("Loading: {here} of {count} images"),
+    _("The server builds the volume: {percent} %"),
+    _("Too large here: the server renders it"),
+    _("Lookup tables: the server renders it"),
+    _("Thin"),
+    _("MIP"),
+    _("MinIP"),
+    _("Time point {number} of {count}"),
+    _("Reformatted"),
     _("This view could not be loaded."),
     _("Axial"),
     _("Coronal"),

@@ -35,6 +35,8 @@ export class FrameLoader implements Lane {
   private stack: Stack | null = null;
   private framesUrl = "";
   private current = 0;
+  /** All that is wanted, in the order of need; null: what lies around the reader. */
+  private order: readonly number[] | null = null;
   private direction: 1 | -1 = 1;
   private requests: Request[] = [];
   private tries = 0;
@@ -57,11 +59,23 @@ export class FrameLoader implements Lane {
     this.want(index, 1);
   }
 
+  /** Starts on images of a stack of which all are wanted, however many they are. */
+  openAll(stack: Stack, stackUrl: string, order: readonly number[]): void {
+    this.open(stack, stackUrl, -1);
+    this.order = order;
+  }
+
+  /** Another order of the same images. */
+  reorder(order: readonly number[]): void {
+    this.order = order;
+  }
+
   close(): void {
     clearTimeout(this.pause);
     this.pause = undefined;
     this.tries = 0;
     this.stack = null;
+    this.order = null;
     this.traffic.leave(this);
     const dropped = this.requests;
     this.requests = [];
@@ -121,7 +135,8 @@ export class FrameLoader implements Lane {
     const largest = Math.max(1, stack.images[this.current]?.bytes ?? 1);
     const room = this.cache.budgetBytes * AHEAD_SHARE * this.traffic.shareOf(this);
     const limit = Math.max(1, Math.floor(room / largest));
-    return orderOfNeed(stack.images.length, this.current, this.direction, limit).filter((index) => {
+    const wanted = this.order ?? orderOfNeed(stack.images.length, this.current, this.direction, limit);
+    return wanted.filter((index) => {
       const image = stack.images[index];
       return (
         image !== undefined &&
