@@ -10,9 +10,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from archive.models import Series
-from archive.presets import obey_passport, suv_factor_of
+from archive.presets import obey_passport, suv_factor_of, suv_kinds_of
 from imaging.colour_maps import COLOUR_MAPS
 from imaging.presets import offer_presets
+from imaging.suv_body import TYPES
+from viewer.passport_words import say_reasons
 
 Document = dict[str, Any]
 
@@ -63,8 +65,22 @@ def add_windows(stack: Document, series: Series) -> Document:
         preset["label"] = gettext(preset["label"])
     offer["why_not"] = gettext(offer["why_not"]) if offer["why_not"] else ""
     offer["suv_factor"] = offered.suv_factor
+    offer["suv_factors"] = suv_kinds_of(series)
+    offer["suv_missing"] = _missing_suv(series)
     tag = hashlib.sha256(json.dumps(offer, sort_keys=True).encode()).hexdigest()[:8]
     return {**stack, "windows": {**offer, "tag": tag}}
+
+
+def _missing_suv(series: Series) -> dict[str, str]:
+    """Return in words why kinds of SUV, or all of them, cannot be worked out."""
+    suv = (series.passport or {}).get("suv") or {}
+    if suv.get("verdict") == "not_ready":
+        words = " ".join(say_reasons(suv["reason_codes"], suv["reasons"]))
+        return {kind.code: words for kind in TYPES}
+    missing = suv.get("missing") or {}
+    return {
+        kind: say_reasons([why["reason_code"]], [why["reason"]])[0] for kind, why in missing.items()
+    }
 
 
 def list_colour_maps() -> list[Document]:

@@ -140,7 +140,7 @@ test("values come after the modality step, in SUV where the factor is known", ()
   expect(found(null)).toMatchObject({ value: 0, unit: "BQML" });
   expect(tryMeasure("probe", [[3, 3]], facts, null, valuesOf(facts, pixels, { modality: "PT", suvFactor: 0.5 }))).toMatchObject({
     value: 10,
-    unit: "SUV",
+    unit: "SUVbw",
   });
 });
 

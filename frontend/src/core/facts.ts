@@ -158,6 +158,10 @@ export interface Stack {
   readonly presetsWhyNot: string;
   /** From rescaled values to SUV, by the passport; null when it is not known. */
   readonly suvFactor: number | null;
+  /** The same by kind (`core/suv.ts`); kinds that are missing are not known. */
+  readonly suvFactors?: Readonly<Record<string, number>>;
+  /** In words, why a kind is missing. */
+  readonly suvMissing?: Readonly<Record<string, string>>;
   readonly seriesId: string;
   readonly version: string;
   readonly images: readonly ImageFacts[];

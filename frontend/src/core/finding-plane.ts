@@ -142,7 +142,7 @@ export function valuesOf(facts: ImageFacts, pixels: Pixels, scale: ValueScale): 
     rows: facts.rows,
     columns: facts.columns,
     values: kept.values,
-    unit: isUptake ? "SUV" : valueUnit(facts, scale.modality),
+    unit: isUptake ? "SUVbw" : valueUnit(facts, scale.modality),
     factor: scale.suvFactor ?? 1,
     isPadding: (index) => isPadding(pixels[index] as number),
   };

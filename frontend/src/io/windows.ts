@@ -5,9 +5,20 @@ import type { Stack } from "../core/facts";
 import type { Preset } from "../core/presets";
 import { asList, asNumber, asNumbers, asObject, asText, type Json, type JsonObject } from "./read";
 
-export function readOffer(wire: JsonObject): Pick<Stack, "presets" | "presetsWhyNot" | "suvFactor"> {
+export function readOffer(wire: JsonObject): Pick<Stack, "presets" | "presetsWhyNot" | "suvFactor" | "suvFactors" | "suvMissing"> {
   const presets = asList(wire["presets"]).map((one) => readPreset(asObject(one)));
-  return { presets, presetsWhyNot: asText(wire["why_not"]), suvFactor: asNumber(wire["suv_factor"]) };
+  const factors = Object.entries(asObject(wire["suv_factors"])).flatMap(([kind, factor]) => {
+    const number = asNumber(factor);
+    return number === null ? [] : [[kind, number] as const];
+  });
+  const missing = Object.entries(asObject(wire["suv_missing"])).map(([kind, words]) => [kind, asText(words)] as const);
+  return {
+    presets,
+    presetsWhyNot: asText(wire["why_not"]),
+    suvFactor: asNumber(wire["suv_factor"]),
+    suvFactors: Object.fromEntries(factors),
+    suvMissing: Object.fromEntries(missing),
+  };
 }
 
 function readPreset(wire: JsonObject): Preset {

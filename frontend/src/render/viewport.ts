@@ -9,6 +9,7 @@ import { paintGrey } from "../core/colour-map";
 import { hasOwnColours, ownColours, paddingTest, renderColour, renderGrey, type Voi } from "../core/display";
 import type { Filter } from "../core/enhance";
 import type { ImageFacts, Pixels } from "../core/facts";
+import { blend, type Overlay } from "../core/fusion";
 import { drawOverlays, hideUnder } from "../core/overlays";
 import { applyShutter, greyToRgb, visibleMask } from "../core/shutters";
 import type { Extent, Size, View } from "../core/view";
@@ -40,6 +41,8 @@ export interface Shown {
   readonly isShuttered: boolean;
   /** The whole picture as the server drew it, three bytes a pixel; null: it is drawn here. */
   readonly drawn: Uint8Array | null;
+  /** A second series that lies over the picture. */
+  readonly fused?: Overlay | null;
 }
 
 export type EngineChoice = "webgl" | "canvas";
@@ -197,6 +200,10 @@ function isSamePicture(one: Shown, other: Shown): boolean {
     one.palette === other.palette &&
     one.over === other.over &&
     one.drawn === other.drawn &&
+    one.fused?.plane === other.fused?.plane &&
+    one.fused?.fusion === other.fused?.fusion &&
+    one.fused?.palette === other.fused?.palette &&
+    one.fused?.factor === other.fused?.factor &&
     one.isShuttered === other.isShuttered &&
     a.center === b.center &&
     a.width === b.width &&
@@ -208,7 +215,8 @@ function isSamePicture(one: Shown, other: Shown): boolean {
 /** Shutter, then overlays, over what the pixels make: as `imaging.display.render_frame` does. */
 function makePicture(next: Shown): Picture {
   if (next.drawn !== null) {
-    return { ...extentOf(next.facts), components: 3, samples: next.drawn };
+    const samples = next.fused == null ? next.drawn : blend(next.drawn, 3, next.fused);
+    return { ...extentOf(next.facts), components: 3, samples };
   }
   const picture = makePixels(next);
   const { facts, over, isShuttered } = next;
@@ -233,8 +241,14 @@ function withOverlays(picture: Picture, over: Uint8Array | null): Picture {
     : { ...picture, components: 3, samples: drawOverlays(picture.samples, picture.components, over) };
 }
 
+/** The picture's own pixels, and what lies over them. */
+function makePixels(next: Shown): Picture {
+  const picture = makeOwn(next);
+  return next.fused == null ? picture : { ...picture, components: 3, samples: blend(picture.samples, picture.components, next.fused) };
+}
+
 /** Window, filters, inversion, colours: in this order, as `archive.rendering` does. */
-function makePixels({ facts, pixels, voi, invert, enhanced, palette }: Shown): Picture {
+function makeOwn({ facts, pixels, voi, invert, enhanced, palette }: Shown): Picture {
   const extent = extentOf(facts);
   if (hasOwnColours(facts)) {
     const colours = renderColour(enhanced ?? ownColours(pixels, facts, voi), invert);

@@ -5,6 +5,7 @@ import type { ImageFacts, Series, Stack } from "../core/facts";
 import type { Preferences } from "../core/preferences";
 import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
+import { firstLookIn } from "./fusion";
 import { activePane, changeLooksAt, changePane, FIRST_LOOK, imageIn, openIn, seriesIn, stackIn } from "./panes";
 import type { Cine, Look, PaneState, StackState, ToolName, ViewerState } from "./store";
 
@@ -194,7 +195,10 @@ export function toggleShutter(): Change {
 
 /** Back to how the file is meant to be seen; the place in the stack stays. */
 export function resetLook(): Change {
-  return look((now) => ({ ...FIRST_LOOK, index: now.index, direction: now.direction }));
+  return (state) => {
+    const first = firstLookIn(state, activePane(state));
+    return look((now) => ({ ...first, index: now.index, direction: now.direction }))(state);
+  };
 }
 
 export function setTool(tool: ToolName): Change {

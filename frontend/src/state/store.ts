@@ -4,9 +4,11 @@ import type { ColourMap } from "../core/colour-map";
 import type { Filter } from "../core/enhance";
 import type { Series, Stack, Study, Triple } from "../core/facts";
 import type { DrawnKind } from "../core/findings";
+import type { Fusion } from "../core/fusion";
 import type { Hang, Prior } from "../core/hanging";
 import type { Mpr, PlaneName } from "../core/mpr";
 import type { Preferences } from "../core/preferences";
+import type { SuvKind } from "../core/suv";
 import type { View } from "../core/view";
 import type { VolumePlan } from "../core/volume-plan";
 import type { WindowChoice } from "../core/voi";
@@ -67,6 +69,8 @@ export interface PaneState {
   readonly look: Look;
   /** How the picture lies as long as it is fitted; null: as it comes. */
   readonly hang: Hang | null;
+  /** A second series that lies over the pictures; none unless said. */
+  readonly fusion?: Fusion | null;
   /** The image that it was hung for, until its stack is here. */
   readonly wanted: { readonly instanceId: string; readonly frame: number } | null;
 }
@@ -144,6 +148,8 @@ export interface ViewerState {
   readonly isHelpOpen: boolean;
   /** Which panel of the right side is open, by its id; empty: none. */
   readonly openPanel: string;
+  /** Which uptake values the reader wants to see; by weight unless said. */
+  readonly suvKind?: SuvKind;
   readonly colourMaps: readonly ColourMap[];
   readonly preferences: Preferences;
 }

@@ -6,6 +6,7 @@ import { chooseEngine } from "../render/choose-engine";
 import { chooseSource } from "../render/choose-source";
 import { activeLook, activeSeries, activeStack, setHelpOpen } from "../state/changes";
 import { FrameCache } from "../state/frame-cache";
+import { dropFusions, seePetFirst } from "../state/fusion";
 import { findWanted, hang } from "../state/hanging";
 import { followLinks, NO_LINKS } from "../state/links";
 import { firstPane, ONE_PANE } from "../state/panes";
@@ -17,6 +18,7 @@ import type { Instrument } from "../tools/tool";
 import { isPhone, make } from "./dom";
 import { adoptFiledSpeed, makeCommands, type Command } from "./viewer-commands";
 import { Connection } from "./viewer-connection";
+import { fusionCommands, fusionPanel } from "./viewer-fusion-panel";
 import { exposeReport, type Report } from "./viewer-debug";
 import { exportPanel } from "./viewer-export";
 import { Findings } from "./viewer-findings";
@@ -65,11 +67,13 @@ class ViewerApp {
   constructor(page: ViewerPage, root: HTMLElement) {
     this.store = new Store(firstState(page));
     this.store.addRule(findWanted);
+    this.store.addRule(dropFusions);
+    this.store.addRule(seePetFirst);
     this.store.addRule(followLinks);
     const marks = { onNews: (news: MarkNews) => this.findings.hear(news), onReset: () => this.findings.reload() };
     const connection = new Connection(page.seriesUrl, () => this.panes.retryFailed());
     this.news = new StudyNews(page, this.store, marks, (state) => connection.hear(state));
-    this.panes = this.makePanes();
+    this.panes = this.makePanes(page.apiUrl);
     const main = make("div", { class: "reading" });
     const first = root.querySelector<HTMLImageElement>("img.first-picture");
     root.replaceChildren(main);
@@ -91,7 +95,7 @@ class ViewerApp {
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
     this.controls = new PaneControls(page, this.store, this.panes, this.strip, (words) => this.findings.say(words));
-    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...this.side.commands()], settings);
+    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...fusionCommands(this.store), ...this.side.commands()], settings);
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
@@ -119,7 +123,7 @@ class ViewerApp {
     this.findings.start();
   }
 
-  private makePanes(): Panes {
+  private makePanes(apiUrl: string): Panes {
     const isServerDrawn = chooseSource(location.search) === "server";
     return new Panes({
       store: this.store,
@@ -131,6 +135,7 @@ class ViewerApp {
       drawSoon: () => this.drawSoon(),
       onOutdated: (seriesId) => this.news.renewStack(seriesId),
       loadStack: (seriesId) => void loadStack(this.store, seriesId),
+      apiUrl,
     });
   }
 
@@ -148,6 +153,7 @@ class ViewerApp {
   private registerPanels(instrument: Instrument): void {
     this.side.registerPanel(this.findings.panel);
     this.side.registerPanel(windowPanel(instrument));
+    this.side.registerPanel(fusionPanel(instrument));
     this.side.registerPanel(passportPanel(this.store));
     this.side.registerPanel(tagsPanel(this.store));
     this.side.registerPanel(this.objects.panel);

@@ -8,11 +8,17 @@ export class ColourBar {
   private readonly canvas = make("canvas", { width: 1, height: 256 });
   private readonly high = make("span");
   private readonly low = make("span");
-  readonly root = make("div", { class: "colour-bar", "aria-hidden": "true", hidden: true }, this.high, this.canvas, this.low);
+  /** Of what lies over the picture. */
+  private readonly unit = make("span", { hidden: true });
+  private readonly top = make("div", { class: "colour-bar-top" }, this.unit, this.high);
+  readonly root = make("div", { class: "colour-bar", "aria-hidden": "true", hidden: true }, this.top, this.canvas, this.low);
   private drawn: Uint8Array | null = null;
 
   show(shown: Shown | null): void {
-    const palette = shown?.palette ?? null;
+    const fused = shown?.fused ?? null;
+    setText(this.unit, fused?.unit ?? "");
+    this.unit.hidden = fused === null;
+    const palette = fused?.palette ?? shown?.palette ?? null;
     this.root.hidden = palette === null;
     if (shown === null || palette === null) {
       return;
@@ -26,6 +32,12 @@ export class ColourBar {
         image.data.set([...palette.subarray(from, from + 3), 255], 4 * row);
       }
       context.putImageData(image, 0, 0);
+    }
+    if (fused !== null) {
+      const [low, high] = fused.ends;
+      setText(this.high, formatLevel(high, high - low));
+      setText(this.low, formatLevel(low, high - low));
+      return;
     }
     const { center, width } = shown.voi;
     const ends = [center + width / 2, center - width / 2].map((value) => formatLevel(value, width));

@@ -3,6 +3,7 @@
 import { activatePane, openIn } from "../state/panes";
 import type { Store } from "../state/store";
 import { make } from "./dom";
+import type { FuseDrop } from "./viewer-fuse-drop";
 import type { Panes } from "./viewer-panes";
 
 const FAR_ENOUGH_PX = 6;
@@ -22,6 +23,7 @@ export class SeriesDrag {
     private readonly strip: HTMLElement,
     private readonly panes: Panes,
     private readonly store: Store,
+    private readonly over: FuseDrop,
   ) {
     strip.addEventListener("pointerdown", (event) => this.press(event));
     // A quick hand has left the strip before its first move is told, so the whole page listens.
@@ -56,7 +58,9 @@ export class SeriesDrag {
       this.panes.root.classList.add("is-choosing");
     }
     carried.ghost.style.transform = `translate(${event.clientX}px, ${event.clientY}px)`;
-    this.panes.markTarget(this.panes.at(event.clientX, event.clientY));
+    const pane = this.panes.at(event.clientX, event.clientY);
+    this.panes.markTarget(pane);
+    this.over.offer(pane, carried.seriesId);
   }
 
   private release(event: PointerEvent): void {
@@ -66,7 +70,9 @@ export class SeriesDrag {
       return;
     }
     const pane = this.panes.at(event.clientX, event.clientY);
-    if (pane !== undefined) {
+    if (pane !== undefined && this.over.holds(event.clientX, event.clientY)) {
+      this.over.put(carried.seriesId, pane.id);
+    } else if (pane !== undefined) {
       this.put(carried.seriesId, pane.id);
     }
     // The click that the release makes must not open the series once more; it comes before this timer.
@@ -76,6 +82,7 @@ export class SeriesDrag {
   private end(): void {
     this.carried?.ghost?.remove();
     this.carried = null;
+    this.over.end();
     this.panes.markTarget(undefined);
     this.panes.root.classList.remove("is-choosing");
   }
@@ -91,14 +98,20 @@ export class SeriesDrag {
     this.store.change((state) => activatePane(paneId)(openIn(paneId, seriesId)(state)));
   }
 
-  /** Arrows go from series to series, a digit puts the one in focus into the pane of that number. */
+  /**
+   * Arrows go from series to series, a digit puts the one in focus into the pane of that number, with Shift
+   * over its pictures.
+   */
   private obey(event: KeyboardEvent): void {
     const item = seriesItem(event.target);
     if (item === null || event.ctrlKey || event.metaKey || event.altKey) {
       return;
     }
-    const pane = /^[1-9]$/.test(event.key) ? this.store.state.panes[Number(event.key) - 1] : undefined;
-    if (pane !== undefined) {
+    const digit = /^Digit([1-9])$/.exec(event.code)?.[1] ?? (/^[1-9]$/.test(event.key) ? event.key : undefined);
+    const pane = digit === undefined ? undefined : this.store.state.panes[Number(digit) - 1];
+    if (pane !== undefined && event.shiftKey) {
+      this.over.put(item.dataset["series"] ?? "", pane.id);
+    } else if (pane !== undefined) {
       this.put(item.dataset["series"] ?? "", pane.id);
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       const items = [...this.strip.querySelectorAll<HTMLElement>(SERIES)];

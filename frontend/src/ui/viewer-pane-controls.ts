@@ -5,6 +5,7 @@ import type { Store } from "../state/store";
 import type { Command } from "./viewer-commands";
 import { Banner } from "./viewer-banner";
 import { SeriesDrag } from "./viewer-drag";
+import { FuseDrop } from "./viewer-fuse-drop";
 import { LayoutPicker } from "./viewer-layout";
 import { PlaceLayer } from "./viewer-lines";
 import { LinkMenu } from "./viewer-link-menu";
@@ -24,7 +25,7 @@ export class PaneControls {
   readonly tools: readonly HTMLElement[];
 
   constructor(page: ViewerPage, store: Store, panes: Panes, strip: SeriesStrip, say: (words: string) => void) {
-    new SeriesDrag(strip.root, panes, store);
+    new SeriesDrag(strip.root, panes, store, new FuseDrop(store, say));
     panes.onPane((pane) => pane.addLayer(new PlaceLayer(store, pane.id)));
     const layouts = new LayoutPicker(store, new SavedLayouts(store, page), () => panes.active.picture.focus({ preventScroll: true }));
     this.links = new LinkMenu(store);

@@ -18,6 +18,7 @@ import { isPlayed } from "../state/video";
 import { setAttribute } from "./dom";
 import { ContentHost, isContent } from "./viewer-content";
 import { ColourBar } from "./viewer-colour-bar";
+import { FusionLayer } from "./viewer-fusion";
 import { MarksHost, type MarksLayer } from "./viewer-layers";
 import { paneNotes } from "./viewer-pane-notes";
 import { sceneOf, type AutoWindows, type Means, type Scene } from "./viewer-scene";
@@ -36,6 +37,8 @@ export interface PaneHouse {
   readonly drawSoon: () => void;
   readonly onOutdated: (seriesId: string) => void;
   readonly loadStack: (seriesId: string) => void;
+  /** Where the REST interface lies. */
+  readonly apiUrl: string;
 }
 
 export class ViewerPane {
@@ -45,6 +48,7 @@ export class ViewerPane {
   private readonly overlays: OverlayLoader;
   private readonly pictures: PictureLoader | null;
   private readonly enhancer: Enhancer;
+  private readonly fusion: FusionLayer;
   private readonly colourBar = new ColourBar();
   private readonly marks = new MarksHost();
   private readonly content: ContentHost;
@@ -63,6 +67,7 @@ export class ViewerPane {
     this.overlays = new OverlayLoader(announce);
     this.pictures = house.isServerDrawn ? new PictureLoader(announce) : null;
     this.enhancer = new Enhancer(house.drawSoon);
+    this.fusion = new FusionLayer({ apiUrl: house.apiUrl, announce, loadStack: house.loadStack });
     this.stage = new Stage(store, () => this.retry());
     this.viewport = new Viewport(this.stage.picture, house.engine, announce);
     this.stage.picture.append(this.marks.root);
@@ -106,7 +111,9 @@ export class ViewerPane {
 
   /** Whether the frame is here, or will not come. */
   isSettled(key: string): boolean {
-    return this.has(key) || this.failureOf(key) !== undefined;
+    const { state } = this;
+    const isOverlaid = state === undefined || this.fusion.isSettled(this.house.store.state, state, key);
+    return (this.has(key) && isOverlaid) || this.failureOf(key) !== undefined;
   }
 
   /** Goes before the others when frames are asked for. */
@@ -124,6 +131,7 @@ export class ViewerPane {
     const series = seriesIn(state, pane);
     const stack = stackIn(state, pane);
     this.content.follow(pane.shows);
+    this.fusion.follow(state, pane);
     if (stack === null || series === undefined) {
       this.opened = null;
       this.loader.close();
@@ -164,7 +172,7 @@ export class ViewerPane {
     this.viewport.measureNew();
     const { state } = this.house.store;
     const series = seriesIn(state, pane);
-    this.current = this.enhanced(sceneOf(state, pane, this.means(series)), pane);
+    this.current = this.fusion.overlaid(state, pane, this.enhanced(sceneOf(state, pane, this.means(series)), pane));
     const isHeld = this.current.kind === "loading" && !isContent(pane.shows) && this.holdsPicture(pane);
     if (this.current.kind === "picture") {
       this.viewport.show(this.current.shown);
@@ -182,7 +190,7 @@ export class ViewerPane {
     setAttribute(this.root, "data-active", pane.id === state.activePaneId);
     setAttribute(this.root, "aria-label", state.panes.length > 1 ? t("Pane {number}", { number }) : t("Stage"));
     const now = { study: studyIn(state, pane), series, facts: imageIn(state, pane), index: pane.look.index, loaded, size };
-    this.stage.show({ ...now, scene: this.current, isHeld, notes: paneNotes(state, pane, this.pictures !== null) });
+    this.stage.show({ ...now, scene: this.current, isHeld, notes: [...this.fusion.notes(state, pane), ...paneNotes(state, pane, this.pictures !== null)] });
     this.colourBar.show(shown);
     this.marks.show(shown, size);
     this.content.draw();
@@ -194,6 +202,7 @@ export class ViewerPane {
     this.loader.close();
     this.pictures?.close();
     this.enhancer.dispose();
+    this.fusion.dispose();
     this.viewport.dispose();
     this.root.remove();
   }
@@ -223,6 +232,7 @@ export class ViewerPane {
     } else {
       this.loader.retry();
       this.pictures?.retry();
+      this.fusion.retry();
       store.announce();
     }
   }

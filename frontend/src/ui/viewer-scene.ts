@@ -173,9 +173,18 @@ function coloursOf(state: ViewerState, code: string, facts: ImageFacts): Pick<Sh
   if (colourMap === undefined || hasOwnColours(facts)) {
     return { colourMap: null, palette: null };
   }
+  return { colourMap, palette: paletteFor(state, code) };
+}
+
+/** The colours of a map, made once; null when there is no such map. */
+export function paletteFor(state: ViewerState, code: string): Uint8Array | null {
+  const colourMap = state.colourMaps.find((one) => one.code === code);
+  if (colourMap === undefined) {
+    return null;
+  }
   const palette = palettes.get(colourMap) ?? paletteOf(colourMap);
   palettes.set(colourMap, palette);
-  return { colourMap, palette };
+  return palette;
 }
 
 function failureWords({ status, words: detail }: FrameFailure): Words {

@@ -1,0 +1,100 @@
+/** Which series lies over which pane, how, and the first look at PET. */
+
+import type { Fusion } from "../core/fusion";
+import { firstFusion } from "../core/fusion";
+import { choiceOf } from "../core/presets";
+import type { SuvKind } from "../core/suv";
+import { activePane, FIRST_LOOK, paneOf, seriesIn, stackIn } from "./panes";
+import type { Look, PaneState, ViewerState } from "./store";
+
+type Change = (state: ViewerState) => ViewerState;
+
+/** The window in which uptake is first seen; a preset's code. */
+const FIRST_SUV = "suv7";
+
+export function suvKindOf(state: ViewerState): SuvKind {
+  return state.suvKind ?? "bw";
+}
+
+export function setSuvKind(suvKind: SuvKind): Change {
+  return (state) => (state.suvKind === suvKind ? state : { ...state, suvKind });
+}
+
+export function fusionIn(pane: PaneState): Fusion | null {
+  return pane.fusion ?? null;
+}
+
+/** Lays a series over a pane; that it may is for the caller to know. */
+export function fuse(paneId: string, seriesId: string): Change {
+  return (state) => {
+    const series = state.series.find(({ id }) => id === seriesId);
+    return series === undefined ? state : setFusion(paneId, firstFusion(series))(state);
+  };
+}
+
+export function unfuse(paneId: string): Change {
+  return setFusion(paneId, null);
+}
+
+export function changeFusion(paneId: string, change: Partial<Fusion>): Change {
+  return (state) => {
+    const now = paneOf(state, paneId)?.fusion ?? null;
+    return now === null ? state : setFusion(paneId, { ...now, ...change })(state);
+  };
+}
+
+/** The active pane with and without what lies over it. */
+export function toggleOverlay(): Change {
+  return (state) => {
+    const pane = activePane(state);
+    return pane.fusion == null ? state : changeFusion(pane.id, { isHidden: !pane.fusion.isHidden })(state);
+  };
+}
+
+/** Planes of one volume are fused alike. */
+function setFusion(paneId: string, fusion: Fusion | null): Change {
+  return (state) => {
+    const target = paneOf(state, paneId);
+    if (target === undefined) {
+      return state;
+    }
+    const isMeant = (pane: PaneState): boolean =>
+      pane.id === paneId || (target.shows === "plane" && pane.shows === "plane" && pane.seriesId === target.seriesId);
+    return { ...state, panes: state.panes.map((pane) => (isMeant(pane) ? { ...pane, fusion } : pane)) };
+  };
+}
+
+/** The rule: another series in a pane takes the overlay with it, unless it came with one of its own. */
+export function dropFusions(before: ViewerState, after: ViewerState): ViewerState {
+  if (before.panes === after.panes) {
+    return after;
+  }
+  const isStale = (pane: PaneState): boolean => {
+    const was = paneOf(before, pane.id);
+    return pane.fusion != null && was !== undefined && was.seriesId !== pane.seriesId && was.fusion === pane.fusion;
+  };
+  return after.panes.some(isStale)
+    ? { ...after, panes: after.panes.map((pane) => (isStale(pane) ? { ...pane, fusion: null } : pane)) }
+    : after;
+}
+
+/**
+ * The look that a pane begins with. PET is first seen as readers know it: dark uptake on white, from SUV 0
+ * where that is known.
+ */
+export function firstLookIn(state: ViewerState, pane: PaneState): Look {
+  const stack = stackIn(state, pane);
+  if (seriesIn(state, pane)?.modality !== "PT" || stack === null) {
+    return FIRST_LOOK;
+  }
+  const preset = stack.presets.find(({ code }) => code === FIRST_SUV);
+  return { ...FIRST_LOOK, invert: true, window: preset === undefined ? FIRST_LOOK.window : choiceOf(preset) };
+}
+
+/** The rule: a pane that nobody has touched yet takes its first look as soon as its stack is there. */
+export function seePetFirst(_before: ViewerState, after: ViewerState): ViewerState {
+  const looks = after.panes.map((pane) => (pane.look === FIRST_LOOK ? firstLookIn(after, pane) : pane.look));
+  return looks.every((look, place) => look === after.panes[place]?.look)
+    ? after
+    : { ...after, panes: after.panes.map((pane, place) => ({ ...pane, look: looks[place] ?? pane.look })) };
+}

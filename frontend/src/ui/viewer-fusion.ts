@@ -1,0 +1,141 @@
+/** What lies over the pictures of one pane: fetched as they come, put over the one in sight, and named on it. */
+
+import { formatLevel } from "../core/format";
+import { makeOverlay, usualEnds, type Fusion, type Overlay } from "../core/fusion";
+import type { ImageFacts, Series, Stack } from "../core/facts";
+import { shownScale } from "../core/suv";
+import { t } from "../core/text";
+import { OverlayPlanes } from "../io/overlay-planes";
+import { fusionIn, suvKindOf } from "../state/fusion";
+import { imageIn, stackIn } from "../state/panes";
+import type { PaneState, ViewerState } from "../state/store";
+import { paletteFor, type Scene } from "./viewer-scene";
+
+/** So many pictures on either side of the one in sight are overlaid ahead. */
+const AHEAD = 4;
+
+export interface FusionHouse {
+  readonly apiUrl: string;
+  readonly announce: () => void;
+  readonly loadStack: (seriesId: string) => void;
+}
+
+export class FusionLayer {
+  private readonly planes: OverlayPlanes;
+  private readonly ends = new Map<string, readonly [number, number]>();
+  private made: Overlay | null = null;
+
+  constructor(private readonly house: FusionHouse) {
+    this.planes = new OverlayPlanes(house.apiUrl, house.announce);
+  }
+
+  /** Asks for what the pane wants now. */
+  follow(state: ViewerState, pane: PaneState): void {
+    const fusion = fusionIn(pane);
+    if (fusion === null || fusion.isHidden) {
+      this.planes.close();
+      return;
+    }
+    if (!state.stacks.has(fusion.seriesId)) {
+      this.house.loadStack(fusion.seriesId);
+    }
+    this.planes.want(fusion.seriesId, wantedImages(state, pane));
+  }
+
+  /** The scene with the overlay in it, once that has come. */
+  overlaid(state: ViewerState, pane: PaneState, scene: Scene): Scene {
+    const fusion = fusionIn(pane);
+    if (fusion === null || fusion.isHidden || scene.kind !== "picture") {
+      return scene;
+    }
+    const fused = this.overlayOf(state, fusion, scene.shown.facts);
+    return fused === null ? scene : { ...scene, shown: { ...scene.shown, fused } };
+  }
+
+  /** Whether the overlay of an image is here or will not come. */
+  isSettled(state: ViewerState, pane: PaneState, key: string): boolean {
+    const fusion = fusionIn(pane);
+    const facts = stackIn(state, pane)?.images.find((image) => image.key === key);
+    if (fusion === null || fusion.isHidden || facts === undefined) {
+      return true;
+    }
+    return this.planes.planeOf(fusion.seriesId, facts) !== undefined || this.planes.failureOf(fusion.seriesId, facts) !== undefined;
+  }
+
+  /** Which series lies over the picture, in which colours; or why it does not yet. */
+  notes(state: ViewerState, pane: PaneState): string[] {
+    const fusion = fusionIn(pane);
+    const series = state.series.find(({ id }) => id === fusion?.seriesId);
+    if (fusion === null || series === undefined) {
+      return [];
+    }
+    const title = t("Fused with {series}", { series: seriesWords(series) });
+    const facts = imageIn(state, pane);
+    if (fusion.isHidden) {
+      return [`${title}: ${t("hidden")}`];
+    }
+    const overlay = facts === undefined ? null : this.overlayOf(state, fusion, facts);
+    if (overlay !== null) {
+      return [title, overlayWords(state, overlay)];
+    }
+    const failure = facts === undefined ? undefined : this.planes.failureOf(fusion.seriesId, facts);
+    const words = failure === undefined ? t("Loading") : failure || t("The server did not answer.");
+    return [`${title}: ${words}`];
+  }
+
+  retry(): void {
+    this.planes.retry();
+  }
+
+  dispose(): void {
+    this.planes.close();
+  }
+
+  private overlayOf(state: ViewerState, fusion: Fusion, facts: ImageFacts): Overlay | null {
+    const plane = this.planes.planeOf(fusion.seriesId, facts);
+    const series = state.series.find(({ id }) => id === fusion.seriesId);
+    const found = state.stacks.get(fusion.seriesId);
+    const palette = paletteFor(state, fusion.colourMap);
+    if (plane === undefined || series === undefined || found?.kind !== "ready" || palette === null) {
+      return null;
+    }
+    const kind = suvKindOf(state);
+    const { made } = this;
+    const scale = shownScale(series, found.stack, kind);
+    if (made !== null && made.plane === plane && made.fusion === fusion && made.palette === palette && made.unit === scale.unit) {
+      return made;
+    }
+    const name = `${series.id} ${scale.unit}`;
+    const usual = this.ends.get(name) ?? usualEnds(found.stack, scale.unit, scale.factor, plane);
+    this.ends.set(name, usual);
+    this.made = makeOverlay({ fusion, plane, palette, usual }, scale);
+    return this.made;
+  }
+}
+
+/** The picture in sight, then its neighbours as the reader goes. */
+function wantedImages(state: ViewerState, pane: PaneState): ImageFacts[] {
+  const now = imageIn(state, pane);
+  const images = pane.shows === "stack" ? (stackIn(state, pane)?.images ?? []) : [];
+  const { index, direction } = pane.look;
+  const steps = Array.from({ length: AHEAD }, (_, step) => [step + 1, -step - 1]).flat();
+  const others = steps.map((step) => images[index + step * direction]);
+  return [now, ...others].filter((facts): facts is ImageFacts => facts !== undefined);
+}
+
+export function seriesWords({ seriesNumber, modality, seriesDescription, bodyPartExamined }: Series): string {
+  const number = seriesNumber === null ? "" : `${t("Se")} ${seriesNumber}`;
+  return [number, modality, seriesDescription || bodyPartExamined].filter((part) => part !== "").join(" · ");
+}
+
+function overlayWords(state: ViewerState, { fusion, ends: [low, high], unit }: Overlay): string {
+  const name = state.colourMaps.find(({ code }) => code === fusion.colourMap)?.label ?? "";
+  const levels = [low, high].map((value) => formatLevel(value, high - low)).join(" – ");
+  return `${unit} ${levels} · ${name} · ${Math.round(fusion.opacity * 100)} %`.trim();
+}
+
+/** The stack of the series that lies over a pane; null when it is not here. */
+export function overlayStack(state: ViewerState, fusion: Fusion | null): Stack | null {
+  const found = fusion === null ? undefined : state.stacks.get(fusion.seriesId);
+  return found?.kind === "ready" ? found.stack : null;
+}
