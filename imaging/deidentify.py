@@ -20,6 +20,15 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 from pydicom.sequence import Sequence
 
+from imaging.deidentify_content import (
+    TREE,
+    WAVEFORM,
+    WAVEFORM_BULK,
+    clean_text,
+    content_kind,
+    finish,
+    may_stay,
+)
 from imaging.deidentify_table import ACTIONS
 from imaging.deidentify_text import (
     CHARACTERISTICS,
@@ -55,6 +64,7 @@ _DUMMIES = {
 _EMPTIED = frozenset({"AcquisitionContextSequence", "ContentDescription"})
 _METHODS = {
     "basic": ("113100", "Basic Application Confidentiality Profile"),
+    TREE: ("113104", "Clean Structured Content Option"),
     CLEAN: ("113105", "Clean Descriptors Option"),
     KEEP: ("113106", "Retain Longitudinal Temporal Information Full Dates Option"),
     SHIFT: ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
@@ -74,6 +84,14 @@ class Options:
     dates: str = REMOVE
     descriptions: str = REMOVE
     characteristics: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What is known of the object at work: its patient's days, its kind without pixels."""
+
+    days: int
+    kind: str
 
 
 class Deidentifier:
@@ -105,20 +123,23 @@ class Deidentifier:
         issuer = str(original.get("IssuerOfPatientID") or "")
         digest = self._digest("days", patient_id, issuer)
         days = 1 + int.from_bytes(digest[:4], "big") % 3650
-        made = self._cleaned(original, days)
+        kind = content_kind(str(original.get("SOPClassUID") or ""))
+        made = self._cleaned(original, _About(days, kind))
+        finish(made, kind)
         made.PatientID = made.PatientName = self.new_patient_id(patient_id, issuer)
         for keyword in ("StudyID", "AccessionNumber", "ReferringPhysicianName"):
             made.setdefault(keyword, "")
-        self._declare(made)
+        self._declare(made, kind)
         return made
 
     def _digest(self, purpose: str, *values: str) -> bytes:
         message = "\0".join((purpose, *(value.strip(" \0") for value in values)))
         return hmac.new(self._key, message.encode("utf-8", "replace"), hashlib.sha256).digest()
 
-    def _declare(self, made: Dataset) -> None:
+    def _declare(self, made: Dataset, kind: str) -> None:
         """Say what was done (PS3.15 E.1.1 item 6)."""
         wanted = ["basic"]
+        wanted += [TREE] if kind == TREE else []
         wanted += [CLEAN] if self.options.descriptions == CLEAN else []
         wanted += [self.options.dates] if self.options.dates in (KEEP, SHIFT) else []
         wanted += ["characteristics"] if self.options.characteristics else []
@@ -135,11 +156,11 @@ class Deidentifier:
         made.LongitudinalTemporalInformationModified = states[self.options.dates]
 
     # --- elements -------------------------------------------------------------------
-    def _cleaned(self, original: Dataset, days: int) -> Dataset:
+    def _cleaned(self, original: Dataset, about: _About) -> Dataset:
         made = Dataset()
         for tag in sorted(original.keys()):
             try:
-                kept = self._element(original[tag], days)
+                kept = self._element(original[tag], about)
             except READER_ERRORS:
                 continue  # what cannot be read cannot be judged
             if kept is not None:
@@ -148,7 +169,7 @@ class Deidentifier:
             made.pop("TrackingUID", None)  # the two go together (PS3.3 C.8.20.4)
         return made
 
-    def _element(self, element: DataElement, days: int) -> DataElement | None:
+    def _element(self, element: DataElement, about: _About) -> DataElement | None:
         tag = int(element.tag)
         group = tag >> 16
         if group & 1 or tag & 0xFFFF == 0 or group < 8:
@@ -160,25 +181,27 @@ class Deidentifier:
         if not keyword and action is None:
             return None
         if action is not None:
-            return self._by_table(element, keyword, action, days)
-        return self._unlisted(element, keyword, days)
+            return self._by_table(element, keyword, action, about)
+        return self._unlisted(element, keyword, about)
 
     def _by_table(
-        self, element: DataElement, keyword: str, action: str, days: int
+        self, element: DataElement, keyword: str, action: str, about: _About
     ) -> DataElement | None:
         vr = element.VR
         if keyword in CHARACTERISTICS and self.options.characteristics:
-            return self._unlisted(element, "", days, is_text=True)
+            return self._unlisted(element, "", about, is_text=True)
         if keyword in DESCRIPTIONS and self.options.descriptions == CLEAN:
             return _remade(element, clean_description(str(element.value or "")) or None)
         if vr in _TIME_VRS and self.options.dates != REMOVE:
-            return self._dated(element, days)
+            return self._dated(element, about)
         if action == "U":
             return self._uids(element)
         if action == "X/Z/U*":
-            return self._unlisted(element, keyword, days)
+            return self._unlisted(element, keyword, about)
         if action == "X":
             return None
+        if keyword == "ContentSequence" and about.kind == TREE:
+            return self._tree(element, about)
         if vr == "SQ":
             return _remade(element, Sequence()) if keyword in _EMPTIED else None
         if action in ("Z", "X/Z"):
@@ -186,32 +209,43 @@ class Deidentifier:
         return _remade(element, _DUMMIES[vr]) if vr in _DUMMIES else None
 
     def _unlisted(
-        self, element: DataElement, keyword: str, days: int, *, is_text: bool = False
+        self, element: DataElement, keyword: str, about: _About, *, is_text: bool = False
     ) -> DataElement | None:
         """Return what is kept of an element without an action, or that an option keeps."""
         vr = element.VR
         if vr == "SQ":
             # Every other item stays, empty or not: functional groups count frames by them.
             items = list(element.value or ())
-            kept = [self._cleaned(item, days) for item in items if not _is_private_code(item)]
+            kept = [self._cleaned(item, about) for item in items if not _is_private_code(item)]
             return _remade(element, Sequence(kept)) if kept or not items else None
         if vr in _TIME_VRS:
-            return self._dated(element, days) if self.options.dates != REMOVE else None
+            return self._dated(element, about) if self.options.dates != REMOVE else None
         if vr == "UI":
             return self._uids(element)
         if vr in _TEXT_VRS:
+            if keyword == "TextValue" and about.kind == TREE:
+                is_cleaned = self.options.descriptions == CLEAN
+                return _remade(element, clean_text(str(element.value or ""), is_cleaned=is_cleaned))
             if keyword in _EMPTIED:
                 return _remade(element, None)
             return _remade(element) if is_text or keyword in TECHNICAL_TEXT else None
         if vr in _BULK_VRS or "or" in vr:
             is_short = vr not in _BULK_VRS and not isinstance(element.value, bytes)
-            return _remade(element) if is_short or keyword in HARMLESS_BULK else None
+            is_wave = about.kind == WAVEFORM and keyword in WAVEFORM_BULK
+            return _remade(element) if is_short or is_wave or keyword in HARMLESS_BULK else None
         patterns = {"CS": _CODED, "DS": _NUMBER, "IS": _NUMBER, "AS": _AGE}
         if vr in patterns:
             values = _values(element)
             fits = all(patterns[vr].fullmatch(str(value)) for value in values)
             return _remade(element) if fits else None
         return _remade(element) if vr in _NUMBER_VRS else None
+
+    def _tree(self, element: DataElement, about: _About) -> DataElement | None:
+        """Return the items of a report that may stay, each cleaned."""
+        has = self.options.characteristics
+        kept = [item for item in element.value or () if may_stay(item, has_characteristics=has)]
+        cleaned = [self._cleaned(item, about) for item in kept]
+        return _remade(element, Sequence(cleaned)) if cleaned else None
 
     def _uids(self, element: DataElement) -> DataElement:
         changed = [
@@ -220,11 +254,11 @@ class Deidentifier:
         ]
         return _remade(element, changed if len(changed) != 1 else changed[0])
 
-    def _dated(self, element: DataElement, days: int) -> DataElement | None:
+    def _dated(self, element: DataElement, about: _About) -> DataElement | None:
         """Keep times of day and, by option, dates; shift them otherwise."""
         if element.VR == "TM" or self.options.dates == KEEP:
             return _remade(element)
-        shifted = [_earlier(str(value), days) for value in _values(element)]
+        shifted = [_earlier(str(value), about.days) for value in _values(element)]
         return _remade(element, shifted if len(shifted) != 1 else shifted[0])
 
 

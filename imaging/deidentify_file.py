@@ -14,6 +14,7 @@ from pydicom.uid import UID
 
 from imaging.codestream_comments import HEAD_BYTES, blank_comments
 from imaging.deidentify import READER_ERRORS, Deidentifier, why_risky
+from imaging.deidentify_content import content_kind
 from imaging.encoding import PIXEL_TAGS
 from imaging.errors import UnreadableError
 from imaging.fragments import read_fragments
@@ -61,9 +62,10 @@ class DeidentifiedFile:
             raise UnreadableError("the header cannot be written anew") from error
 
     @property
-    def has_picture(self) -> bool:
-        """Whether there are pixels; text and documents are not for this profile."""
-        return self._header.pixel is not None
+    def may_leave(self) -> bool:
+        """Whether there are pixels, or content that can be cleaned; other documents cannot."""
+        is_picture = self._header.pixel is not None
+        return is_picture or bool(content_kind(str(self._original.get("SOPClassUID") or "")))
 
     @property
     def risk(self) -> str:

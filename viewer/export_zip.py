@@ -147,7 +147,8 @@ def _count_lines(objects: int, series: int, left_out: int) -> str:
     lines = [f"{objects} objects in {series} series."]
     if left_out:
         lines.append(
-            f"{left_out} were left out: they are no pictures, or their pixels may show a name."
+            f"{left_out} were left out: documents such as PDFs, plans and voices, which nobody can"
+            " clean, or pictures whose pixels may show a name."
         )
     return "\n".join(lines)
 

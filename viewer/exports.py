@@ -21,6 +21,7 @@ from archive.models import Instance, Series, Study
 from archive.stack import read_stack
 from archive.video_shown import as_shown
 from imaging.deidentify import Deidentifier, Options, why_risky
+from imaging.deidentify_content import content_kind
 from imaging.errors import ConflictError, MissingError, NotAllowedError, UnsupportedError
 from viewer.export_form import BY_JOB, DICOM, JPEG, OBJECTS_LIMIT, PICTURES_LIMIT, PNG, TIFF
 from viewer.export_models import Export
@@ -262,7 +263,7 @@ def _choose_images(user: User, wish: dict[str, Any]) -> tuple[Study, list[Image]
 
 
 def _without_names(wish: dict[str, Any], user: User, images: Sequence[Image]) -> list[Image]:
-    """Return the images that may leave de-identified: pictures, and those without names in them."""
+    """Return what may leave de-identified: pictures without names in them, and cleaned reports."""
     wanted = wish.get("deidentify")
     if not wanted:
         return list(images)
@@ -284,9 +285,9 @@ def _without_names(wish: dict[str, Any], user: User, images: Sequence[Image]) ->
 
 
 def _risk_of(instance: Instance) -> str | None:
-    """Return why a name may show, empty for no reason, None for what is no picture."""
+    """Return why a name may show, empty for no reason, None for what must not leave."""
     if not instance.number_of_frames:
-        return None
+        return "" if content_kind(instance.sop_class_uid) else None
     image = instance.image
     return why_risky(
         str(image.get("burned_in_annotation", "")), instance.series.modality,

@@ -91,8 +91,8 @@ class Command(BaseCommand):
         try:
             with path.open("rb") as file:
                 made = DeidentifiedFile(file, path.stat().st_size, deidentifier)
-                if not made.has_picture:
-                    return "it holds no picture"
+                if not made.may_leave:
+                    return "it is a document that cannot be cleaned"
                 if made.risk and not burned_in:
                     return RISKS[made.risk]
                 with target.open("wb") as out:

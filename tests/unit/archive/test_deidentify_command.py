@@ -37,13 +37,15 @@ def test_writes_copies_with_counters_for_names_and_a_directory(tmp_path: Path) -
     assert key.stat().st_mode & 0o777 == 0o600
 
 
-def test_leaves_out_text_and_what_may_show_a_name(tmp_path: Path) -> None:
-    files = [factories.bundled(name) for name in ("reportsi.dcm", "SC_rgb_small_odd.dcm")]
+def test_leaves_out_documents_and_what_may_show_a_name_but_no_report(tmp_path: Path) -> None:
+    names = ("reportsi.dcm", "SC_rgb_small_odd.dcm", "rtplan.dcm")
+    files = [factories.bundled(name) for name in names]
     code, said = run(*files, "--output", tmp_path / "out")
     assert code == 1
-    assert "holds no picture" in said
+    assert "cannot be cleaned" in said
     assert "secondary capture" in said
-    assert list((tmp_path / "out" / "DICOM").iterdir()) == []
+    (report,) = (tmp_path / "out" / "DICOM").iterdir()
+    assert pydicom.dcmread(report).Modality == "SR"
     code, said = run(files[1], "--output", tmp_path / "out2", "--burned-in")
     assert code == 0
 
