@@ -84,7 +84,7 @@ def derived_series(
         derivation=derivation or description,
         codes=tuple(codes),
         series_instance_uid=uid,
-        series_number=_number_of(source, uid),
+        series_number=number_of_series(source, uid),
         made_at=timezone.localtime(work.asked_at),
         software_version=settings.NOCTIS_VERSION,
     )
@@ -101,7 +101,7 @@ def derived_series(
     )
 
 
-def _number_of(source: Series, series_instance_uid: str) -> int:
+def number_of_series(source: Series, series_instance_uid: str) -> int:
     """Return the number of a series that is there already, else the next free one of the study."""
     rows = Series.objects.filter(study=source.study)
     numbers = dict(rows.values_list("series_instance_uid", "series_number"))

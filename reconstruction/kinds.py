@@ -27,6 +27,7 @@ _MODULES = {
     "rotating_mip": "reconstruction.kind_rotating_mip",
     "curved": "reconstruction.kind_curved",
     "surface": "reconstruction.kind_surface",
+    "segmentation": "reconstruction.kind_segmentation",
     "volume_rendering": "reconstruction.kind_volume_rendering",
 }
 

@@ -41,7 +41,7 @@ def make_volume(
     is_hole = np.zeros(max(len(slice_mm) - 1, 0), np.bool_)
     is_hole[list(holes)] = True
     spacing = (1.0, 1.0, 1.0)
-    geometry = VolumeGeometry(voxels.shape, affine, slice_mm, is_hole, spacing)  # type: ignore[arg-type]
+    geometry = VolumeGeometry(voxels.shape, affine, slice_mm, is_hole, spacing)
     return Volume("key", voxels, geometry, Scale(), int(voxels.min()), {})
 
 
