@@ -139,7 +139,7 @@ def _cut(work: Work, volume: Volume, wanted: WantedPlanes) -> None:
     outputs = _open(work, volume, wanted, stack, (f"{wanted.name.capitalize()} {words}", thickness))
     for number in range(stack.count):
         plane = stack.plane(number)
-        picture = _cut_in_bands(work, volume, (plane, slab), (number, stack.count))
+        picture = cut_in_bands(work, volume, (plane, slab), (number, stack.count))
         pixels = to_int16(picture, volume.lowest)
         for output in outputs:
             output.add(pixels, plane)
@@ -150,7 +150,7 @@ def _cut(work: Work, volume: Volume, wanted: WantedPlanes) -> None:
     work.step(1.0)
 
 
-def _cut_in_bands(
+def cut_in_bands(
     work: Work, volume: Volume, what: tuple[PlaneGeometry, Slab], place: tuple[int, int]
 ) -> np.ndarray:
     """Return a plane, cut in bands of rows: no cancelled job waits for a thick slab."""
@@ -184,7 +184,7 @@ def _project(work: Work, volume: Volume, wanted: WantedPlanes) -> None:
     else:
         slab = Slab(wanted.mode, depth)
         plane = middle
-        picture = _cut_in_bands(work, volume, (middle, slab), (0, 1))
+        picture = cut_in_bands(work, volume, (middle, slab), (0, 1))
         pixels = to_int16(picture, volume.lowest)
     release_pages(volume)
     whole = PlaneStack(plane, depth, 1)
