@@ -20,9 +20,9 @@ _SCANNER = 1
 def nifti_head(
     lps_from_ijk: np.ndarray, shape: tuple[int, int, int], *, slope: float, intercept: float
 ) -> bytes:
-    """Return the head of voxels of shape (planes, rows, columns), value = int16 * slope + intercept.
+    """Return the head of voxels of shape (planes, rows, columns).
 
-    `sform` is the affine itself. `qform` cannot say a shear: it is left out (code 0) where there
+    A value is int16 * `slope` + `intercept`. `sform` is the affine itself. `qform` cannot say a shear: it is left out (code 0) where there
     is one.
     """
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps_from_ijk

@@ -46,3 +46,10 @@ def load_projections() -> Any:
     """Return `reconstruction.projection_kernels`; as `load_kernels`."""
     load_kernels()
     return import_module("reconstruction.projection_kernels")
+
+
+@cache
+def load_curved() -> Any:
+    """Return `reconstruction.curved_kernels`; as `load_kernels`."""
+    load_kernels()
+    return import_module("reconstruction.curved_kernels")

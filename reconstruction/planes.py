@@ -20,7 +20,7 @@ SAMPLES_A_PIECE = 1 << 21
 # A picture of fewer samples is cut where it is asked for, without other threads.
 ALONE = 1 << 16
 THREADS = max(1, min(4, os.cpu_count() or 1))
-_CODES = {THIN: 1, MIP: 1, MINIP: 2, MEAN: 3}
+CODES = {THIN: 1, MIP: 1, MINIP: 2, MEAN: 3}
 
 
 class CancelledError(Exception):
@@ -68,13 +68,13 @@ def cut_plane(
         if is_cancelled():
             raise CancelledError
         part = out[first : first + height]
-        kernels.cut(volume.voxels, table, grid, depths, _CODES[slab.mode], first, part)
+        kernels.cut(volume.voxels, table, grid, depths, CODES[slab.mode], first, part)
 
     pieces = range(0, plane.rows, height)
     if len(pieces) == 1:
         cut(0)
     else:
-        for _done in _threads.get().map(cut, pieces):
+        for _done in pool.get().map(cut, pieces):
             pass
     return out
 
@@ -86,7 +86,7 @@ def to_int16(picture: np.ndarray, outside: int) -> np.ndarray:
     return rounded
 
 
-_threads: PerProcess[ThreadPoolExecutor] = PerProcess(
+pool: PerProcess[ThreadPoolExecutor] = PerProcess(
     lambda: ThreadPoolExecutor(THREADS, "plane"), lambda _made: True
 )
 

@@ -1,8 +1,7 @@
-"""What a job may be asked for, parsed strictly: parameters as JSON brings them, each by its name."""
+"""What a job may be asked for, parsed strictly: parameters as JSON brings them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -106,14 +105,17 @@ def read_window(parameters: Parameters) -> Window | None:
 
 
 def _vector(given: object, name: str, most: float) -> np.ndarray:
-    is_vector = isinstance(given, list) and len(given) == 3
-    if not is_vector or not all(_is_number(one) and abs(one) <= most for one in given):  # type: ignore[union-attr]
+    numbers = given if isinstance(given, list) else []
+    is_vector = len(numbers) == 3 and all(_is_number(one) for one in numbers)
+    if not is_vector or max(abs(one) for one in numbers) > most:
         limits = {"name": name, "most": f"{most:g}"}
         raise ValidationError(
             _("%(name)s: give three numbers, [x, y, z], none beyond %(most)s.") % limits
         )
-    return np.array(given, np.float64)
+    return np.array(numbers, np.float64)
 
 
 def _is_number(given: object) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    # Neither endless nor a whole number that no float holds.
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    return is_number and -1e18 < given < 1e18  # type: ignore[operator]
