@@ -9,6 +9,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 WORDS = (
+    _("This series is no volume: planes cannot be cut from it."),
+    _("The plane could not be had."),
+    _("oblique"),
     _("1 finding"),
     _("1 image"),
     _("1 object"),

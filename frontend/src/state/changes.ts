@@ -7,6 +7,7 @@ import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
 import { firstLookIn } from "./fusion";
 import { activePane, changeLooksAt, changePane, FIRST_LOOK, imageIn, openIn, seriesIn, stackIn } from "./panes";
+import { activePlace, goToStep } from "./volumes";
 import type { Cine, Look, PaneState, StackState, ToolName, ViewerState } from "./store";
 
 const DEFAULT_FPS = 15;
@@ -99,8 +100,16 @@ function look(change: (now: Look) => Partial<Look>): Change {
   return (state) => changePane(activePane(state).id, (pane) => ({ ...pane, look: { ...pane.look, ...change(pane.look) } }))(state);
 }
 
+/** Where the active pane stands among what it can show: images of the stack, or a plane's steps. */
+export function placeInSight(state: ViewerState): { readonly index: number; readonly count: number } {
+  return activePlace(state) ?? { index: activeLook(state).index, count: activeStack(state)?.images.length ?? 0 };
+}
+
 export function goTo(index: number): Change {
   return (state) => {
+    if (activePane(state).shows === "plane") {
+      return goToStep(index)(state);
+    }
     const count = activeStack(state)?.images.length ?? 0;
     const now = activeLook(state);
     const next = Math.min(Math.max(Math.round(index), 0), Math.max(0, count - 1));
@@ -112,18 +121,19 @@ export function goTo(index: number): Change {
 }
 
 export function step(by: number): Change {
-  return (state) => goTo(activeLook(state).index + by)(state);
+  return (state) => goTo(placeInSight(state).index + by)(state);
 }
 
 /** The next image of a film; the first one follows the last. */
 export function stepRound(): Change {
   return (state) => {
-    const count = activeStack(state)?.images.length ?? 0;
-    const next = activeLook(state).index + 1;
+    const { index, count } = placeInSight(state);
+    const next = index + 1;
     if (next < count) {
       return goTo(next)(state);
     }
-    return state.cine.loops ? look(() => ({ index: 0, direction: 1 }))(state) : setCine({ isPlaying: false })(state);
+    const again = activePane(state).shows === "plane" ? goToStep(0) : look(() => ({ index: 0, direction: 1 }));
+    return state.cine.loops ? again(state) : setCine({ isPlaying: false })(state);
   };
 }
 

@@ -52,6 +52,9 @@ export type Bond = "none" | "place" | "offset";
 
 export function bondOf(state: ViewerState, pane: PaneState): Bond {
   const [source, own] = [planeIn(state, activePane(state)), planeIn(state, pane)];
+  if (pane.shows === "plane" || activePane(state).shows === "plane") {
+    return "none";
+  }
   if (!state.links.scroll || pane.id === state.activePaneId || source === null || own === null || !areParallel(source, own)) {
     return "none";
   }
@@ -100,8 +103,10 @@ function keepAnchors(before: ViewerState, after: ViewerState): ViewerState {
 
 function remember(state: ViewerState): ViewerState {
   const looks = new Map(state.looks);
-  state.panes.filter(({ seriesId }) => seriesId !== "").forEach(({ seriesId, look }) => looks.set(seriesId, look));
-  looks.set(activePane(state).seriesId, activePane(state).look);
+  state.panes.filter(({ seriesId, shows }) => seriesId !== "" && shows !== "plane").forEach(({ seriesId, look }) => looks.set(seriesId, look));
+  if (activePane(state).shows !== "plane") {
+    looks.set(activePane(state).seriesId, activePane(state).look);
+  }
   return { ...state, looks };
 }
 
@@ -192,7 +197,7 @@ export function followSlice({ lps, normal, frameOfReferenceUid }: { lps: Triple;
     }
     const panes = state.panes.map((pane) => {
       const [own, stack] = [planeIn(state, pane), stackIn(state, pane)];
-      if (own === null || stack === null || !areParallel(own, { ...own, normal })) {
+      if (pane.shows === "plane" || own === null || stack === null || !areParallel(own, { ...own, normal })) {
         return pane;
       }
       const found = nearestSlice(inSpace(planesOf(stack), frameOfReferenceUid), lps, own);
@@ -210,7 +215,7 @@ function followCursor(before: ViewerState, after: ViewerState): ViewerState {
     return after;
   }
   const panes = after.panes.map((pane) => {
-    const stack = pane.id === cursor.paneId ? null : stackIn(after, pane);
+    const stack = pane.id === cursor.paneId || pane.shows === "plane" ? null : stackIn(after, pane);
     const found = stack === null ? null : nearestSlice(inSpace(planesOf(stack), cursor.frameOfReferenceUid), cursor.lps);
     const isElsewhere = found === null || !found.isInside || found.index === pane.look.index;
     return isElsewhere ? pane : { ...pane, look: { ...pane.look, index: found.index } };

@@ -1,6 +1,7 @@
 /** Plays the stack as a film; waits for a frame that has not come yet. */
 
 import { activeLook, activeStack, stepRound } from "../state/changes";
+import { activePane } from "../state/panes";
 import type { Store } from "../state/store";
 
 export class Cine {
@@ -30,7 +31,8 @@ export class Cine {
     const { state } = this.store;
     const images = activeStack(state)?.images ?? [];
     const next = images[(activeLook(state).index + 1) % Math.max(1, images.length)];
-    if (now < this.due || next === undefined || !this.isReady(next.key)) {
+    const isReady = activePane(state).shows === "plane" || (next !== undefined && this.isReady(next.key));
+    if (now < this.due || !isReady) {
       return;
     }
     const period = 1000 / state.cine.framesPerSecond;

@@ -1,6 +1,6 @@
 /** Through the stack: by dragging, and by the wheel. */
 
-import { activeLook, activeStack, goTo, step } from "../state/changes";
+import { goTo, placeInSight, step } from "../state/changes";
 import type { Store } from "../state/store";
 import type { Tool } from "./tool";
 
@@ -8,9 +8,8 @@ const MOST_PX_PER_IMAGE = 24;
 const LEAST_PX_PER_IMAGE = 2;
 
 export const scrollTool: Tool = ({ store, viewport }) => {
-  const start = activeLook(store.state).index;
-  const count = activeStack(store.state)?.images.length ?? 1;
-  const pace = Math.min(MOST_PX_PER_IMAGE, Math.max(LEAST_PX_PER_IMAGE, (viewport.size.height * 0.8) / count));
+  const { index: start, count } = placeInSight(store.state);
+  const pace = Math.min(MOST_PX_PER_IMAGE, Math.max(LEAST_PX_PER_IMAGE, (viewport.size.height * 0.8) / Math.max(1, count)));
   return (_dx, dy) => store.change(goTo(start + Math.round(dy / pace)));
 };
 

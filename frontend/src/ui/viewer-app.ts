@@ -11,6 +11,7 @@ import { findWanted, hang } from "../state/hanging";
 import { followLinks, NO_LINKS } from "../state/links";
 import { firstPane, ONE_PANE } from "../state/panes";
 import { Store, type StackState } from "../state/store";
+import { followPlanes } from "../state/volumes";
 import type { MarkNews } from "../io/finding-sync";
 import { Cine } from "../tools/cine";
 import { Pointers } from "../tools/pointer";
@@ -38,6 +39,8 @@ import { Spoken } from "./viewer-spoken";
 import { SeriesStrip } from "./viewer-strip";
 import { tagsPanel } from "./viewer-tags";
 import { Toolbar } from "./viewer-toolbar";
+import { volumeCommands } from "./viewer-volume-commands";
+import { Volumes } from "./viewer-volumes";
 import { windowPanel } from "./viewer-window-panel";
 
 const CACHE_BYTES = 512 << 20;
@@ -70,6 +73,7 @@ class ViewerApp {
     this.store.addRule(dropFusions);
     this.store.addRule(seePetFirst);
     this.store.addRule(followLinks);
+    this.store.addRule(followPlanes);
     const marks = { onNews: (news: MarkNews) => this.findings.hear(news), onReset: () => this.findings.reload() };
     const connection = new Connection(page.seriesUrl, () => this.panes.retryFailed());
     this.news = new StudyNews(page, this.store, marks, (state) => connection.hear(state));
@@ -95,7 +99,7 @@ class ViewerApp {
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
     this.controls = new PaneControls(page, this.store, this.panes, this.strip, (words) => this.findings.say(words));
-    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...fusionCommands(this.store), ...this.side.commands()], settings);
+    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...volumeCommands(this.store), ...fusionCommands(this.store), ...this.side.commands()], settings);
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
@@ -125,7 +129,9 @@ class ViewerApp {
 
   private makePanes(apiUrl: string): Panes {
     const isServerDrawn = chooseSource(location.search) === "server";
+    const onOutdated = (seriesId: string): void => this.news.renewStack(seriesId);
     return new Panes({
+      volumes: new Volumes(this.store, this.cache, this.traffic, isServerDrawn, onOutdated),
       store: this.store,
       cache: this.cache,
       traffic: this.traffic,
@@ -133,7 +139,7 @@ class ViewerApp {
       engine: isServerDrawn ? Promise.resolve("canvas") : chooseEngine(location.search),
       isServerDrawn,
       drawSoon: () => this.drawSoon(),
-      onOutdated: (seriesId) => this.news.renewStack(seriesId),
+      onOutdated,
       loadStack: (seriesId) => void loadStack(this.store, seriesId),
       apiUrl,
     });

@@ -1,7 +1,7 @@
 /** The texts on the picture: corners, letters on the edges, scale bar. */
 
 import { formatNumber, formatWindow, formatZoom } from "../core/format";
-import type { ImageFacts, Series, SpacingSource, Study } from "../core/facts";
+import type { ImageFacts, Series, SpacingSource, Study, Triple } from "../core/facts";
 import type { Corner, CornerField, CornerTexts } from "../core/preferences";
 import { edgeLetters } from "../core/orientation";
 import { scaleBar, scaleLabel } from "../core/scale";
@@ -10,6 +10,9 @@ import type { Size, View } from "../core/view";
 import type { ResolvedVoi } from "../core/voi";
 import type { PictureScale } from "../state/calibrations";
 import { make, setText } from "./dom";
+import { slabWords } from "./viewer-plane-sight";
+import { pointWords } from "./viewer-point";
+import { planeName } from "./viewer-volume-commands";
 
 export interface CornerFacts {
   readonly study: Study;
@@ -28,6 +31,8 @@ export interface CornerFacts {
   readonly size: Size;
   readonly index: number;
   readonly count: number;
+  /** Where the planes of a volume cross. */
+  readonly center: Triple | null;
 }
 
 const CORNERS = ["top-left", "top-right", "bottom-left", "bottom-right"] as const;
@@ -102,6 +107,10 @@ function descriptionLine({ series }: Pick<CornerFacts, "series">): string {
 }
 
 function imageLine({ facts, index, count }: Pick<CornerFacts, "facts" | "index" | "count">): string {
+  if (facts.reformatted !== undefined) {
+    const { name, isOblique } = facts.reformatted;
+    return joined("  ", joined(" ", planeName(name), isOblique ? t("oblique") : ""), `${index + 1}/${count}`);
+  }
   const image = `${t("Im")} ${index + 1}/${count}`;
   const filed = facts.instanceNumber === null ? "" : `#${facts.instanceNumber}`;
   const frame = facts.frameCount > 1 ? `${t("Fr")} ${facts.frame + 1}` : "";
@@ -126,7 +135,7 @@ const LINES: Readonly<Record<CornerField, (now: CornerFacts) => string>> = {
   window: ({ facts, voi }) => (facts.pixelFormat === "rgb8" || voi.table !== null ? "" : formatWindow(voi)),
   zoom: ({ view }) => `${t("Zoom")} ${formatZoom(view.scale)}`,
   slice_thickness: ({ facts }) => thicknessLine(facts),
-  slice_position: ({ facts }) => slicePosition(facts) ?? "",
+  slice_position: ({ facts, center }) => (facts.reformatted?.isOblique === true && center !== null ? pointWords(center) : (slicePosition(facts) ?? "")),
   matrix: ({ facts }) => `${facts.columns} × ${facts.rows}`,
 };
 
@@ -187,7 +196,10 @@ function unclearMark(facts: ImageFacts): string {
   return facts.pixelSpacing !== null && facts.isSpacingUnclear ? t("mm written unclearly") : "";
 }
 
-function thicknessLine({ sliceThickness }: ImageFacts): string {
+function thicknessLine({ sliceThickness, reformatted }: ImageFacts): string {
+  if (reformatted !== undefined) {
+    return slabWords(reformatted.slab.mode, reformatted.slab.thicknessMm);
+  }
   return sliceThickness === null || sliceThickness <= 0 ? "" : `${t("Th")} ${formatNumber(sliceThickness)} mm`;
 }
 

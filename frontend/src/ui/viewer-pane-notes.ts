@@ -1,16 +1,22 @@
 /** What a pane says of itself because of the other panes. */
 
-import { formatNumber } from "../core/format";
 import { turnFor } from "../core/hanging";
 import { t } from "../core/text";
 import { priorIn } from "../state/hanging";
 import { bondOf, planeIn } from "../state/links";
-import { imageIn } from "../state/panes";
-import type { Cursor, PaneState, ViewerState } from "../state/store";
+import { imageIn, planIn, seriesIn } from "../state/panes";
+import type { PaneState, ViewerState } from "../state/store";
+import { pointWords } from "./viewer-point";
 import { dateWords } from "./viewer-priors";
 
-export function paneNotes(state: ViewerState, pane: PaneState, isServerDrawn: boolean): string[] {
-  const notes = [...(isServerDrawn ? [t("Picture drawn by the server")] : []), ...studyNotes(state, pane), ...hangNotes(state, pane)];
+/** How the picture came about, beside what the state knows. */
+export interface Drawn {
+  readonly isServerDrawn: boolean;
+  readonly ofScene: readonly string[];
+}
+
+export function paneNotes(state: ViewerState, pane: PaneState, { isServerDrawn, ofScene }: Drawn): string[] {
+  const notes = [...ofScene, ...volumeNotes(state, pane), ...(isServerDrawn ? [t("Picture drawn by the server")] : []), ...studyNotes(state, pane), ...hangNotes(state, pane)];
   if (pane.look.presentation !== undefined) {
     notes.push(t("Presentation state: {name}", { name: pane.look.presentation }));
   }
@@ -19,9 +25,16 @@ export function paneNotes(state: ViewerState, pane: PaneState, isServerDrawn: bo
   }
   const { cursor } = state;
   if (cursor !== null && planeIn(state, pane)?.frameOfReferenceUid === cursor.frameOfReferenceUid) {
-    notes.push(placeWords(cursor));
+    notes.push(pointWords(cursor.lps));
   }
   return notes;
+}
+
+/** What the passport found of the volume that the plane is cut from, in the words of its marks. */
+function volumeNotes(state: ViewerState, pane: PaneState): string[] {
+  const plan = pane.shows === "plane" ? planIn(state, pane) : null;
+  const badges = seriesIn(state, pane)?.badges ?? [];
+  return (plan?.notes ?? []).map(({ code, words }) => badges.find((badge) => badge.code === code)?.mark ?? words);
 }
 
 /** Whose pixels these are, when they are not those of the study that the page is about. */
@@ -47,15 +60,4 @@ function hangNotes(state: ViewerState, pane: PaneState): string[] {
     return [t("Orientation not in the file: shown as it came")];
   }
   return turn.mirrored || turn.rotationDeg !== 0 ? [t("Turned to hang: acquired otherwise")] : [];
-}
-
-/** A point in the patient as people say it: how far left, behind, towards the head. */
-function placeWords({ lps }: Cursor): string {
-  const letters = [
-    ["R", "L"],
-    ["A", "P"],
-    ["F", "H"],
-  ] as const;
-  const parts = lps.map((value, axis) => `${letters[axis]?.[value >= 0 ? 1 : 0] ?? ""} ${formatNumber(Math.abs(value), 1)}`);
-  return `${parts.join("  ")} mm`;
 }

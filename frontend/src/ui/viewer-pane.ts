@@ -1,6 +1,6 @@
 /** One pane: its stage, what draws and loads its picture, and the marks over it. */
 
-import type { Series, Stack } from "../core/facts";
+import type { Series, Stack, Triple } from "../core/facts";
 import { fittingScale } from "../core/hanging";
 import { t } from "../core/text";
 import { FrameLoader, type FrameFailure } from "../io/frames";
@@ -21,9 +21,11 @@ import { ColourBar } from "./viewer-colour-bar";
 import { FusionLayer } from "./viewer-fusion";
 import { MarksHost, type MarksLayer } from "./viewer-layers";
 import { paneNotes } from "./viewer-pane-notes";
+import { PlaneSights } from "./viewer-plane-sight";
 import { sceneOf, type AutoWindows, type Means, type Scene } from "./viewer-scene";
 import { wantedPictures } from "./viewer-server-drawn";
 import { PATIENCE_MS, Stage } from "./viewer-stage";
+import { isPlanePane, type Volumes } from "./viewer-volumes";
 
 /** What all panes of a page share. */
 export interface PaneHouse {
@@ -34,6 +36,8 @@ export interface PaneHouse {
   readonly engine: Promise<EngineChoice>;
   /** Whether the server draws the pictures, for a machine that is too weak. */
   readonly isServerDrawn: boolean;
+  /** Plans and frames of series that are shown as planes. */
+  readonly volumes: Volumes;
   readonly drawSoon: () => void;
   readonly onOutdated: (seriesId: string) => void;
   readonly loadStack: (seriesId: string) => void;
@@ -52,6 +56,7 @@ export class ViewerPane {
   private readonly colourBar = new ColourBar();
   private readonly marks = new MarksHost();
   private readonly content: ContentHost;
+  private readonly planes: PlaneSights;
   private opened: Stack | null = null;
   private current: Scene = { kind: "loading" };
   private awaitedSince = 0;
@@ -72,6 +77,7 @@ export class ViewerPane {
     this.viewport = new Viewport(this.stage.picture, house.engine, announce);
     this.stage.picture.append(this.marks.root);
     this.content = new ContentHost(this, house);
+    this.planes = new PlaneSights(store, house.volumes, house.drawSoon);
     this.stage.picture.after(this.content.root);
     this.stage.picture.after(this.colourBar.root);
     for (const news of ["pointerdown", "focusin", "wheel"]) {
@@ -118,7 +124,12 @@ export class ViewerPane {
 
   /** Goes before the others when frames are asked for. */
   takePrecedence(): void {
-    this.house.traffic.favour(this.loader);
+    const pane = this.state;
+    if (pane !== undefined && isPlanePane(pane)) {
+      this.house.volumes.favour(pane.seriesId);
+    } else {
+      this.house.traffic.favour(this.loader);
+    }
   }
 
   /** Says what the pane wants now. */
@@ -139,7 +150,7 @@ export class ViewerPane {
       if (series?.displayable === true && !state.stacks.has(series.id)) {
         this.house.loadStack(series.id);
       }
-    } else if (isPlayed(stack, pane) || isContent(pane.shows)) {
+    } else if (isPlayed(stack, pane) || isContent(pane.shows) || isPlanePane(pane)) {
       this.opened = null;
       this.loader.close();
     } else if (this.pictures !== null) {
@@ -183,22 +194,43 @@ export class ViewerPane {
     const { shown, size } = this.viewport;
     const isPicture = this.current.kind !== "video" && !isContent(pane.shows);
     const images = !isPicture ? [] : (stackIn(state, pane)?.images ?? []);
-    const loaded = images.map(({ key }) => this.has(key));
+    const loaded = isPlanePane(pane) ? this.stepsOf(pane) : images.map(({ key }) => this.has(key));
     this.picture.dataset["tool"] = state.tool;
     const number = state.panes.indexOf(pane) + 1;
     setAttribute(this.root, "data-align", pane.hang?.align || null);
     setAttribute(this.root, "data-active", pane.id === state.activePaneId);
     setAttribute(this.root, "aria-label", state.panes.length > 1 ? t("Pane {number}", { number }) : t("Stage"));
-    const now = { study: studyIn(state, pane), series, facts: imageIn(state, pane), index: pane.look.index, loaded, size };
-    this.stage.show({ ...now, scene: this.current, isHeld, notes: [...this.fusion.notes(state, pane), ...paneNotes(state, pane, this.pictures !== null)] });
+    const now = { study: studyIn(state, pane), series, facts: imageIn(state, pane), index: this.indexOf(pane), loaded, size, center: this.centerOf(pane) };
+    this.stage.show({ ...now, scene: this.current, isHeld, notes: [...this.fusion.notes(state, pane), ...paneNotes(state, pane, { isServerDrawn: this.pictures !== null && !isPlanePane(pane), ofScene: notesOf(this.current) })] });
     this.colourBar.show(shown);
     this.marks.show(shown, size);
     this.content.draw();
   }
 
+  /** Whether what is on the screen is not yet the picture that it will be. */
+  get isDraft(): boolean {
+    return isPlanePane(this.state) && this.planes.isDraft;
+  }
+
+  /** A plane's steps through the volume, in place of the stack's images. */
+  private stepsOf(pane: PaneState): boolean[] {
+    const { count = 0 } = imageIn(this.house.store.state, pane)?.reformatted ?? {};
+    return new Array<boolean>(count).fill(true);
+  }
+
+  private indexOf(pane: PaneState): number {
+    return imageIn(this.house.store.state, pane)?.reformatted?.index ?? pane.look.index;
+  }
+
+  /** Where planes cross, for those of which one number does not say where they lie. */
+  private centerOf(pane: PaneState): Triple | null {
+    return isPlanePane(pane) ? (this.house.store.state.mpr.get(pane.seriesId)?.center ?? null) : null;
+  }
+
   /** Leaves the page: nothing goes on working for it. */
   dispose(): void {
     this.content.dispose();
+    this.planes.rest();
     this.loader.close();
     this.pictures?.close();
     this.enhancer.dispose();
@@ -220,7 +252,8 @@ export class ViewerPane {
       overlaysOf: (facts) => this.overlays.of(facts, series?.stackUrl ?? ""),
     };
     const content = isContent(this.state?.shows ?? "stack") ? this.content : null;
-    return { frames, size: this.viewport.size, autos: this.house.autos, scalePerMm: this.scalePerMm, content };
+    const plane = isPlanePane(this.state) ? (pane: PaneState) => this.planes.sightOf(pane) : null;
+    return { plane, frames, size: this.viewport.size, autos: this.house.autos, scalePerMm: this.scalePerMm, content };
   }
 
   /** Asks once more for what could not be had. */
@@ -231,6 +264,8 @@ export class ViewerPane {
       loadStack(seriesId);
     } else {
       this.loader.retry();
+      this.house.volumes.retry(seriesId);
+      this.planes.retry();
       this.pictures?.retry();
       this.fusion.retry();
       store.announce();
@@ -271,6 +306,9 @@ export class ViewerPane {
    */
   private holdsPicture(pane: PaneState): boolean {
     const { shown } = this.viewport;
+    if (isPlanePane(pane) && shown?.facts.reformatted?.seriesId === pane.seriesId) {
+      return true;
+    }
     const isOfSeries = shown !== null && stackIn(this.house.store.state, pane)?.images.includes(shown.facts) === true;
     if (!isOfSeries) {
       return false;
@@ -281,4 +319,8 @@ export class ViewerPane {
     }
     return performance.now() - this.awaitedSince < PATIENCE_MS;
   }
+}
+
+function notesOf(scene: Scene): readonly string[] {
+  return scene.kind === "picture" ? (scene.notes ?? []) : [];
 }

@@ -50,6 +50,7 @@ export class Panes {
     this.root.style.setProperty("--rows", `${isMaximised ? 1 : layout.rows}`);
     this.root.style.setProperty("--columns", `${isMaximised ? 1 : layout.columns}`);
     this.root.classList.toggle("is-many", panes.length > 1 && !isMaximised);
+    this.house.volumes.follow();
     this.active.takePrecedence();
     this.shown.forEach((pane) => pane.follow());
     this.house.traffic.pump();

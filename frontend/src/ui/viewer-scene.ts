@@ -16,11 +16,13 @@ import { isSmooth } from "../state/changes";
 import { imageIn, seriesIn } from "../state/panes";
 import { withScale } from "../state/calibrations";
 import { isPlayed } from "../state/video";
+import type { PlaneSight } from "./viewer-plane-sight";
 import type { Look, PaneState, ViewerState } from "../state/store";
 
 export type Scene =
-  | { readonly kind: "picture"; readonly shown: Shown; readonly voi: ResolvedVoi }
-  | { readonly kind: "loading" }
+  | { readonly kind: "picture"; readonly shown: Shown; readonly voi: ResolvedVoi; readonly notes?: readonly string[] }
+  /** `words`: what it waits for, when there is more to say. */
+  | { readonly kind: "loading"; readonly words?: string }
   | { readonly kind: "empty" }
   | { readonly kind: "video"; readonly videos: readonly Video[] }
   /** Something else stands in the picture's place (`viewer-content.ts`). */
@@ -56,6 +58,8 @@ export interface Means {
   readonly autos: AutoWindows;
   /** CSS px for a mm that the pane's group has agreed on; null: each picture fits by itself. */
   readonly scalePerMm: number | null;
+  /** The picture of a pane that shows a plane; null: the pane shows none. */
+  readonly plane: ((pane: PaneState) => PlaneSight) | null;
   /** How it stands with what is there in place of a picture; null: a picture is. */
   readonly content: { readonly isLoading: boolean; readonly failure: string } | null;
 }
@@ -82,6 +86,9 @@ export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scen
   if (means.content !== null) {
     return contentScene(means.content);
   }
+  if (means.plane !== null) {
+    return planeScene(state, pane, means.plane(pane), means);
+  }
   const facts = imageIn(state, pane);
   if (isPlayed(stack.stack, pane)) {
     return { kind: "video", videos: stack.stack.videos };
@@ -90,6 +97,30 @@ export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scen
     return words(t("This series has no images."), "");
   }
   return imageScene(state, pane, facts, means);
+}
+
+/** A plane is a picture like any other, when there is one; else it says in its place why not. */
+function planeScene(state: ViewerState, pane: PaneState, sight: PlaneSight, means: Means): Scene {
+  switch (sight.kind) {
+    case "picture": {
+      const { facts, pixels, notes } = sight;
+      const frames: FrameSource = {
+        pixelsOf: () => pixels,
+        failureOf: () => undefined,
+        overlaysOf: () => null,
+        hasNoOverlays: () => false,
+        drawnOf: null,
+      };
+      const scene = imageScene(state, pane, facts, { ...means, frames });
+      return scene.kind === "picture" ? { ...scene, notes } : scene;
+    }
+    case "loading":
+      return sight;
+    case "refused":
+      return words(t("This series is no volume: planes cannot be cut from it."), sight.detail);
+    case "failed":
+      return words(t("The plane could not be had."), sight.detail || t("The server did not answer."), true);
+  }
 }
 
 function contentScene({ isLoading, failure }: NonNullable<Means["content"]>): Scene {

@@ -2,7 +2,7 @@
 
 import { cornersFor } from "../core/preferences";
 import { t } from "../core/text";
-import type { ImageFacts, Series, Study } from "../core/facts";
+import type { ImageFacts, Series, Study, Triple } from "../core/facts";
 import { scaleIn } from "../state/calibrations";
 import type { Store } from "../state/store";
 import type { Size } from "../core/view";
@@ -23,6 +23,8 @@ export interface StageFacts {
   readonly series: Series | undefined;
   readonly facts: ImageFacts | undefined;
   readonly index: number;
+  /** Where the planes of a volume cross, lps in mm; null: the picture is no plane of one. */
+  readonly center: Triple | null;
   readonly loaded: readonly boolean[];
   readonly size: Size;
   /** The picture before stays for a moment, with its own texts. */
@@ -41,7 +43,8 @@ export class Stage {
   private readonly corners = new Corners();
   private readonly video: VideoPane;
   private readonly slider: StackSlider;
-  private readonly busy = make("p", { class: "busy", hidden: true }, icon("loader-circle"), t("Loading"));
+  private readonly busyWords = make("span", {}, t("Loading"));
+  private readonly busy = make("p", { class: "busy", hidden: true }, icon("loader-circle"), this.busyWords);
   private readonly title = make("strong");
   private readonly detail = make("span", { dir: "auto" });
   private readonly retry = make("button", { type: "button", class: "button" }, icon("refresh-cw"), t("Try again"));
@@ -93,6 +96,7 @@ export class Stage {
     }
     this.slider.show(now.index, now.loaded);
     this.showBusy(scene.kind === "loading");
+    setText(this.busyWords, (scene.kind === "loading" && scene.words) || t("Loading"));
     this.video.show(scene.kind === "video" ? scene.videos : [], now);
     this.picture.classList.toggle("is-behind", scene.kind === "content");
     this.words.hidden = scene.kind !== "words";
@@ -110,7 +114,7 @@ export class Stage {
       const enhancement = [...now.notes, ...enhancementLines(scene.shown)];
       const { preferences } = this.store.state;
       const texts = cornersFor(preferences, series.modality);
-      this.corners.show({ study: now.study, texts, series, facts, scale: scaleIn(this.store.state, facts), isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count });
+      this.corners.show({ study: now.study, texts, series, facts, scale: scaleIn(this.store.state, facts), isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count, center: now.center });
       const label = t("Image {index} of {count}", { index: now.index + 1, count });
       setAttribute(this.picture, "aria-label", [`${series.modality} ${series.seriesDescription}`, label, ...enhancement].join(", "));
     } else if (!now.isHeld) {
