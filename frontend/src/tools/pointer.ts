@@ -1,6 +1,7 @@
 /**
  * Mouse, pen and fingers on the picture. Left button or one finger: the chosen tool; middle: pan;
- * right: zoom; wheel: scroll, with Ctrl zoom; two fingers: zoom and pan together; three: window.
+ * right: zoom; wheel: scroll, with Ctrl zoom; two fingers: zoom and pan together; three: window. Who has
+ * taken a pen draws with it: from then on a finger does not, and while the pen is down a palm does nothing.
  */
 
 import { panView, zoomView, type Point } from "../core/view";
@@ -26,6 +27,8 @@ const TOOLS: Readonly<Record<PlainTool, Tool>> = {
 const MIDDLE_BUTTON = 1;
 const RIGHT_BUTTON = 2;
 const ZOOM_STEP = 1.1;
+/** Whether a pen was seen on this page, over whichever pane. */
+let hasPen = false;
 
 export class Pointers {
   private readonly down = new Map<number, Point>();
@@ -35,6 +38,7 @@ export class Pointers {
   private pinch: ((middle: Point, spread: number) => void) | null = null;
   private readonly wheel: WheelScroll;
   private isTaken = false;
+  private isPenDown = false;
 
   constructor(
     private readonly host: HTMLElement,
@@ -61,6 +65,10 @@ export class Pointers {
       return;
     }
     event.preventDefault();
+    hasPen ||= event.pointerType === "pen";
+    if (event.pointerType === "touch" && this.isPenDown) {
+      return;
+    }
     this.host.focus({ preventScroll: true });
     this.host.setPointerCapture(event.pointerId);
     this.down.set(event.pointerId, this.place(event));
@@ -68,16 +76,18 @@ export class Pointers {
       this.isTaken = false;
       this.marking?.interrupt();
     }
-    if (this.down.size === 1 && event.button === 0 && this.marking?.press(this.place(event), event) === true) {
+    this.isPenDown = event.pointerType === "pen";
+    const isFingerBesidePen = hasPen && event.pointerType === "touch";
+    if (this.down.size === 1 && event.button === 0 && !isFingerBesidePen && this.marking?.press(this.place(event), event) === true) {
       this.isTaken = true;
       this.drag = NO_DRAG;
       return;
     }
-    this.begin(event.button);
+    this.begin(event.button, isFingerBesidePen);
   }
 
   /** Starts the drag that fits the fingers and the button now down. */
-  private begin(button: number): void {
+  private begin(button: number, isFingerBesidePen: boolean): void {
     this.start = middleOf([...this.down.values()]);
     this.startSpread = spreadOf([...this.down.values()]);
     this.pinch = null;
@@ -85,7 +95,9 @@ export class Pointers {
     if (this.down.size === 2) {
       this.pinch = this.beginPinch();
     } else if (this.down.size > 0) {
-      this.drag = this.toolFor(button)(this.instrument, this.start);
+      const isDrawing = !isPlainTool(this.instrument.store.state.tool);
+      const tool = isFingerBesidePen && isDrawing && this.down.size === 1 ? scrollTool : this.toolFor(button);
+      this.drag = tool(this.instrument, this.start);
     }
   }
 
@@ -142,6 +154,7 @@ export class Pointers {
     if (this.down.delete(event.pointerId)) {
       this.pinch = null;
       this.drag = NO_DRAG;
+      this.isPenDown = this.isPenDown && this.down.size > 0;
     }
   }
 
@@ -181,12 +194,12 @@ export class Pointers {
   }
 }
 
-/** Tools for findings have taken what is theirs: what is left does nothing. */
 /** Whether a tool only looks: it draws nothing and moves no mark. */
 export function isPlainTool(name: ToolName): boolean {
   return name in TOOLS;
 }
 
+/** Tools for findings have taken what is theirs: what is left does nothing. */
 function plainTool(name: ToolName): Tool {
   return isPlainTool(name) ? TOOLS[name as PlainTool] : () => NO_DRAG;
 }
