@@ -32,6 +32,8 @@ interface Loading {
 export class Volumes {
   private readonly loadings = new Map<string, Loading>();
   private readonly asked = new Map<string, string>();
+  /** Series whose frames are wanted for more than planes: how many hold them. */
+  private readonly held = new Map<string, number>();
 
   constructor(
     private readonly store: Store,
@@ -44,7 +46,7 @@ export class Volumes {
   /** After every change: plans and frames of what is shown as planes now, and nothing for other series. */
   follow(): void {
     const { state } = this.store;
-    const wanted = new Map(state.panes.filter(({ shows }) => shows === "plane" || shows === "curved").map((pane) => [pane.seriesId, pane] as const));
+    const wanted = new Map(state.panes.filter((pane) => this.isWanted(pane)).map((pane) => [pane.seriesId, pane] as const));
     for (const [seriesId, { loader }] of this.loadings) {
       if (!wanted.has(seriesId)) {
         loader.close();
@@ -52,6 +54,19 @@ export class Volumes {
       }
     }
     wanted.forEach((pane) => this.want(pane));
+  }
+
+  /** The frames of a series are wanted as long as a pane shows its volume and somebody holds it. */
+  hold(seriesId: string): void {
+    this.held.set(seriesId, (this.held.get(seriesId) ?? 0) + 1);
+  }
+
+  release(seriesId: string): void {
+    this.held.set(seriesId, Math.max(0, (this.held.get(seriesId) ?? 0) - 1));
+  }
+
+  private isWanted({ shows, seriesId }: PaneState): boolean {
+    return shows === "plane" || shows === "curved" || (shows === "volume" && (this.held.get(seriesId) ?? 0) > 0);
   }
 
   /** Goes before the others when frames are asked for. */

@@ -3,6 +3,9 @@
 import { useCatalogue } from "../core/text";
 import { readPage } from "../io/api";
 import { startViewer } from "./viewer-app";
+import { registerContent } from "./viewer-content";
+
+registerContent("volume", async (pane, house) => (await import("./viewer-body")).makeBody(pane, house));
 
 const source = document.getElementById("noctis-viewer");
 const root = document.getElementById("viewer-root");
