@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from archive.models import Series
-from imaging.plane import PlaneGeometry
+from imaging.plane import PlaneGeometry, Slab
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +22,7 @@ class PlaneValues:
     frame_of_reference_uid: str
 
 
-PlaneSource = Callable[[Series, PlaneGeometry], PlaneValues]
+PlaneSource = Callable[[Series, PlaneGeometry, Slab, int], PlaneValues]
 _sources: list[PlaneSource] = []
 
 
@@ -31,10 +31,12 @@ def register_plane_source(source: PlaneSource) -> None:
     _sources[:] = [source]
 
 
-def read_plane_values(series: Series, plane: PlaneGeometry) -> PlaneValues:
-    """Return a thin plane of a series, interpolated and rounded as `/plane` answers it.
+def read_plane_values(
+    series: Series, plane: PlaneGeometry, *, slab: Slab | None = None, time_point: int = 0
+) -> PlaneValues:
+    """Return a plane of a series, thin unless said, interpolated and rounded as `/plane` answers.
 
     Raises `NotAVolumeError`, `BusyError` while the volume is being built, and what reading the
     files raises.
     """
-    return _sources[0](series, plane)
+    return _sources[0](series, plane, slab or Slab(), time_point)

@@ -26,6 +26,7 @@ ATTENUATION: Code = ("112031", "DCM", "Attenuation Coefficient")
 UPTAKE: Code = ("126400", "DCM", "Standardized Uptake Value")
 PIXEL_VALUE: Code = ("pixel_value", OWN, "Pixel value")
 PIXEL_COUNT: Code = ("pixel_count", OWN, "Number of pixels")
+PLANE: Code = ("plane", OWN, "Reformatted plane")
 PROVENANCE: Code = ("provenance", OWN, "Origin of the scale")
 NOTE: Code = ("note", OWN, "Note on the measurement")
 

@@ -41,7 +41,9 @@ class Drawn:
     """One mark. Measurements have `value`, annotations none.
 
     `uid` tells it apart for ever (the tracking UID). `steps` is [width, height] of a pixel, of
-    which only the ratio counts here. `finding` is (value, scheme, meaning) or empty.
+    which only the ratio counts here. `finding` is (value, scheme, meaning) or empty. A mark on a
+    reformatted plane has `plane`, what is written of it, and its outline in the patient; `image`
+    is then one of those that it was computed from.
     """
 
     kind: str
@@ -63,9 +65,25 @@ class Drawn:
     finding: tuple[str, str, str] | None = None
     steps: tuple[float, float] = (1.0, 1.0)
     is_filled: bool = False
+    plane: str = ""
+    outline_lps_mm: Sequence[tuple[str, np.ndarray]] = ()
 
 
 Graphic = tuple[str, np.ndarray]
+
+
+def outline_reach(
+    kind: str, points: np.ndarray, steps: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the largest (column, row) of a shape, for points as they are drawn."""
+    if kind == "circle":
+        radius = float(np.hypot(*((points[1] - points[0]) * steps))) / np.array(steps)
+        return points[0] - radius, points[0] + radius
+    if kind == "ellipse" and len(points) == 4:
+        half = np.hypot(points[1] - points[0], points[3] - points[2]) / 2
+        middle = points.mean(axis=0)
+        return middle - half, middle + half
+    return points.min(axis=0), points.max(axis=0)
 
 
 def graphics_of(mark: Drawn) -> list[Graphic]:
@@ -99,10 +117,15 @@ def _circle(points: np.ndarray, steps: tuple[float, float]) -> Graphic:
     width, height = steps
     if abs(width - height) <= 1e-9 * max(width, height):
         return CIRCLE, points
+    return ELLIPSE, ellipse_ends(points, steps)
+
+
+def ellipse_ends(points: np.ndarray, steps: tuple[float, float]) -> np.ndarray:
+    """Return the ends of the axes of a circle of centre and rim, whatever a pixel measures."""
+    width, height = steps
     middle, rim = points
     radius = float(np.hypot(*((rim - middle) * [width, height])))
-    across, down = np.array([radius / width, 0.0]), np.array([0.0, radius / height])
-    return ELLIPSE, _axes(middle, across, down)
+    return _axes(middle, np.array([radius / width, 0.0]), np.array([0.0, radius / height]))
 
 
 def _ellipse(points: np.ndarray) -> np.ndarray:

@@ -106,7 +106,7 @@ def _line(kind: str, points: np.ndarray, plane: Plane, _pixels: Pixels | None) -
         geometry.length(on_plane),
         plane.unit,
         plane.provenance,
-        geometry.length_uncertainty(on_plane, plane.steps),
+        geometry.length_uncertainty(on_plane, plane.doubt_steps),
         notes=_scale_notes(plane),
     )
 
@@ -125,7 +125,7 @@ def _cardiothoracic(kind: str, points: np.ndarray, plane: Plane, _pixels: Pixels
         geometry.width_ratio(on_plane),
         "ratio",
         plane.provenance,
-        geometry.width_ratio_uncertainty(on_plane, plane.steps),
+        geometry.width_ratio_uncertainty(on_plane, plane.doubt_steps),
     )
 
 
@@ -137,7 +137,7 @@ def _angle(kind: str, points: np.ndarray, plane: Plane, _pixels: Pixels | None) 
         else (geometry.cobb_deg, geometry.cobb_uncertainty_deg)
     )
     return Result(
-        kind, value(on_plane), "deg", plane.provenance, uncertainty(on_plane, plane.steps)
+        kind, value(on_plane), "deg", plane.provenance, uncertainty(on_plane, plane.doubt_steps)
     )
 
 
@@ -146,7 +146,7 @@ def _bidirectional(kind: str, points: np.ndarray, plane: Plane, _pixels: Pixels 
     axes = sorted((on_plane[:2], on_plane[2:]), key=geometry.length, reverse=True)
     _check_square(axes[0][1] - axes[0][0], axes[1][1] - axes[1][0], plane)
     lengths = [geometry.length(axis) for axis in axes]
-    errors = [geometry.length_uncertainty(axis, plane.steps) for axis in axes]
+    errors = [geometry.length_uncertainty(axis, plane.doubt_steps) for axis in axes]
     return Result(
         kind,
         lengths[0],
@@ -181,7 +181,7 @@ def _polygon(kind: str, points: np.ndarray, plane: Plane, pixels: Pixels | None)
         kind,
         plane,
         (geometry.polygon_area(on_plane), geometry.perimeter(on_plane)),
-        geometry.polygon_area_uncertainty(on_plane, plane.steps),
+        geometry.polygon_area_uncertainty(on_plane, plane.doubt_steps),
         _values(pixels, mask),
         [*notes, *_beyond(points.min(axis=0), points.max(axis=0), pixels)],
     )
@@ -210,7 +210,7 @@ def _ellipse(kind: str, points: np.ndarray, plane: Plane, pixels: Pixels | None)
         kind,
         plane,
         (np.pi * semi_axes[0] * semi_axes[1], geometry.ellipse_perimeter(*semi_axes)),
-        geometry.ellipse_area_uncertainty(ellipse.first, ellipse.second, plane.steps),
+        geometry.ellipse_area_uncertainty(ellipse.first, ellipse.second, plane.doubt_steps),
         _values(pixels, mask),
         _beyond(center - reach, center + reach, pixels),
     )

@@ -46,6 +46,9 @@ class Plane:
     axes
         Along a row and along a column, on an ultrasound region whose axes are not both lengths
         (M-mode, spectra); no lengths, angles and areas are there.
+    grain
+        [along a row, along a column] in mm of a computed plane: how far the voxels reach that it
+        was computed from. Where it is coarser than a pixel, points are known no better.
     """
 
     spacing: tuple[float, float] | None
@@ -56,6 +59,7 @@ class Plane:
     provenance: str = UNCALIBRATED
     thickness_mm: float = 0.0
     axes: Axes | None = None
+    grain: tuple[float, float] | None = None
 
     @classmethod
     def from_image_facts(
@@ -97,6 +101,14 @@ class Plane:
         """[width, height] of a pixel in `unit`: what one column and one row are long."""
         row, column = self.spacing if self.spacing is not None else (self.aspect, 1.0)
         return np.array([column, row], np.float64)
+
+    @property
+    def doubt_steps(self) -> np.ndarray:
+        """[width, height] in `unit` to half of which a point is known: a pixel, or the grain."""
+        if self.grain is None:
+            return self.steps
+        doubt: np.ndarray = np.maximum(self.steps, self.grain)
+        return doubt
 
     def plane_from_px(self, points_px: np.ndarray) -> np.ndarray:
         """Return (n, 2) points in `unit` on the plane, of (n, 2) points (column, row)."""

@@ -70,6 +70,17 @@ class PlaneGeometry:
         return cls(origin, right, down, normal, (between_rows, between_columns), rows, columns)
 
 
+def voxel_reach_mm(direction: np.ndarray, axes: np.ndarray) -> float:
+    """Return how far a voxel reaches along a unit vector, mm.
+
+    What is seen on a computed plane is known no better.
+
+    `axes` are the edges of a voxel as columns, shape (3, 3). A place within a voxel is uniform
+    along each edge, so that the edges' parts along the direction add by their squares.
+    """
+    return float(np.linalg.norm(direction @ axes))
+
+
 @dataclass(frozen=True, slots=True)
 class Slab:
     """How deep a picture looks: `mode` over `thickness_mm`, half of it on either side."""

@@ -39,7 +39,8 @@ def write_report(
     """Return a Comprehensive 3D SR with a measurement group for each mark.
 
     `evidence` holds the header of each image that the marks lie on. Coordinates are SCOORD on
-    the image, or with `in_patient` SCOORD3D (lps mm) where a mark has some.
+    the image, or with `in_patient` SCOORD3D (lps mm) where a mark has some; a mark on a
+    reformatted plane always has these.
     """
     context = sr.ObservationContext(
         observer_person_context=sr.ObserverContext(
@@ -78,6 +79,20 @@ _Place = sr.CoordinatesForMeasurement | sr.CoordinatesForMeasurement3D
 
 
 def _group(mark: Drawn, *, in_patient: bool) -> _Group:
+    group = _measured(mark, in_patient=in_patient or bool(mark.plane))
+    if mark.plane:
+        # TID 1501 and 1410 may be extended: without the grid nobody could draw it again.
+        group[0].ContentSequence.append(
+            sr.TextContentItem(
+                name=_code(concepts.PLANE),
+                value=mark.plane,
+                relationship_type=sr.RelationshipTypeValues.CONTAINS,
+            )
+        )
+    return group
+
+
+def _measured(mark: Drawn, *, in_patient: bool) -> _Group:
     tracking = sr.TrackingIdentifier(uid=mark.uid, identifier=mark.label or mark.kind)
     finding = _code(mark.finding) if mark.finding else None
     evaluations = [_evaluation(concepts.PROVENANCE, mark.provenance, concepts.PROVENANCES)]
@@ -111,6 +126,10 @@ def _region(mark: Drawn) -> sr.ImageRegion:
 
 def _region_in_patient(mark: Drawn) -> sr.ImageRegion3D | None:
     """Return the region in the patient; what SCOORD3D cannot say of it is None."""
+    if mark.outline_lps_mm:
+        kind, outline = mark.outline_lps_mm[0]
+        kind = "POLYGON" if kind == "POLYLINE" else kind
+        return sr.ImageRegion3D(kind, outline, mark.frame_of_reference_uid)
     points = np.asarray(mark.points_lps_mm, np.float64)
     if mark.kind == "probe":
         return sr.ImageRegion3D("POINT", points[:1], mark.frame_of_reference_uid)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from imaging.concepts import DERIVED, OWN, PROVENANCE, PROVENANCES, SAME, unit_of
+from imaging.concepts import DERIVED, OWN, PLANE, PROVENANCE, PROVENANCES, SAME, unit_of
 from imaging.drawn import CORNER_PX, TWO_LINES
 from imaging.sr_tree import Node, Reference
 
@@ -56,6 +56,8 @@ class ReportMark:
     uncertainty: float | None = None
     statistics: dict[str, float | str] = field(default_factory=dict)
     provenance: str = "stated"
+    # What our own reports say of the reformatted plane that it lies on.
+    plane: str = ""
 
 
 @dataclass(slots=True)
@@ -158,12 +160,20 @@ def _put_points(mark: ReportMark, places: list[_Place]) -> None:
     if mark.kind in ("polygon", "rectangle") and len(points) > 3 and points[0] == points[-1]:
         points = points[:-1]
     if kept[0].node.value_type == "SCOORD3D":
-        mark.points_lps_mm = points
+        mark.points_lps_mm = _center_and_rim(points) if mark.kind == "circle" else points
         mark.frame_of_reference_uid = kept[0].node.frame_of_reference_uid
     else:
         mark.points_px = [(point[0] - CORNER_PX, point[1] - CORNER_PX) for point in points]
         if mark.kind == "circle" and len(points) != 2:
             mark.kind = "ellipse"
+
+
+def _center_and_rim(points: list[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """Return a circle that is written as an ellipse by its centre and the end of an axis."""
+    if len(points) != 4:
+        return points
+    (one, other) = points[:2]
+    return [tuple((a + b) / 2 for a, b in zip(one, other, strict=True)), other]
 
 
 def _distinct(places: list[_Place]) -> list[_Place]:
@@ -186,6 +196,8 @@ def _put_words(mark: ReportMark, group: Node) -> None:
                 mark.label = child.code[2][:200]
             else:
                 mark.finding = child.code
+        elif name == PLANE[:2]:
+            mark.plane = child.value[:4000]
         elif name == PROVENANCE[:2]:
             mark.provenance = next(
                 (word for word in PROVENANCES if word.startswith(child.code[0])), "stated"

@@ -13,13 +13,15 @@ from reconstruction.volumes import open_volume
 WAIT_SECONDS = 4.0
 
 
-def cut_values(series: Series, plane: PlaneGeometry) -> PlaneValues:
+def cut_values(
+    series: Series, plane: PlaneGeometry, slab: Slab, time_point: int
+) -> PlaneValues:
     """Return the numbers that a client makes of the raw plane, NaN outside.
 
     Raises as `reconstruction.volumes.open_volume`.
     """
-    volume = open_volume(series, wait_seconds=WAIT_SECONDS)
-    picture = cut_plane(volume, plane, Slab())
+    volume = open_volume(series, time_point=time_point, wait_seconds=WAIT_SECONDS)
+    picture = cut_plane(volume, plane, slab)
     rounded = to_int16(picture, volume.lowest).astype(np.float64)
     values = rounded * volume.scale.scale + volume.scale.offset
     uid = str(volume.about.get("frame_of_reference_uid", ""))

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from django.utils.translation import gettext as _
 
-from archive.models import Instance
 from imaging.measure_plane import MeasureError, Plane
 from viewer import marks
 from viewer.calibration import check_line, follow, usable_facts
+from viewer.mark_planes import OnPlane, Spot, place_on_plane
 from viewer.marks import Author
-from viewer.measurements import Shape, place_points
+from viewer.measured import Shape
+from viewer.measurements import place_points, spot_of
 from viewer.models import Annotation
 
 # Kind -> the least and the most points of it.
@@ -31,26 +32,29 @@ _COUNTS = {
 }
 
 
-def create(
-    author: Author, instance: Instance, frame: int, shape: Shape, words: dict[str, Any]
-) -> Annotation:
+def create(author: Author, spot: Spot, shape: Shape, words: dict[str, Any]) -> Annotation:
     """Store a drawing. Raises MeasureError for points that make none."""
-    columns = {**_place(instance, frame, shape), **words, "instance": instance, "frame": frame}
-    return marks.create(author, Annotation, instance.study_id, columns, follow=follow)
+    columns = {**_place(spot, shape), **words, **spot.columns}
+    return marks.create(author, Annotation, spot.study_id, columns, follow=follow)
 
 
 def change(
     author: Author, mark: Annotation, version: int, shape: Shape | None, words: dict[str, Any]
 ) -> Annotation:
     """Replace points or words of the version seen. Raises as `create` and `marks.change`."""
-    columns = {} if shape is None else _place(mark.instance, mark.frame, shape)
+    columns = {} if shape is None else _place(spot_of(mark), shape)
     return marks.change(author, mark, version, {**columns, **words}, follow=follow)
 
 
-def _place(instance: Instance, frame: int, shape: Shape) -> dict[str, Any]:
+def _place(spot: Spot, shape: Shape) -> dict[str, Any]:
     least, most = _COUNTS[shape.kind]
     if not least <= len(shape.points) <= most:
         raise MeasureError(_("This kind of annotation has another number of points."))
+    if isinstance(spot, OnPlane):
+        if shape.kind == "calibration":
+            raise MeasureError(_("A reformatted plane has millimetres: it needs no calibration."))
+        return {"kind": shape.kind, **place_on_plane(spot, shape)}
+    instance, frame = spot.instance, spot.frame
     facts = usable_facts(instance, frame)
     points = [[float(number) for number in point] for point in shape.points]
     if shape.is_lps:

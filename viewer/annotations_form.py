@@ -23,6 +23,7 @@ from viewer.mark_fields import (
 )
 from viewer.measurements_form import MAKING, PLACE, DrawingSerializer, MarkSerializer
 from viewer.models import Annotation, KeyImage, MarkLayer
+from viewer.plane_form import NewDrawing
 
 NOTE_LENGTH = 1000
 _NEEDS_TEXT = frozenset({"text", "spine_label"})
@@ -40,7 +41,7 @@ def _check_words(kind: str, words: dict[str, Any], attrs: dict[str, Any]) -> dic
     return attrs
 
 
-class NewAnnotation(NewOnFrame, Points, Look):
+class NewAnnotation(NewDrawing, Points, Look):
     """What is sent to draw."""
 
     kind = serializers.ChoiceField(Annotation.Kind.choices)
@@ -74,8 +75,8 @@ class AnnotationSerializer(DrawingSerializer):
     class Meta:
         model = Annotation
         fields = [
-            *PLACE, "kind", "points_px", "points_lps_mm", "text", "known_mm", "layer", "label",
-            "style", "is_visible", *MAKING,
+            *PLACE, "plane", "kind", "points_px", "points_lps_mm", "text", "known_mm", "layer",
+            "label", "style", "is_visible", *MAKING,
         ]  # fmt: skip
         read_only_fields = fields
 

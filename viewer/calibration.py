@@ -93,8 +93,8 @@ def follow(author: Author, line: Kept) -> list[Measurement]:
 
 def _remeasure(row: Measurement) -> bool:
     """Set the row's numbers by the scale as it is now; returns whether anything changed."""
-    facts = usable_facts(row.instance, row.frame)
-    plane = calibrate(Plane.from_image_facts(facts, row.points_px), row.instance)
+    facts = usable_facts(row.image, row.frame)
+    plane = calibrate(Plane.from_image_facts(facts, row.points_px), row.image)
     result = measure(row.kind, row.points_px, plane)
     kept = [note for note in row.notes if note != "at_detector"]
     statistics = {**row.statistics, **result.statistics}

@@ -40,11 +40,11 @@ class Dresser:
         self._study = export.study
         self._marks: dict[FrameKey, list[Labelled]] = defaultdict(list)
         if self._wish.get("marks"):
-            for row in gather_marks(export.study).drawings:
+            for row in gather_marks(export.study).on_images.drawings:
                 if row.is_visible:
                     drawn = drawn_of(row)
                     lines = lines_of(row, drawn, anonymous=self._is_anonymous)
-                    self._marks[row.instance_id, row.frame].append(Labelled(drawn, lines))
+                    self._marks[row.image.pk, row.frame].append(Labelled(drawn, lines))
 
     def dressing(
         self, instance: Instance, frame: int, *, place: int, count: int, window: Window | None

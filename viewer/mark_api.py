@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -23,7 +23,7 @@ from rest_framework.views import APIView
 from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.models import User
-from archive.models import Instance
+from archive.models import Instance, Series
 from archive.video_shown import as_shown
 from archive.viewing import ensure_view_recorded
 from imaging.errors import ConflictError
@@ -32,8 +32,8 @@ from viewer import marks
 from viewer.fused_values import OtherSeriesError
 from viewer.mark_fields import PlainJSONParser
 from viewer.marks import Author
-from viewer.measurements import Shape
-from viewer.models import Kept, Mark
+from viewer.measured import Shape
+from viewer.models import Drawing, Kept, Mark
 
 PROBLEMS = {
     400: OpenApiResponse(description="A field is wrong; `errors` says which and why."),
@@ -65,9 +65,24 @@ class MarkFilter(filters.FilterSet):
 
     study = filters.UUIDFilter(field_name="study_id")
     study_instance_uid = filters.CharFilter(field_name="study__study_instance_uid")
-    series = filters.UUIDFilter(field_name="instance__series_id")
-    series_instance_uid = filters.CharFilter(field_name="instance__series__series_instance_uid")
+    series = filters.UUIDFilter(method="of_series")
+    series_instance_uid = filters.CharFilter(method="of_series_uid")
     sop_instance_uid = filters.CharFilter(field_name="instance__sop_instance_uid")
+
+    def of_series(self, rows: QuerySet[Any], _name: str, key: uuid.UUID) -> QuerySet[Any]:
+        """Narrow to marks on images of a series, and on planes through it."""
+        on_image = Q(instance__series_id=key)
+        return rows.filter(on_image | Q(series_id=key) if _may_lie_on_plane(rows) else on_image)
+
+    def of_series_uid(self, rows: QuerySet[Any], _name: str, uid: str) -> QuerySet[Any]:
+        """Narrow likewise, by the series' UID."""
+        on_image = Q(instance__series__series_instance_uid=uid)
+        on_plane = Q(series__series_instance_uid=uid)
+        return rows.filter(on_image | on_plane if _may_lie_on_plane(rows) else on_image)
+
+
+def _may_lie_on_plane(rows: QuerySet[Any]) -> bool:
+    return issubclass(rows.model, Drawing)
 
 
 class InOrder(CursorPagination):
@@ -118,7 +133,7 @@ class KeptView(APIView):
         if not issubclass(self.model, Mark):
             found: QuerySet[Any] = rows.select_related(*related)
             return found
-        found = rows.select_related(*related, "instance__series")
+        found = rows.select_related(*related, *marks.related_of(self.model))
         return found.defer("instance__frame_table")
 
     def find(self, key: uuid.UUID, *, deleted: bool = False) -> Any:
@@ -268,6 +283,22 @@ def find_instance(request: Request, facts: dict[str, Any]) -> Instance:
     if len(found) > 1:
         raise ValidationError(
             {"instance_id": [_("Several facilities have this image: say which one.")]}
+        )
+    return found[0]
+
+
+def find_series(request: Request, facts: dict[str, Any]) -> Series:
+    """Return the series; facilities may each have one of the same UID."""
+    rows = Series.objects.visible_to(request.user).select_related("study")
+    rows = rows.filter(series_instance_uid=facts["series_instance_uid"])
+    if "series_id" in facts:
+        rows = rows.filter(pk=facts["series_id"])
+    found: Sequence[Series] = list(rows[:2])
+    if not found:
+        raise NotFound(_("Not found."), "not_found")
+    if len(found) > 1:
+        raise ValidationError(
+            {"series_id": [_("Several facilities have this series: say which one.")]}
         )
     return found[0]
 

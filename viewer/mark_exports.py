@@ -24,7 +24,7 @@ from imaging.key_object_writer import write_key_objects
 from imaging.ordering import frame_view
 from imaging.presentation_writer import Layer, Look, is_colour, write_presentation
 from imaging.report_writer import Writing, write_report
-from viewer.mark_rows import MARKS_LIMIT, StudyMarks, drawn_of, image_of
+from viewer.mark_rows import MARKS_LIMIT, StudyMarks, drawn_of, image_of, uid_of
 from viewer.marks import Author
 
 FORMS = ("report", "presentation", "key_objects")
@@ -70,10 +70,8 @@ def export_marks(author: Author, study: Study, marks: StudyMarks, wish: Wish) ->
     """
     if len(marks.drawings) > MARKS_LIMIT or len(marks.key_images) > MARKS_LIMIT:
         raise UnsupportedError(_("These are too many marks for one object."))
-    headers = {
-        instance.sop_instance_uid: _read_header(study, instance)
-        for instance in marks.instances().values()
-    }
+    images = [*marks.instances().values(), *_sources(study, marks)]
+    headers = {one.sop_instance_uid: _read_header(study, one) for one in images}
     done = Stored()
     makers: dict[str, Callable[[], list[Dataset]]] = {
         "report": lambda: _reports(author, study, marks, headers, wish, done),
@@ -120,7 +118,10 @@ def _presentations(
     author: Author, study: Study, marks: StudyMarks, headers: _Headers, wish: Wish, done: Stored
 ) -> list[Dataset]:
     """Return a state for each series, kind of pixels and rescale: one state has one of each."""
-    drawn = [drawn_of(mark) for mark in marks.drawings if mark.is_visible]
+    for mark in marks.on_planes:
+        reason = _("A presentation state holds no marks on reformatted planes.")
+        done.left_out.append({"uid": uid_of(mark.pk), "label": mark.label, "reason": reason})
+    drawn = [drawn_of(mark) for mark in marks.on_images.drawings if mark.is_visible]
     layers = [
         Layer(name=layer.name, colour=layer.colour, position=layer.position)
         for layer in marks.layers
@@ -169,8 +170,10 @@ def _key_objects(
 
 def _fitting(drawn: Sequence[Drawn], headers: _Headers, done: Stored) -> list[Drawn]:
     """Return the marks that lie on their image; coordinates in DICOM begin at its edge."""
-    fitting = []
+    fitting = [one for one in drawn if one.plane]
     for one in drawn:
+        if one.plane:
+            continue
         header = headers[one.image.sop_instance_uid]
         edge = [float(header.get("Columns", 0)), float(header.get("Rows", 0))]
         is_inside = all(
@@ -182,6 +185,12 @@ def _fitting(drawn: Sequence[Drawn], headers: _Headers, done: Stored) -> list[Dr
             reason = _("It reaches over the edge of the image.")
             done.left_out.append({"uid": one.uid, "label": one.label, "reason": reason})
     return fitting
+
+
+def _sources(study: Study, marks: StudyMarks) -> list[Instance]:
+    """Return the images that marks on planes name as one of those they were computed from."""
+    uids = {drawn_of(mark).image.sop_instance_uid for mark in marks.on_planes}
+    return list(Instance.objects.filter(study=study, sop_instance_uid__in=uids))
 
 
 def _evidence(drawn: Sequence[Drawn], headers: _Headers) -> list[Dataset]:

@@ -20,7 +20,7 @@ COLUMNS = (
     "series_number", "series_instance_uid", "sop_instance_uid", "instance_number", "frame",
     "label", "text", "finding", "layer", "value", "unit", "uncertainty", "provenance", "notes",
     *_NUMBERS, "values_unit", *_OTHERS.values(), "other_unit", "other_series_instance_uid",
-    "points_px", "points_lps_mm", "created_by", "created_at",
+    "plane", "points_px", "points_lps_mm", "created_by", "created_at",
     "changed_by", "changed_at", "version",
 )  # fmt: skip
 # What spreadsheets take for the beginning of a formula.
@@ -52,7 +52,7 @@ def _safe(value: Any) -> Any:
 
 
 def _row(study: Study, mark: Measurement | Annotation | KeyImage) -> dict[str, Any]:
-    instance, series = mark.instance, mark.instance.series
+    instance, series = mark.find_home()
     row = {
         "mark": mark.word,
         "id": str(mark.pk),
@@ -62,9 +62,9 @@ def _row(study: Study, mark: Measurement | Annotation | KeyImage) -> dict[str, A
         "study_instance_uid": study.study_instance_uid,
         "series_number": series.series_number,
         "series_instance_uid": series.series_instance_uid,
-        "sop_instance_uid": instance.sop_instance_uid,
-        "instance_number": instance.instance_number,
-        "frame": mark.frame,
+        "sop_instance_uid": instance.sop_instance_uid if instance else "",
+        "instance_number": instance.instance_number if instance else "",
+        "frame": mark.frame if instance else "",
         "created_by": mark.created_by.get_username(),
         "created_at": mark.created_at.isoformat(),
         "changed_by": mark.changed_by.get_username(),
@@ -77,6 +77,7 @@ def _row(study: Study, mark: Measurement | Annotation | KeyImage) -> dict[str, A
         "kind": mark.kind,
         "label": mark.label,
         "layer": mark.layer,
+        "plane": json.dumps(mark.plane) if mark.plane else "",
         "points_px": json.dumps(mark.points_px),
         "points_lps_mm": json.dumps(mark.points_lps_mm) if mark.points_lps_mm else "",
     }

@@ -21,7 +21,7 @@ from accounts.models import Role, User
 from archive import events
 from archive.models import Study
 from imaging.errors import ConflictError, MissingError
-from viewer.models import Kept, Mark
+from viewer.models import Drawing, Kept, Mark
 
 WRITERS = frozenset({Role.RADIOLOGIST, Role.TECHNOLOGIST, Role.FACILITY_ADMIN, Role.ADMIN})
 EVENT = "marks_changed"
@@ -148,12 +148,19 @@ def _lock_study(user: User, study_id: uuid.UUID) -> Study:
     return study
 
 
+def related_of(model: type[Kept]) -> list[str]:
+    """Return what is read along with marks: where they lie."""
+    if issubclass(model, Drawing):
+        return ["instance__series", "series"]
+    return ["instance__series"] if issubclass(model, Mark) else []
+
+
 def _lock(
     model: type[KeptT], row_id: uuid.UUID, version: int | None, *, is_deleted: bool = False
 ) -> KeptT:
     manager: Any = model._default_manager
     rows = manager.select_for_update(of=("self",)).filter(deleted_at__isnull=not is_deleted)
-    related = ["study", "created_by", *(["instance__series"] if issubclass(model, Mark) else [])]
+    related = ["study", "created_by", *related_of(model)]
     row: KeptT | None = rows.select_related(*related).filter(pk=row_id).first()
     if row is None:
         raise MissingError(_("Not found."))
@@ -189,14 +196,19 @@ def _tell(
 def _news(row: Kept, what: str) -> dict[str, Any]:
     news = {"mark": row.word, "id": str(row.pk), "what": what, "version": row.version}
     if isinstance(row, Mark):
-        news |= {"instance": str(row.instance_id), "series": str(row.instance.series_id)}
+        instance, series = row.find_home()
+        news |= {"instance": str(instance.pk) if instance else None, "series": str(series.pk)}
     return news
 
 
 def _describe(row: Kept) -> dict[str, Any]:
-    """Return what the trail says of a row: which, of what kind, on which frame."""
+    """Return what the trail says of a row: which, of what kind, where."""
     facts: dict[str, Any] = {row.word: str(row.pk)}
     if isinstance(row, Mark):
-        facts["sop_instance_uid"] = row.instance.sop_instance_uid
-        facts["frame"] = row.frame
+        instance, series = row.find_home()
+        if instance is None:
+            facts["series_instance_uid"] = series.series_instance_uid
+        else:
+            facts["sop_instance_uid"] = instance.sop_instance_uid
+            facts["frame"] = row.frame
     return facts | {name: getattr(row, name) for name in ("kind", "name") if hasattr(row, name)}

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,37 +10,23 @@ from django.utils.translation import gettext as _
 
 from archive.frames import read_frame
 from archive.lookup_tables import read_instance_header
-from archive.models import Instance, Series
-from archive.places import Places
-from archive.presets import suv_factor_of, suv_kinds_of
+from archive.models import Instance
+from archive.presets import suv_kinds_of
 from archive.video_shown import as_shown
 from imaging.display import Grayscale
 from imaging.errors import UnreadableError, UnsupportedError
-from imaging.measure import Pixels, Result, measure
+from imaging.measure import Pixels, measure
 from imaging.measure_plane import MeasureError, Plane
-from imaging.measure_roi import value_unit
 from viewer import marks
 from viewer.calibration import calibrate, usable_facts
-from viewer.fused_values import measure_other, relative_kinds
+from viewer.fused_values import OtherSeriesError, measure_other, relative_kinds
+from viewer.mark_planes import MarkPlane, OnFrame, OnPlane, Spot, work_out_on_plane
 from viewer.marks import Author
-from viewer.models import Measurement
+from viewer.measured import OF_PIXELS, Shape, columns_of, doubts_of, finite, places, scale_of
+from viewer.models import Annotation, Measurement
 
-# Kinds whose numbers come from pixels; the others need no file.
-_OF_PIXELS = frozenset({"rectangle", "ellipse", "circle", "polygon", "probe"})
 # The values of a frame are held as 8 bytes a pixel, more than once.
 PIXELS_LIMIT = 64 << 20
-
-# Values take processor and memory from the web process: a storm waits, then is refused.
-_places = Places(2, waiting_limit=32, wait_seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a person drew: kind and points, in pixels or in the patient."""
-
-    kind: str
-    points: Sequence[Sequence[float]]
-    is_lps: bool
 
 
 # --- working out ----------------------------------------------------------------------
@@ -72,37 +55,18 @@ def work_out(
     if shape.is_lps:
         points = Plane.from_image_facts(facts).px_from_lps(np.array(points)).tolist()
     plane = calibrate(Plane.from_image_facts(facts, points), instance)
-    if shape.kind in _OF_PIXELS:
-        with _places.one():
+    if shape.kind in OF_PIXELS:
+        with places.one():
             result = measure(shape.kind, points, plane, _read_pixels(instance, frame, facts))
     else:
         result = measure(shape.kind, points, plane)
-    columns = _columns(result, _doubts(instance.series, result))
+    columns = columns_of(result, doubts_of(instance.series, result))
     if "SUVbw" in (result.unit, result.statistics.get("unit")):
         columns["statistics"]["suv_kinds"] = relative_kinds(suv_kinds_of(instance.series))
-    if other is not None and shape.kind in _OF_PIXELS:
+    if other is not None and shape.kind in OF_PIXELS:
         found = measure_other(instance, plane, shape.kind, points, other)
-        columns["statistics"] |= {"other": _finite(found)}
+        columns["statistics"] |= {"other": finite(found)}
     return {"points_px": points, "points_lps_mm": place_points(plane, points), **columns}
-
-
-def _columns(result: Result, doubts: list[str]) -> dict[str, Any]:
-    return {
-        "kind": result.kind,
-        "value": _finite(result.value),
-        "unit": result.unit[:64],
-        "statistics": _finite(result.statistics),
-        "provenance": result.provenance,
-        "uncertainty": _finite(result.uncertainty),
-        "notes": [*result.notes, *doubts],
-    }
-
-
-def _doubts(series: Series, result: Result) -> list[str]:
-    """Return what the series' passport says against the values."""
-    is_hu = "HU" in (result.unit, result.statistics.get("unit"))
-    verdict = ((series.passport or {}).get("hu") or {}).get("verdict")
-    return ["hu_suspect"] if is_hu and verdict == "suspect" else []
 
 
 def _read_pixels(instance: Instance, frame: int, facts: dict[str, Any]) -> Pixels | None:
@@ -119,18 +83,9 @@ def _read_pixels(instance: Instance, frame: int, facts: dict[str, Any]) -> Pixel
         if header is None:
             raise UnreadableError(_("The file is damaged: its header cannot be read."))
         pipeline = pipeline.with_tables(header)
-    unit, factor = _scale_of(instance.series, facts)
+    unit, factor = scale_of(instance.series, facts)
     padding = pipeline.padding_mask(stored)
     return Pixels(pipeline.modality_values(stored), unit, padding, factor)
-
-
-def _scale_of(series: Series, facts: dict[str, Any]) -> tuple[str, float]:
-    """Return unit and factor of the values: SUV where the passport knows how."""
-    if series.modality == "PT":
-        factor = suv_factor_of(series)
-        if factor is not None:
-            return "SUVbw", factor
-    return value_unit(facts, series.modality), 1.0
 
 
 def place_points(plane: Plane, points: list[list[float]]) -> list[list[float]] | None:
@@ -142,27 +97,30 @@ def place_points(plane: Plane, points: list[list[float]]) -> list[list[float]] |
     return placed.tolist() if np.isfinite(placed).all() else None
 
 
-def _finite(value: Any) -> Any:
-    """Return the value with None for what is no number: JSON knows neither NaN nor infinity."""
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 # --- writing --------------------------------------------------------------------------
-def create(
-    author: Author, instance: Instance, frame: int, shape: Shape, words: dict[str, Any]
-) -> Measurement:
+def spot_of(mark: Measurement | Annotation) -> Spot:
+    """Return where a row lies."""
+    if mark.plane is None:
+        return OnFrame(mark.image, mark.frame)
+    return OnPlane(mark.find_home()[1], MarkPlane.from_json(mark.plane))
+
+
+def _work_out_at(spot: Spot, shape: Shape, other: uuid.UUID | None) -> dict[str, Any]:
+    if isinstance(spot, OnFrame):
+        return work_out(spot.instance, spot.frame, shape, other)
+    if other is not None:
+        raise OtherSeriesError(_("A second series is measured under pictures as filed alone."))
+    return work_out_on_plane(spot, shape)
+
+
+def create(author: Author, spot: Spot, shape: Shape, words: dict[str, Any]) -> Measurement:
     """Measure and store; `words` are what the person says of it.
 
-    Raises as `work_out` and `marks.create`.
+    Raises as `work_out`, `work_out_on_plane` and `marks.create`.
     """
     other = words.pop("other", None)
-    found = work_out(instance, frame, shape, other)
-    columns = {**found, **words, "instance": instance, "frame": frame}
-    return marks.create(author, Measurement, instance.study_id, columns)
+    columns = {**_work_out_at(spot, shape, other), **words, **spot.columns}
+    return marks.create(author, Measurement, spot.study_id, columns)
 
 
 def change(
@@ -176,5 +134,5 @@ def change(
     other = words.pop("other", None) if "other" in words else kept and uuid.UUID(kept)
     if shape is None and str(other or "") != (kept or ""):
         shape = Shape(mark.kind, mark.points_px, is_lps=False)
-    columns = {} if shape is None else work_out(mark.instance, mark.frame, shape, other)
+    columns = {} if shape is None else _work_out_at(spot_of(mark), shape, other)
     return marks.change(author, mark, version, {**columns, **words})

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.keys import new_key
 from accounts.models import Facility, User
 from archive.access import ModelT, VisibleQuerySet
-from archive.models import FacilityRow, Instance, Study
+from archive.models import FacilityRow, Instance, Series, Study
 
 # The form of the JSON in a row, as docs/measurements.md tells it. Whoever changes the form
 # counts on here and goes on reading every form there was.
@@ -49,18 +49,34 @@ class Kept(FacilityRow):
 
 
 class Mark(Kept):
-    """Something on one frame."""
+    """Something on one frame, or on a plane through a series."""
 
-    instance = models.ForeignKey(Instance, models.PROTECT, related_name="%(class)ss")
     frame = models.PositiveIntegerField(_("frame"), default=0, help_text=_("Counted from 0."))
 
     class Meta:
         abstract = True
 
+    def find_home(self) -> tuple[Instance | None, Series]:
+        """Return the image, None on a plane, and the series."""
+        raise NotImplementedError
+
 
 class Drawing(Mark):
-    """What measurement and annotation share: points, and how they look."""
+    """What measurement and annotation share: points, and how they look.
 
+    A drawing on a reformatted plane has no image: its `series` was cut along `plane`, whose form
+    is told by docs/measurements.md.
+    """
+
+    instance = models.ForeignKey(
+        Instance, models.PROTECT, null=True, blank=True, related_name="%(class)ss"
+    )
+    series = models.ForeignKey(
+        Series, models.PROTECT, null=True, blank=True, related_name="%(class)ss"
+    )
+    plane: models.JSONField[dict[str, Any] | None, dict[str, Any] | None] = models.JSONField(
+        _("plane"), null=True, blank=True
+    )
     points_lps_mm: models.JSONField[list[list[float]] | None, list[list[float]] | None] = (
         models.JSONField(null=True, blank=True, help_text=_("[[x, y, z], …] in patient space, mm."))
     )
@@ -76,6 +92,25 @@ class Drawing(Mark):
 
     class Meta:
         abstract = True
+
+    def find_home(self) -> tuple[Instance | None, Series]:
+        """Return the image, None on a plane, and the series."""
+        if self.instance is not None:
+            return self.instance, self.instance.series
+        assert self.series is not None
+        return None, self.series
+
+    @property
+    def image(self) -> Instance:
+        """The image; only of a drawing that is on one."""
+        assert self.instance is not None
+        return self.instance
+
+
+# On an image, or on a plane through a series: one of both.
+_IS_PLACED = models.Q(instance__isnull=False, series__isnull=True, plane__isnull=True) | models.Q(
+    instance__isnull=True, series__isnull=False, plane__isnull=False
+)
 
 
 class Measurement(Drawing):
@@ -136,7 +171,8 @@ class Measurement(Drawing):
                     ]
                 ),
                 name="viewer_measurement_kind_is_known",
-            )
+            ),
+            models.CheckConstraint(condition=_IS_PLACED, name="viewer_measurement_is_placed"),
         ]
 
     def __str__(self) -> str:
@@ -193,7 +229,8 @@ class Annotation(Drawing):
                     ]
                 ),
                 name="viewer_annotation_kind_is_known",
-            )
+            ),
+            models.CheckConstraint(condition=_IS_PLACED, name="viewer_annotation_is_placed"),
         ]
 
     def __str__(self) -> str:
@@ -234,6 +271,7 @@ class KeyImage(Mark):
 
     word = "key_image"
 
+    instance = models.ForeignKey(Instance, models.PROTECT, related_name="%(class)ss")
     note = models.CharField(_("note"), max_length=1000, blank=True)
 
     objects: ClassVar[MarkQuerySet[KeyImage]] = MarkQuerySet.as_manager()  # type: ignore[assignment]
@@ -251,6 +289,10 @@ class KeyImage(Mark):
 
     def __str__(self) -> str:
         return f"{self.instance_id}/{self.frame}"
+
+    def find_home(self) -> tuple[Instance | None, Series]:
+        """Return the image and its series."""
+        return self.instance, self.instance.series
 
 
 class Preferences(models.Model):

@@ -13,7 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from archive.models import Instance, Study
+from archive.models import Instance, Series, Study
 from imaging.errors import MissingError, PermanentError
 from imaging.header import Header
 from imaging.key_objects import KeyObjects, read_key_objects
@@ -26,6 +26,7 @@ from viewer.calibration import usable_facts
 from viewer.mark_rows import key_of_uid, uid_of
 from viewer.models import Annotation, Measurement
 from viewer.object_kinds import KEY_OBJECTS, REPORT, STATE, kind_of, open_header
+from viewer.stored_planes import place_on_stored_plane
 
 Row = dict[str, Any]
 
@@ -175,6 +176,11 @@ class _Images:
             rows = rows.filter(sop_instance_uid__in=_named_uids(found))
         rows = rows.select_related("series").defer("frame_table")[:IMAGES_LIMIT]
         self._rows = {row.sop_instance_uid: row for row in rows}
+        self.series: dict[str, str] = {}
+        if any(mark.plane for mark in marks):
+            there = Series.objects.visible_to(user).filter(study=study)
+            uids = there.values_list("series_instance_uid", "pk")
+            self.series = {uid: str(key) for uid, key in uids}
         self._known = _known_marks(study, {mark.uid for mark in marks if mark.uid})
 
     def mark_of(self, uid: str) -> str | None:
@@ -256,11 +262,7 @@ def _known_marks(study: Study, uids: set[str]) -> dict[str, str]:
 def _measurements(one: _Read, origin: Row, images: _Images) -> list[Row]:
     rows = []
     for number, mark in enumerate(one.marks):
-        place = images.place(mark.reference)
-        points = [list(point) for point in mark.points_px]
-        if mark.points_lps_mm:
-            found = images.find_plane(mark.frame_of_reference_uid, mark.points_lps_mm)
-            place, points = found if found is not None else (None, [])
+        place = _find_place(mark, images)
         if place is None:
             continue
         rows.append(
@@ -268,7 +270,6 @@ def _measurements(one: _Read, origin: Row, images: _Images) -> list[Row]:
                 "id": f"{origin['instance']}/{number}",
                 **place,
                 "kind": mark.kind,
-                "points_px": points,
                 "points_lps_mm": [list(point) for point in mark.points_lps_mm] or None,
                 "value": mark.value,
                 "unit": mark.unit,
@@ -288,6 +289,18 @@ def _measurements(one: _Read, origin: Row, images: _Images) -> list[Row]:
             }
         )
     return rows
+
+
+def _find_place(mark: ReportMark, images: _Images) -> Row | None:
+    """Return where a mark lies: image, or plane, and points in its pixels."""
+    if mark.plane:
+        return place_on_stored_plane(mark.plane, mark.points_lps_mm, images.series)
+    if not mark.points_lps_mm:
+        place = images.place(mark.reference)
+        points = [list(point) for point in mark.points_px]
+        return None if place is None else {**place, "plane": None, "points_px": points}
+    found = images.find_plane(mark.frame_of_reference_uid, mark.points_lps_mm)
+    return None if found is None else {**found[0], "plane": None, "points_px": found[1]}
 
 
 def _annotations(one: _Read, origin: Row, images: _Images) -> list[Row]:

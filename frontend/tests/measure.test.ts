@@ -27,6 +27,7 @@ interface GoldenPlane {
   row_direction?: Triple;
   column_direction?: Triple;
   axes?: Axes;
+  grain?: Pair;
 }
 
 const golden = JSON.parse(readFileSync(new URL("../../tests/golden/measure.json", import.meta.url), "utf8")) as {
@@ -37,7 +38,7 @@ const golden = JSON.parse(readFileSync(new URL("../../tests/golden/measure.json"
 };
 
 function planeOf(name: string): Plane {
-  const { spacing, aspect, provenance, origin, row_direction, column_direction, axes } = golden.planes[name] as GoldenPlane;
+  const { spacing, aspect, provenance, origin, row_direction, column_direction, axes, grain } = golden.planes[name] as GoldenPlane;
   return {
     spacing,
     aspect,
@@ -47,6 +48,7 @@ function planeOf(name: string): Plane {
     columnDirection: column_direction ?? [0, 1, 0],
     thicknessMm: 0,
     axes: axes ?? null,
+    grain: grain ?? null,
   };
 }
 

@@ -24,6 +24,8 @@ export interface Plane {
   readonly thicknessMm: number;
   /** Of an ultrasound region whose axes are not both lengths. */
   readonly axes: Axes | null;
+  /** Along a row and a column in mm, of a computed plane: how far the voxels reach that it was made from. */
+  readonly grain?: Pair | null;
 }
 
 const OFF_PLANE_MM = 0.5;
@@ -35,6 +37,13 @@ export function unitOf(plane: Plane): "mm" | "px" {
 /** Width and height of a pixel in the plane's unit. */
 export function stepsOf(plane: Plane): Pair {
   return plane.spacing === null ? [1, plane.aspect] : [plane.spacing[1], plane.spacing[0]];
+}
+
+/** To half of which a point is known: a pixel, or the grain where that is coarser. */
+export function doubtStepsOf(plane: Plane): Pair {
+  const [width, height] = stepsOf(plane);
+  const { grain } = plane;
+  return grain == null ? [width, height] : [Math.max(width, grain[0]), Math.max(height, grain[1])];
 }
 
 export function planeFromPx(plane: Plane, points: readonly Pair[]): Pair[] {

@@ -4,7 +4,7 @@
  */
 
 import * as geometry from "./measure-geometry";
-import { MeasureError, planeFromPx, stepsOf, unitOf, type Pair, type Plane } from "./measure-plane";
+import { doubtStepsOf, MeasureError, planeFromPx, stepsOf, unitOf, type Pair, type Plane } from "./measure-plane";
 import { extents, type Axes } from "./measure-region";
 import { ellipsePixels, polygonPixels, statisticsOf, type Ellipse, type Statistics, type Values } from "./measure-roi";
 
@@ -54,7 +54,7 @@ function result(task: Task, value: number | null, unit: string, also: Partial<Re
 function line(task: Task): Result {
   const points = planeFromPx(task.plane, task.points);
   return result(task, geometry.lengthOf(points), unitOf(task.plane), {
-    uncertainty: geometry.lengthUncertainty(points, stepsOf(task.plane)),
+    uncertainty: geometry.lengthUncertainty(points, doubtStepsOf(task.plane)),
     notes: scaleNotes(task.plane),
   });
 }
@@ -70,13 +70,13 @@ function extent(task: Task, axes: Axes): Result {
 function cardiothoracic(task: Task): Result {
   const points = planeFromPx(task.plane, task.points);
   return result(task, geometry.widthRatio(points), "ratio", {
-    uncertainty: geometry.widthRatioUncertainty(points, stepsOf(task.plane)),
+    uncertainty: geometry.widthRatioUncertainty(points, doubtStepsOf(task.plane)),
   });
 }
 
 function angle(task: Task): Result {
   const points = planeFromPx(task.plane, task.points);
-  const steps = stepsOf(task.plane);
+  const steps = doubtStepsOf(task.plane);
   return task.kind === "angle"
     ? result(task, geometry.angleDeg(points), "deg", { uncertainty: geometry.angleUncertaintyDeg(points, steps) })
     : result(task, geometry.cobbDeg(points), "deg", { uncertainty: geometry.cobbUncertaintyDeg(points, steps) });
@@ -84,17 +84,17 @@ function angle(task: Task): Result {
 
 function bidirectional(task: Task): Result {
   const points = planeFromPx(task.plane, task.points);
-  const steps = stepsOf(task.plane);
+  const [steps, doubt] = [stepsOf(task.plane), doubtStepsOf(task.plane)];
   const [long, short] = [points.slice(0, 2), points.slice(2)].sort(
     (one, two) => geometry.lengthOf(two) - geometry.lengthOf(one),
   ) as [[Pair, Pair], [Pair, Pair]];
   checkSquare(geometry.minus(long[1], long[0]), geometry.minus(short[1], short[0]), steps);
   return result(task, geometry.lengthOf(long), unitOf(task.plane), {
-    uncertainty: geometry.lengthUncertainty(long, steps),
+    uncertainty: geometry.lengthUncertainty(long, doubt),
     statistics: {
       long_axis: geometry.lengthOf(long),
       short_axis: geometry.lengthOf(short),
-      short_axis_uncertainty: geometry.lengthUncertainty(short, steps),
+      short_axis_uncertainty: geometry.lengthUncertainty(short, doubt),
     },
     notes: scaleNotes(task.plane),
   });
@@ -124,7 +124,7 @@ function polygon(task: Task): Result {
   return area(task, {
     area: geometry.polygonArea(points),
     around: geometry.lengthOf(geometry.closed(points)),
-    uncertainty: geometry.polygonAreaUncertainty(points, stepsOf(plane)),
+    uncertainty: geometry.polygonAreaUncertainty(points, doubtStepsOf(plane)),
     indices,
     notes: [...(isCrossed ? ["self_intersecting"] : []), ...beyond(corners, pixels)],
   });
@@ -157,7 +157,7 @@ function ellipse(task: Task): Result {
   return area(task, {
     area: Math.PI * one * two,
     around: geometry.ellipsePerimeter(one, two),
-    uncertainty: geometry.ellipseAreaUncertainty(shape.first, shape.second, steps),
+    uncertainty: geometry.ellipseAreaUncertainty(shape.first, shape.second, doubtStepsOf(plane)),
     indices: pixels === null ? [] : ellipsePixels(shape, steps, pixels.rows, pixels.columns),
     notes: beyond([geometry.minus(center, reach), [center[0] + reach[0], center[1] + reach[1]]], pixels),
   });
