@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 WORDS = (
+    _("Volume in 3D"),
     _("Preset"),
     _("Turn round"),
     _("Seen from"),

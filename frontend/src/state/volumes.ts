@@ -72,6 +72,19 @@ export function togglePlane(plane: PlaneName): Change {
   };
 }
 
+/** The active pane shows its series as a body, or the images again. */
+export function toggleBody(): Change {
+  return (state) => {
+    const active = activePane(state);
+    const isShown = active.shows === "volume";
+    const shown: Partial<PaneState> = isShown
+      ? { ...AS_STACK, look: state.looks.get(active.seriesId) ?? FIRST_LOOK }
+      : { shows: "volume", hang: null, wanted: null };
+    const panes = state.panes.map((pane) => (pane.id === active.id && pane.seriesId !== "" ? { ...pane, ...shown } : pane));
+    return { ...state, panes, cine: { ...state.cine, isPlaying: false } };
+  };
+}
+
 // --- what the server plans ----------------------------------------------------------------------
 export function setVolume(seriesId: string, volume: VolumeState): Change {
   return (state) => {

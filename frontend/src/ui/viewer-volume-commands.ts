@@ -4,7 +4,7 @@ import type { PlaneName } from "../core/mpr";
 import { t } from "../core/text";
 import { activePane } from "../state/panes";
 import type { Store, ViewerState } from "../state/store";
-import { isMprOn, nextSlabMode, resetMpr, stepSlab, stepTimePoint, toggleCrosshair, toggleMpr, togglePlane } from "../state/volumes";
+import { isMprOn, nextSlabMode, resetMpr, stepSlab, stepTimePoint, toggleBody, toggleCrosshair, toggleMpr, togglePlane } from "../state/volumes";
 import type { Command } from "./viewer-commands";
 
 export function planeName(name: string): string {
@@ -40,6 +40,10 @@ export function volumeCommands(store: Store): Command[] {
     plane("axial"),
     plane("coronal"),
     plane("sagittal"),
+    {
+      ...command("volume-3d", t("Volume in 3D"), "V", "box", () => store.change(toggleBody())),
+      isOn: (state) => activePane(state).shows === "volume",
+    },
     ofPlanes(command("slab-mode", t("Thin, MIP, MinIP, mean"), "*", "layers", () => store.change(nextSlabMode()))),
     ofPlanes(command("slab-thicker", t("Thicker slab"), ">", "plus", () => store.change(stepSlab(1)))),
     ofPlanes(command("slab-thinner", t("Thinner slab"), "<", "minus", () => store.change(stepSlab(-1)))),
