@@ -21,7 +21,7 @@ from imaging import (
     waveform,
 )
 from noctis import handler, parts
-from reconstruction import plane_form, view_form
+from reconstruction import curved, plane_form, plane_stack, view_form
 from viewer import (
     annotations_form,
     export_form,
@@ -119,6 +119,10 @@ def _of_planes() -> dict[str, Any]:
         "size_mm": plane_form.SIZE_LIMIT_MM,
         "thickness_mm": plane_form.THICKNESS_LIMIT_MM,
         "pixels_times_layers": plane_form.SAMPLES_LIMIT,
+        "curve_points": curved.POINTS_LIMIT,
+        "curve_side_px": curved.SIDE_LIMIT_PX,
+        "curve_width_mm": curved.WIDTH_LIMIT_MM,
+        "planes_a_job": plane_stack.PLANES_LIMIT,
     }
 
 

@@ -11,6 +11,7 @@ import accounts.api
 import archive.api
 import dicom_receiver.api
 import reconstruction.api
+import reconstruction.curved_api
 import reconstruction.job_api
 import viewer.api
 import viewer.export_api
@@ -29,6 +30,7 @@ api_v1 = [
     *accounts.api.urlpatterns,
     *archive.api.urlpatterns,
     *reconstruction.api.urlpatterns,
+    *reconstruction.curved_api.urlpatterns,
     *reconstruction.job_api.urlpatterns,
     *viewer.api.urlpatterns,
     *viewer.hanging_api.urlpatterns,

@@ -13,7 +13,7 @@ from imaging.curve import FORMS, STRAIGHTENED, CurvedGeometry, straighten, stret
 from imaging.errors import UnsupportedError
 from imaging.plane import MODES, THIN, Slab
 from reconstruction.compiled import load_curved
-from reconstruction.planes import CODES, finest_mm, pool
+from reconstruction.planes import ALONE, CODES, SAMPLES_A_PIECE, THREADS, finest_mm, pool
 from reconstruction.volume_files import Volume
 from reconstruction.wishes import (
     Parameters,
@@ -28,7 +28,6 @@ SIDE_LIMIT_PX = 4096
 SAMPLES_LIMIT = 1 << 26
 WIDTH_LIMIT_MM = 500.0
 DEFAULT_WIDTH_MM = 60.0
-_LINES_A_PIECE = 64
 KNOWN = frozenset(
     {
         "points", "width_mm", "form", "angle_deg", "thickness_mm", "mode", "spacing_mm",
@@ -106,13 +105,20 @@ def cut_curve(volume: Volume, geometry: CurvedGeometry, slab: Slab) -> np.ndarra
     depths = slab.depths_mm(finest_mm(space))
     out = np.empty((geometry.columns, geometry.rows), np.float32)
 
+    samples = out.size * len(depths)
+    pieces = 1 if samples <= ALONE else max(THREADS, -(-samples // SAMPLES_A_PIECE))
+    share = -(-geometry.columns // pieces)
+
     def cut(first: int) -> None:
-        part = slice(first, first + _LINES_A_PIECE)
-        lines = tuple(np.ascontiguousarray(one[part]) for one in (starts, steps, deep))
+        part = slice(first, first + share)
+        lines = (starts[part], steps[part], deep[part])
         kernels.cut_lines(volume.voxels, table, lines, depths, CODES[slab.mode], out[part])
 
-    for _done in pool.get().map(cut, range(0, geometry.columns, _LINES_A_PIECE)):
-        pass
+    if pieces == 1:
+        cut(0)
+    else:
+        for _done in pool.get().map(cut, range(0, geometry.columns, share)):
+            pass
     return np.ascontiguousarray(out.T)
 
 

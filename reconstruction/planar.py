@@ -14,7 +14,13 @@ from imaging.lut import Window
 from imaging.plane import MEAN, MINIP, MIP, MODES, THIN, PlaneGeometry, Slab
 from reconstruction.derived import HIGHEST_KEPT, LOWEST_KEPT, REFORMATTED, derived_series
 from reconstruction.outputs import DICOM, OUTPUTS, Output, SeriesOutput, open_outputs
-from reconstruction.plane_stack import DIRECTIONS, PlaneStack, planes_through, spacing_along
+from reconstruction.plane_stack import (
+    DIRECTIONS,
+    PLANES_LIMIT,
+    PlaneStack,
+    planes_through,
+    spacing_along,
+)
 from reconstruction.planes import cut_plane, finest_mm, to_int16
 from reconstruction.projections import find_axes, project_volume
 from reconstruction.volume_files import Volume, release_pages
@@ -30,7 +36,6 @@ from reconstruction.wishes import (
 )
 from reconstruction.work import Work
 
-PLANES_LIMIT = 4096
 # Planes between two returns of the volume's pages to the system.
 UNIT = 8
 # Pixels times layers between two looks at whether the job is still wanted.

@@ -10,6 +10,8 @@ from imaging.plane import PlaneGeometry
 from imaging.volume import VolumeGeometry
 
 SIDE_LIMIT_PX = 2048
+# Of one job.
+PLANES_LIMIT = 4096
 # Normal, away from the reader, and top of the picture: as radiologists look.
 DIRECTIONS = {
     "axial": ((0.0, 0.0, 1.0), (0.0, -1.0, 0.0)),

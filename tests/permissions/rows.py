@@ -93,6 +93,15 @@ RECONSTRUCTION = [
         own=422,
         anonymous=401,
     ),
+    Row(
+        route="api:series-curved",
+        method="POST",
+        path=key("series_id", "series"),
+        data=fixed(points=[[0, 0, 0], [0, 0, 9]]),
+        json=True,
+        own=422,
+        anonymous=401,
+    ),
     Row(route="api:series-view3d", path=key("series_id", "series"), own=422, anonymous=401),
     Row(
         route="api:series-view3d",
