@@ -1,7 +1,11 @@
 /** A window into the viewer for tests and for support: read only, and nothing but what is true. */
 
+import type { Mpr } from "../core/mpr";
+import { imageFromLps, planeOf } from "../core/planes";
+import { applyMatrix, canvasFromImage } from "../core/view";
 import type { ResolvedVoi } from "../core/voi";
-import type { Viewport } from "../render/viewport";
+import { extentOf, type Viewport } from "../render/viewport";
+import type { ViewerPane } from "./viewer-pane";
 
 export interface PaneReport {
   readonly seriesId: string;
@@ -9,6 +13,31 @@ export interface PaneReport {
   readonly scene: string;
   readonly sopInstanceUid: string | null;
   readonly view: object | null;
+  readonly isActive: boolean;
+  /** "stack", or what of the volume the pane shows. */
+  readonly shows: string;
+  /** The plane on the screen; null: it is none. */
+  readonly plane: PlaneReport | null;
+}
+
+/** lps in mm. */
+export interface PlaneReport {
+  readonly name: string;
+  readonly origin: readonly number[];
+  readonly rowDirection: readonly number[];
+  readonly columnDirection: readonly number[];
+  readonly spacingMm: readonly number[];
+  readonly rows: number;
+  readonly columns: number;
+  readonly mode: string;
+  readonly thicknessMm: number;
+  /** Where the planes cross, and where that is on the pane, in CSS px. */
+  readonly center: readonly number[];
+  readonly centerAt: { readonly x: number; readonly y: number };
+  /** Whether the whole picture is still to come. */
+  readonly isDraft: boolean;
+  /** Values after rescale, row by row. */
+  readonly values: () => number[];
 }
 
 export interface Report {
@@ -32,6 +61,31 @@ declare global {
   }
 }
 
+export function reportPlane({ viewport, isDraft }: ViewerPane, mpr: Mpr | undefined): PlaneReport | null {
+  const { shown, size } = viewport;
+  const plane = shown === null ? null : planeOf(shown.facts);
+  const reformatted = shown?.facts.reformatted;
+  if (shown === null || plane === null || mpr === undefined || reformatted === undefined) {
+    return null;
+  }
+  const { facts, pixels } = shown;
+  return {
+    name: reformatted.name,
+    origin: plane.origin,
+    rowDirection: plane.row,
+    columnDirection: plane.column,
+    spacingMm: facts.pixelSpacing ?? [],
+    rows: facts.rows,
+    columns: facts.columns,
+    mode: reformatted.slab.mode,
+    thicknessMm: reformatted.slab.thicknessMm,
+    center: mpr.center,
+    centerAt: applyMatrix(canvasFromImage(shown.view, extentOf(facts), size), imageFromLps(plane, mpr.center)),
+    isDraft,
+    values: () => Array.from(pixels, (value) => value * facts.rescaleSlope + facts.rescaleIntercept),
+  };
+}
+
 export function exposeReport(active: () => Viewport, read: () => Report, findings: () => readonly object[]): void {
   window.noctis = Object.freeze({
     get report(): Report {
@@ -46,6 +100,10 @@ export function exposeReport(active: () => Viewport, read: () => Report, finding
     },
     get engine(): string {
       return active().engine;
+    },
+    /** Values of the plane in the active pane, row by row, after rescale. */
+    get planeValues(): number[] {
+      return read().panes.find(({ isActive }) => isActive)?.plane?.values() ?? [];
     },
     get canvas(): HTMLCanvasElement {
       return active().canvas;

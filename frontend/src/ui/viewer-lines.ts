@@ -35,6 +35,12 @@ export class PlaceLayer implements MarksLayer {
 
   private linePaths(plane: ImagePlane, matrix: Matrix): [string, string][] {
     const { state } = this.store;
+    const own = paneOf(state, this.paneId);
+    const active = activePane(state);
+    if (own?.shows === "plane" && active.shows === "plane" && own.seriesId === active.seriesId) {
+      // They cross in the lines that can be taken hold of.
+      return [];
+    }
     const cutting = planeIn(state, activePane(state));
     if (!state.links.lines || this.paneId === state.activePaneId || cutting === null || !shareSpace(plane, cutting)) {
       return [];

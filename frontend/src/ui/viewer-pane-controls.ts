@@ -2,8 +2,10 @@
 
 import type { ViewerPage } from "../io/api";
 import type { Store } from "../state/store";
+import { CrosshairHand } from "../tools/crosshair";
 import type { Command } from "./viewer-commands";
 import { Banner } from "./viewer-banner";
+import { CrosshairLayer } from "./viewer-crosshair";
 import { SeriesDrag } from "./viewer-drag";
 import { FuseDrop } from "./viewer-fuse-drop";
 import { LayoutPicker } from "./viewer-layout";
@@ -26,7 +28,11 @@ export class PaneControls {
 
   constructor(page: ViewerPage, store: Store, panes: Panes, strip: SeriesStrip, say: (words: string) => void) {
     new SeriesDrag(strip.root, panes, store, new FuseDrop(store, say));
-    panes.onPane((pane) => pane.addLayer(new PlaceLayer(store, pane.id)));
+    panes.onPane((pane) => {
+      pane.addLayer(new PlaceLayer(store, pane.id));
+      pane.addLayer(new CrosshairLayer(store, pane.id));
+      new CrosshairHand(pane.picture, store, pane.id, () => pane.viewport);
+    });
     const layouts = new LayoutPicker(store, new SavedLayouts(store, page), () => panes.active.picture.focus({ preventScroll: true }));
     this.links = new LinkMenu(store);
     this.priors = new PriorList(store, say);

@@ -198,6 +198,7 @@ export class ViewerPane {
     this.picture.dataset["tool"] = state.tool;
     const number = state.panes.indexOf(pane) + 1;
     setAttribute(this.root, "data-align", pane.hang?.align || null);
+    setAttribute(this.root, "data-plane", isPlanePane(pane) && this.current.kind === "picture" ? pane.plane : null);
     setAttribute(this.root, "data-active", pane.id === state.activePaneId);
     setAttribute(this.root, "aria-label", state.panes.length > 1 ? t("Pane {number}", { number }) : t("Stage"));
     const now = { study: studyIn(state, pane), series, facts: imageIn(state, pane), index: this.indexOf(pane), loaded, size, center: this.centerOf(pane) };

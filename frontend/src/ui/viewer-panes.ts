@@ -4,7 +4,7 @@ import { toggleMaximised } from "../state/layouts";
 import { activePane } from "../state/panes";
 import { isPlainTool } from "../tools/pointer";
 import { make, setAttribute } from "./dom";
-import type { PaneReport } from "./viewer-debug";
+import { reportPlane, type PaneReport } from "./viewer-debug";
 import { ViewerPane, type PaneHouse } from "./viewer-pane";
 
 export class Panes {
@@ -81,7 +81,7 @@ export class Panes {
 
   /** What each pane shows, in the order of the page. */
   report(): PaneReport[] {
-    return this.house.store.state.panes.map(({ id, seriesId, look }) => {
+    return this.house.store.state.panes.map(({ id, seriesId, look, shows }) => {
       const pane = this.shown.get(id);
       const shown = pane?.viewport.shown ?? null;
       return {
@@ -90,6 +90,9 @@ export class Panes {
         scene: pane?.scene.kind ?? "",
         sopInstanceUid: shown?.facts.sopInstanceUid ?? null,
         view: shown === null ? null : { ...shown.view },
+        isActive: id === this.house.store.state.activePaneId,
+        shows,
+        plane: pane === undefined ? null : reportPlane(pane, this.house.store.state.mpr.get(seriesId)),
       };
     });
   }
