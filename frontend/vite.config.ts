@@ -11,11 +11,13 @@ const entries = [
   "src/ui/worklist.ts",
   "src/ui/upload.ts",
   "src/ui/viewer.ts",
+  "src/ui/reconstructions.ts",
   "src/styles/fonts.css",
   "src/styles/base.css",
   "src/styles/worklist.css",
   "src/styles/upload.css",
   "src/styles/viewer.css",
+  "src/styles/reconstructions.css",
   "src/styles/print.css",
   "src/ui/print.ts",
 ];

@@ -21,7 +21,8 @@ from imaging import (
     waveform,
 )
 from noctis import handler, parts
-from reconstruction import curved, plane_form, plane_stack, view_form
+from reconstruction import curved, plane_form, plane_stack, results, turns, view_form, work
+from reconstruction import jobs as reconstruction_jobs
 from viewer import (
     annotations_form,
     export_form,
@@ -90,6 +91,7 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "exports_a_person": exports.OPEN_LIMIT,
             "at_once": export_stream.STREAM_LIMIT,
         },
+        "reconstructions": _of_reconstructions(),
         "storage": {"reserve_bytes": _reserve_bytes()},
         "session": {"hours": settings.SESSION_COOKIE_AGE // 3600},
     }
@@ -133,6 +135,18 @@ def _of_views() -> dict[str, Any]:
         "size_mm": plane_form.SIZE_LIMIT_MM,
         "points": rendering.POINTS_LIMIT,
         "cuts": view_form.CUTS_LIMIT,
+    }
+
+
+def _of_reconstructions() -> dict[str, Any]:
+    """Return what bounds reconstruction jobs."""
+    return {
+        "jobs_a_person": reconstruction_jobs.jobs_limit(),
+        "attempts": turns.ATTEMPTS_LIMIT,
+        "files_a_job": work.FILES_LIMIT,
+        "files_bytes": results.limit_bytes(),
+        "kept_days": results.kept_for().days,
+        "values_in_parameters": reconstruction_jobs.VALUES_LIMIT,
     }
 
 

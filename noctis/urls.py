@@ -52,6 +52,7 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("worklist/", include("worklist.urls")),
     path("viewer/", include("viewer.urls")),
+    path("reconstructions/", include("reconstruction.urls")),
     path("api/v1/schema/", SpectacularJSONAPIView.as_view(), name="api-schema"),
     path("api/v1/", include((api_v1, "api"))),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),

@@ -25,7 +25,6 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotFound, ParseError, ValidationError
 from rest_framework.generics import ListAPIView
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -35,18 +34,19 @@ from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.models import User
 from archive.models import Series
-from archive.picture_answers import AnyAccept
-from imaging.errors import MissingError
+from imaging.errors import MissingError, NotAllowedError
 from reconstruction.jobs import (
     KEY_LENGTH,
     TooManyJobsError,
     ask_for,
     cancel_job,
     find_job,
+    may_ask,
     retry_job,
 )
 from reconstruction.models import ReconstructionJob
 from reconstruction.results import path_of
+from reconstruction.volume_door import VolumeView
 from reconstruction.volume_door import VolumeView
 
 _PIECE_BYTES = 1 << 18
@@ -142,12 +142,7 @@ def address_of(job: ReconstructionJob, name: str) -> str:
     return reverse("api:reconstruction-file", args=[job.pk, name])
 
 
-class _Negotiation(AnyAccept, DefaultContentNegotiation):
-    """Any answer is accepted, only JSON is read."""
-
-
 class _JobView(VolumeView):
-    content_negotiation_class = _Negotiation
     http_method_names = ["get", "head", "options", "post", "delete"]
     parser_classes = [StrictJSONParser]
 
@@ -220,6 +215,8 @@ class JobList(_JobView, ListAPIView[ReconstructionJob]):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Ask for a reconstruction; it is made in the background."""
+        if not may_ask(self.person()):
+            raise NotAllowedError(_("Your role may look at reconstructions only."))
         series, kind, parameters = _read_wish(request.data)
         key = request.headers.get("Idempotency-Key", "")
         if key and not _KEY.fullmatch(key):

@@ -7,6 +7,7 @@ import uuid
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.exceptions import NotFound
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -33,11 +34,15 @@ PROBLEMS = {
 TIME_POINT = OpenApiParameter("time_point", int, description="Of the series, from 0.")
 
 
+class AnyAnswer(AnyAccept, DefaultContentNegotiation):
+    """Any answer is accepted; bodies are read by the view's own parsers alone."""
+
+
 class VolumeView(APIView):
     """What the addresses of volumes share: who may ask, and how a refusal reads."""
 
     permission_classes = [IsAuthenticated]
-    content_negotiation_class = AnyAccept
+    content_negotiation_class = AnyAnswer
     http_method_names = ["get", "head", "options"]
 
     def handle_exception(self, exc: Exception) -> Response:

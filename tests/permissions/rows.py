@@ -11,6 +11,7 @@ from typing import Any
 from tests.permissions.export_rows import EXPORTS
 from tests.permissions.hanging_rows import HANGING
 from tests.permissions.mark_rows import MARKS, OBJECTS
+from tests.permissions.reconstruction_rows import JOBS
 from tests.permissions.table import Maker, Row, Target, upload
 
 # --- arguments ------------------------------------------------------------------
@@ -113,6 +114,7 @@ RECONSTRUCTION = [
         anonymous=401,
     ),
     Row(route="api:series-renderings", path=key("series_id", "series"), own=422, anonymous=401),
+    *JOBS,
 ]
 
 # --- viewer -----------------------------------------------------------------------
@@ -277,6 +279,7 @@ ADMIN = [
     *_model("archive_series", argument="series"),
     *_model("archive_instance", argument="instance"),
     *_model("archive_discrepancy", argument="discrepancy"),
+    *_model("reconstruction_reconstructionjob", argument="reconstruction"),
     *_model("viewer_measurement", argument="measurement"),
     *_model("viewer_annotation", argument="annotation"),
     *_model("viewer_marklayer", argument="marklayer"),

@@ -18,6 +18,7 @@ from archive.ingest import Source, ingest_file
 from archive.models import Event, Heartbeat, Instance, Job, Study
 from archive.stack import build_stack
 from dicom_receiver.models import Peer, SenderStatistics
+from reconstruction.models import ReconstructionJob
 from tests import factories
 from tests.permissions.table import LOST, MISSING, OWN, Target
 from viewer.export_models import Export
@@ -103,6 +104,7 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
                 facility=facility, name="CT", rules={"modality": "CT"}, layout=LAYOUT
             ).pk,
             "export": _make_export(study, instance, boss),
+            "reconstruction": _make_job(instance, boss),
             "person": person.pk,
             "facility": facility.pk,
             "auditrow": trail.pk,
@@ -154,10 +156,26 @@ def _make_export(study: Study, instance: Instance, boss: User) -> uuid.UUID:
     return export.pk
 
 
+def _make_job(instance: Instance, boss: User) -> uuid.UUID:
+    """Return the key of a reconstruction that waits, which the administrator has asked for."""
+    job = ReconstructionJob.objects.create(
+        study=instance.study,
+        facility=instance.facility,
+        series=instance.series,
+        requested_by=boss,
+        kind="mpr",
+        wish=str(instance.pk),
+        lane="reconstruction",
+        created_at=timezone.now(),
+        due_at=timezone.now(),
+    )
+    return job.pk
+
+
 def _describe_missing() -> Target:
     keys = (
         *("patient", "study", "series", "instance", "entry", "discrepancy", "measurement"),
-        *("annotation", "marklayer", "keyimage", "hanging", "export"),
+        *("annotation", "marklayer", "keyimage", "hanging", "export", "reconstruction"),
         *("person", "facility"),
         *(f"deleted_{name}" for name in ("measurement", "annotation", "marklayer", "keyimage")),
     )

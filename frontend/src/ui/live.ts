@@ -6,6 +6,7 @@ const HIDDEN_MS = 60_000;
 const LONGEST_RETRY_MS = 30_000;
 const KINDS = ["study_received", "study_updated"];
 const MARKS = "marks_changed";
+const JOBS = "reconstruction";
 
 interface Listener {
   onStudies(studies: string[]): void;
@@ -14,6 +15,8 @@ interface Listener {
   onState?(state: "on" | "off"): void;
   /** What somebody drew, changed or deleted in a study. */
   onMarks?(study: string, news: JsonObject): void;
+  /** How it stands with a reconstruction, and of which study. */
+  onJobs?(news: JsonObject, study: string): void;
 }
 
 /**
@@ -74,12 +77,21 @@ export class Live {
     if (this.listener.onMarks !== undefined) {
       source.addEventListener(MARKS, (event) => this.tookMarks(event));
     }
+    if (this.listener.onJobs !== undefined) {
+      source.addEventListener(JOBS, (event) => this.tookJob(event));
+    }
   }
 
   private tookMarks(event: MessageEvent<string>): void {
     this.keepPlace(event);
     const { study, payload } = readNews(event.data);
     this.listener.onMarks?.(study, payload);
+  }
+
+  private tookJob(event: MessageEvent<string>): void {
+    this.keepPlace(event);
+    const { study, payload } = readNews(event.data);
+    this.listener.onJobs?.(payload, study);
   }
 
   private took(event: MessageEvent<string>): void {

@@ -138,6 +138,13 @@ def test_who_sees_which_jobs(
     assert client_of(nora).get(ADDRESS, {"status": "failed"}).json()["results"] == []
     assert client_of(fiona).get(f"{ADDRESS}{job.pk}/files/made.txt").status_code == 404
     assert client_of(fiona).delete(f"{ADDRESS}{job.pk}/").status_code == 404
+    pages = {
+        user.username: client_of(user).get(f"/reconstructions/{what}").content.decode()
+        for user, what in [
+            (rada, ""), (nora, "?people=all"), (tess, "?people=all"), (fiona, f"rows/?job={job.pk}")
+        ]
+    }  # fmt: skip
+    assert {name for name, page in pages.items() if str(job.pk) in page} == {"rada", "nora"}
     assert str(job.pk) in read_missed(rada, begun)[0].decode()
     assert str(job.pk) not in read_missed(fiona, begun)[0].decode()
 
