@@ -47,7 +47,6 @@ from reconstruction.jobs import (
 from reconstruction.models import ReconstructionJob
 from reconstruction.results import path_of
 from reconstruction.volume_door import VolumeView
-from reconstruction.volume_door import VolumeView
 
 _PIECE_BYTES = 1 << 18
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH}}}")
