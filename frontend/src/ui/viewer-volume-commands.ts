@@ -41,7 +41,7 @@ export function volumeCommands(store: Store): Command[] {
     plane("coronal"),
     plane("sagittal"),
     {
-      ...command("volume-3d", t("Volume in 3D"), "F8", "box", () => store.change(toggleBody())),
+      ...command("volume-3d", t("Volume in 3D"), "!", "box", () => store.change(toggleBody())),
       isOn: (state) => activePane(state).shows === "volume",
     },
     ofPlanes(command("slab-mode", t("Thin, MIP, MinIP, mean"), "*", "layers", () => store.change(nextSlabMode()))),
