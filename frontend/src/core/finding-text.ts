@@ -2,6 +2,7 @@
 
 import type { Finding, FindingKind } from "./findings";
 import type { Result } from "./measure";
+import { otherOf } from "./other-values";
 import { t } from "./text";
 
 /** A number with as many places as its uncertainty lets it have, and at least so many. */
@@ -47,7 +48,7 @@ export function provenanceMark(provenance: string): string {
     case "ultrasound_region":
       return t("US region");
     case "reformatted":
-      return t("reformatted");
+      return t("reformatted, trilinear");
     default:
       return "";
   }
@@ -88,9 +89,9 @@ function numberLines(kind: FindingKind, result: Result): string[] {
     case "ellipse":
     case "circle":
     case "polygon":
-      return [...statisticLines(result), `${t("Area")} ${valueText(result)}`, ...marks, ...noteLines(result)];
+      return [...statisticLines(result), ...otherLines(result), `${t("Area")} ${valueText(result)}`, ...marks, ...noteLines(result)];
     case "probe":
-      return [valueText({ ...result, uncertainty: null }), ...noteLines(result)].filter((line) => line !== "");
+      return [valueText({ ...result, uncertainty: null }), ...otherLines(result), ...noteLines(result)].filter((line) => line !== "");
     default:
       return isOfRegion(result) ? regionLines(result) : [valueText(result), ...marks];
   }
@@ -134,6 +135,27 @@ function statisticLines({ statistics }: Result): string[] {
         `${t("Mean")} ${value("mean")} ${unit}  ${t("SD")} ${value("sd")}`,
         `${t("Min")} ${value("min")}  ${t("Max")} ${value("max")}  n ${count}`,
       ];
+}
+
+/** What a second series of the same frame of reference holds there. */
+function otherLines(result: Result): string[] {
+  const other = otherOf(result);
+  const count = numberOf(other?.["count"]);
+  if (other === null || count === null) {
+    return [];
+  }
+  const unit = `${unitText(`${other["unit"] ?? ""}`)}`;
+  const value = (name: string): string => trimmed(numberOf(other[name]) ?? Number.NaN, 2);
+  const name = `${other["modality"] ?? ""}`;
+  if (count === 0) {
+    return [`${name}: ${t("outside")}`];
+  }
+  if (result.kind === "probe") {
+    return [`${name} ${value("mean")} ${unit}`];
+  }
+  const missing = numberOf(other["not_finite_count"]) ?? 0;
+  const outside = missing > 0 ? [`${name}: ${t("{count} of {all} inside", { count, all: count + missing })}`] : [];
+  return [`${name} ${t("Mean")} ${value("mean")} ${unit}  ${t("SD")} ${value("sd")}`, `${name} ${t("Min")} ${value("min")}  ${t("Max")} ${value("max")}`, ...outside];
 }
 
 function noteLines({ notes }: Result): string[] {

@@ -1,5 +1,6 @@
 /** What readers draw on pictures: measurements and annotations, as plain values. */
 
+import type { Triple } from "./facts";
 import type { Pair } from "./measure-plane";
 
 export type Family = "measurement" | "annotation";
@@ -49,16 +50,35 @@ export function isDrawnKind(name: string): name is DrawnKind {
   return DRAWN_KINDS.some((kind) => kind === name);
 }
 
-/** Where a finding lies; frames count from 0. */
+/** The grid of a reformatted plane; `docs/measurements.md` tells it. */
+export interface MarkPlane {
+  readonly frameOfReferenceUid: string;
+  /** Centre of pixel (0, 0), lps in mm. */
+  readonly origin: Triple;
+  readonly rowDirection: Triple;
+  readonly columnDirection: Triple;
+  /** Between rows, between columns, in mm. */
+  readonly spacing: Pair;
+  /** Of the slab; 0: thin. */
+  readonly thicknessMm: number;
+  readonly mode: string;
+  readonly timePoint: number;
+}
+
+/** Where a finding lies: on a frame of an image (frames count from 0), or on a plane through a series. */
 export interface Place {
   readonly seriesId: string;
   readonly instanceId: string;
   readonly sopInstanceUid: string;
   readonly frame: number;
+  /** null: on an image. */
+  readonly plane: MarkPlane | null;
 }
 
 /** Points are (column, row); the centre of the first pixel is (0, 0). */
 export interface Finding extends Place {
+  /** A second series whose values under the shape are told, too; none unless said. */
+  readonly otherId?: string;
   /** The page's own name for it: it outlives deletion and undo. */
   readonly key: string;
   readonly family: Family;
@@ -101,7 +121,7 @@ export function hasStatistics(kind: FindingKind): boolean {
 }
 
 export function isOn(finding: Place, instanceId: string, frame: number): boolean {
-  return finding.instanceId === instanceId && finding.frame === frame;
+  return finding.plane === null && finding.instanceId === instanceId && finding.frame === frame;
 }
 
 /** Whether two hold the same content: what the server keeps of what a reader may change. */

@@ -1,6 +1,6 @@
 /** Findings over REST: `/api/v1/measurements/`, `/annotations/`, `/mark-layers/`; docs/measurements.md. */
 
-import { isSamePoints, type Family, type Finding, type FindingKind } from "../core/findings";
+import { hasStatistics, isSamePoints, type Family, type Finding, type FindingKind } from "../core/findings";
 import type { Result } from "../core/measure";
 import type { Pair } from "../core/measure-plane";
 import { isSame, type Layer, type Saved } from "../state/findings";
@@ -67,17 +67,16 @@ export class FindingApi {
   }
 
   async create(finding: Finding): Promise<Saved> {
-    const { sopInstanceUid, instanceId, frame, kind, points, layer, label, isVisible, colour } = finding;
+    const { kind, points, layer, label, isVisible, colour, plane } = finding;
     const body = {
-      sop_instance_uid: sopInstanceUid,
-      instance_id: instanceId,
-      frame,
+      ...placeBody(finding),
       kind,
       points_px: points,
       layer,
       label,
       is_visible: isVisible,
       ...(colour === "" ? {} : { style: { colour } }),
+      ...(finding.otherId === undefined || plane !== null || !hasStatistics(kind) ? {} : { other: finding.otherId }),
       ...wordsOf(finding),
     };
     return readSaved(await this.ask("POST", ADDRESSES[finding.family], body), finding.family);
@@ -116,7 +115,8 @@ export class FindingApi {
 
   /** What a request that was never answered has left on the server: the same drawing, by its maker. */
   async findLike(finding: Finding, maker: string, known: ReadonlySet<string>): Promise<Saved | null> {
-    const query = `?sop_instance_uid=${encodeURIComponent(finding.sopInstanceUid)}`;
+    const { plane, seriesId, sopInstanceUid } = finding;
+    const query = plane === null ? `?sop_instance_uid=${encodeURIComponent(sopInstanceUid)}` : `?series=${encodeURIComponent(seriesId)}`;
     const rows = await this.list(ADDRESSES[finding.family], query);
     const saved = rows.map((row) => readSaved(row, finding.family));
     const isIt = ({ id, content, createdBy }: Saved): boolean =>
@@ -204,6 +204,44 @@ function problemOf(status: number, problem: JsonObject, family: Family): Finding
   return new FindingError(LATER.has(status) ? "away" : "refused", words);
 }
 
+function placeBody({ sopInstanceUid, instanceId, frame, seriesId, plane }: Finding): object {
+  return plane === null
+    ? { sop_instance_uid: sopInstanceUid, instance_id: instanceId, frame }
+    : { series_id: seriesId, plane: writePlane(plane) };
+}
+
+function writePlane(plane: MarkPlane): object {
+  return {
+    frame_of_reference_uid: plane.frameOfReferenceUid,
+    origin: plane.origin,
+    row_direction: plane.rowDirection,
+    column_direction: plane.columnDirection,
+    spacing_mm: plane.spacing,
+    thickness_mm: plane.thicknessMm,
+    mode: plane.mode,
+    time_point: plane.timePoint,
+  };
+}
+
+function readPlane(wire: Json | undefined): MarkPlane | null {
+  const plane = asObject(wire);
+  const triple = (name: string): Triple => asNumbers(plane[name]) as unknown as Triple;
+  const [between_rows = 1, between_columns = 1] = asNumbers(plane["spacing_mm"]);
+  if (asNumbers(plane["origin"]).length !== 3) {
+    return null;
+  }
+  return {
+    frameOfReferenceUid: asText(plane["frame_of_reference_uid"]),
+    origin: triple("origin"),
+    rowDirection: triple("row_direction"),
+    columnDirection: triple("column_direction"),
+    spacing: [between_rows, between_columns],
+    thicknessMm: asNumber(plane["thickness_mm"]) ?? 0,
+    mode: asText(plane["mode"]) || "thin",
+    timePoint: asNumber(plane["time_point"]) ?? 0,
+  };
+}
+
 function wordsOf({ family, text, knownMm }: Finding): object {
   return family === "measurement" ? {} : { text, ...(knownMm === null ? {} : { known_mm: knownMm }) };
 }
@@ -219,6 +257,7 @@ export function readSaved(row: JsonObject, family: Family): Saved {
     instanceId: text("instance"),
     sopInstanceUid: text("sop_instance_uid"),
     frame: asNumber(row["frame"]) ?? 0,
+    plane: readPlane(row["plane"]),
     points: asList(row["points_px"]).map(readPoint),
     label: text("label"),
     layer: text("layer"),
@@ -226,6 +265,7 @@ export function readSaved(row: JsonObject, family: Family): Saved {
     knownMm: asNumber(row["known_mm"]),
     colour: asText(asObject(row["style"])["colour"]),
     isVisible: row["is_visible"] !== false,
+    ...otherIn(row),
   };
   return {
     id,
@@ -239,6 +279,11 @@ export function readSaved(row: JsonObject, family: Family): Saved {
     changedAt: text("changed_at"),
     origin: "",
   };
+}
+
+function otherIn(row: JsonObject): Pick<Finding, "otherId"> {
+  const otherId = asText(asObject(asObject(row["statistics"])["other"])["series"]);
+  return otherId === "" ? {} : { otherId };
 }
 
 function readStored(row: JsonObject): Saved {

@@ -19,6 +19,8 @@ export class OverlayPlanes {
   private readonly bodies = new Map<string, Promise<Body>>();
   private wanted: readonly (readonly [string, ImageFacts, string])[] = [];
   private pauses = 0;
+  /** Whether the server has the volume; while it builds it, one question at a time is enough. */
+  private isBuilt = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `root` is where the interface lies, such as `/api/v1/`. */
@@ -87,7 +89,7 @@ export class OverlayPlanes {
       return;
     }
     for (const [address, facts, seriesId] of this.wanted) {
-      if (this.underWay.size >= MOST_REQUESTS) {
+      if (this.underWay.size >= (this.isBuilt ? MOST_REQUESTS : 1)) {
         return;
       }
       if (!this.kept.has(address) && !this.failures.has(address) && !this.underWay.has(address)) {
@@ -106,6 +108,7 @@ export class OverlayPlanes {
         const values = readShorts(await response.arrayBuffer());
         this.keep(address, await this.readPlane(values, about, facts, seriesId));
         this.pauses = 0;
+        this.isBuilt = true;
       } else if (response.status === BUILDING && this.pauses < MOST_PAUSES) {
         this.pauses += 1;
         this.pause();

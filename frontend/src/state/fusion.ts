@@ -2,8 +2,9 @@
 
 import type { Fusion } from "../core/fusion";
 import { firstFusion } from "../core/fusion";
-import { choiceOf } from "../core/presets";
-import type { SuvKind } from "../core/suv";
+import type { Series, Stack } from "../core/facts";
+import { choiceOf, type Preset } from "../core/presets";
+import { shownScale, type ShownScale, type SuvKind } from "../core/suv";
 import { activePane, FIRST_LOOK, paneOf, seriesIn, stackIn } from "./panes";
 import type { Look, PaneState, ViewerState } from "./store";
 
@@ -16,8 +17,39 @@ export function suvKindOf(state: ViewerState): SuvKind {
   return state.suvKind ?? "bw";
 }
 
+/** What is shown of a PET's values; null where they are no uptake, or it is not known how to make SUV of them. */
+export function uptakeIn(state: ViewerState, series: Series): ShownScale | null {
+  const found = state.stacks.get(series.id);
+  const scale = found?.kind === "ready" ? shownScale(series, found.stack, suvKindOf(state)) : null;
+  return scale === null || scale.kind === null ? null : scale;
+}
+
+/** The presets of a stack; those in SUV are of the kind that the reader wants. */
+export function presetsIn(state: ViewerState, { presets, suvFactors }: Pick<Stack, "presets" | "suvFactors">): readonly Preset[] {
+  const [byWeight, wanted] = [suvFactors?.["bw"], suvFactors?.[suvKindOf(state)]];
+  if (byWeight === undefined || wanted === undefined || byWeight === wanted) {
+    return presets;
+  }
+  const by = byWeight / wanted;
+  const turn = (preset: Preset): Preset => {
+    const { window } = preset;
+    return window === null ? preset : { ...preset, window: { center: window.center * by, width: window.width * by } };
+  };
+  return presets.map(turn);
+}
+
+/** Shows uptake as another kind of SUV; windows that were chosen by a preset keep its numbers. */
 export function setSuvKind(suvKind: SuvKind): Change {
-  return (state) => (state.suvKind === suvKind ? state : { ...state, suvKind });
+  return (state) => {
+    const next = { ...state, suvKind };
+    const panes = next.panes.map((pane) => {
+      const { window } = pane.look;
+      const stack = stackIn(next, pane);
+      const preset = stack === null || window.kind !== "preset" ? undefined : presetsIn(next, stack).find(({ label }) => label === window.name);
+      return preset === undefined ? pane : { ...pane, look: { ...pane.look, window: choiceOf(preset) } };
+    });
+    return { ...next, panes };
+  };
 }
 
 export function fusionIn(pane: PaneState): Fusion | null {
@@ -87,7 +119,7 @@ export function firstLookIn(state: ViewerState, pane: PaneState): Look {
   if (seriesIn(state, pane)?.modality !== "PT" || stack === null) {
     return FIRST_LOOK;
   }
-  const preset = stack.presets.find(({ code }) => code === FIRST_SUV);
+  const preset = presetsIn(state, stack).find(({ code }) => code === FIRST_SUV);
   return { ...FIRST_LOOK, invert: true, window: preset === undefined ? FIRST_LOOK.window : choiceOf(preset) };
 }
 

@@ -51,7 +51,7 @@ const DRAFT_KEY = "draft";
 const MOST_POINTS = 1000;
 
 export class Marking {
-  private draft: (Draft & { readonly place: Place }) | null = null;
+  private draft: (Draft & { readonly place: DrawnPlace }) | null = null;
   private hover: Pair | null = null;
   private pointer: Point | null = null;
   private grip: Grip | null = null;
@@ -291,7 +291,7 @@ export class Marking {
     }
   }
 
-  private endFreehand(draft: Draft & { readonly place: Place }): void {
+  private endFreehand(draft: Draft & { readonly place: DrawnPlace }): void {
     const points = simplified(draft.points, FREEHAND_TOLERANCE);
     if (points.length >= 3) {
       this.complete({ ...draft, points });
@@ -301,7 +301,7 @@ export class Marking {
     }
   }
 
-  private complete(draft: Draft & { readonly place: Place }): void {
+  private complete(draft: Draft & { readonly place: DrawnPlace }): void {
     const aspect = this.instrument.viewport.shown?.facts.pixelAspect ?? 1;
     const isKept = draft.kind === "polygon" || draft.kind === "polyline";
     const points = isKept ? draft.points : finishedPoints(draft, aspect);
@@ -369,12 +369,15 @@ export class Marking {
     return { shown, matrix, inverse: invertMatrix(matrix) };
   }
 
-  private placeNow(): Place | null {
-    const facts = this.instrument.viewport.shown?.facts;
+  private placeNow(): DrawnPlace | null {
+    const { shown } = this.instrument.viewport;
     const series = activeSeries(this.instrument.store.state);
-    return facts === undefined || series === undefined
-      ? null
-      : { seriesId: series.id, instanceId: facts.instanceId, sopInstanceUid: facts.sopInstanceUid, frame: facts.frame };
+    if (shown === null || series === undefined) {
+      return null;
+    }
+    const { instanceId, sopInstanceUid, frame } = shown.facts;
+    const other = shown.fused == null ? {} : { otherId: shown.fused.fusion.seriesId };
+    return { seriesId: series.id, instanceId, sopInstanceUid, frame, ...other };
   }
 
   private hitAt({ shown, matrix }: Sight, at: Point, { pointerType }: Press): Hit | null {
@@ -398,6 +401,9 @@ export class Marking {
     this.store.announce();
   }
 }
+
+/** With the series that lies over the picture: its values are wanted, too. */
+type DrawnPlace = Place & Pick<Finding, "otherId">;
 
 interface Sight {
   readonly shown: Shown;
@@ -431,7 +437,7 @@ function isHere(place: Place, facts: ImageFacts): boolean {
   return place.instanceId === facts.instanceId && place.frame === facts.frame;
 }
 
-function findingOf(key: string, kind: DrawnKind, points: readonly Pair[], place: Place): Finding {
+function findingOf(key: string, kind: DrawnKind, points: readonly Pair[], place: DrawnPlace): Finding {
   return {
     ...place,
     key,

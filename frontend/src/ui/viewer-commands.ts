@@ -4,7 +4,7 @@ import { t } from "../core/text";
 import { AS_FILED, type WindowChoice } from "../core/voi";
 import { FILTERS } from "../core/enhance";
 import { ownPresetsFor } from "../core/preferences";
-import { choiceOf } from "../core/presets";
+import { choiceOf, type Preset } from "../core/presets";
 import {
   activeImage,
   activeLook,
@@ -29,6 +29,7 @@ import {
   toggleShutter,
   toggleSmooth,
 } from "../state/changes";
+import { presetsIn } from "../state/fusion";
 import type { ToolName, ViewerState } from "../state/store";
 import type { Instrument } from "../tools/tool";
 import { flip, oneToOne, rotate, trueSize } from "../tools/turn";
@@ -207,12 +208,17 @@ export function windowChoices(state: ViewerState): readonly (readonly [string, W
       return [name, { kind: "window", index }] as const;
     })
     .slice(luts.length > 0 ? 0 : 1);
-  const presets = (activeStack(state)?.presets ?? []).map((preset) => [preset.label, choiceOf(preset)] as const);
+  const presets = presetsNow(state).map((preset) => [preset.label, choiceOf(preset)] as const);
   const own = ownPresetsFor(state.preferences, activeSeries(state)?.modality ?? "").map(
     ({ label, center, width }) => [label, { kind: "manual", window: { center, width } }] as const,
   );
   const automatic = [t("Automatic"), { kind: "auto" }] as const;
   return [[t("As filed"), AS_FILED] as const, ...tables, ...filed, automatic, ...own, ...presets];
+}
+
+function presetsNow(state: ViewerState): readonly Preset[] {
+  const stack = activeStack(state);
+  return stack === null ? [] : presetsIn(state, stack);
 }
 
 const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -231,7 +237,7 @@ function windowCommands(instrument: Instrument): Command[] {
       shownKeys: ["1", "…", "9"],
       group: "window",
       run: (key) => {
-        const preset = activeStack(store.state)?.presets.find((one) => `${one.key}` === key);
+        const preset = presetsNow(store.state).find((one) => `${one.key}` === key);
         if (preset !== undefined) {
           store.change(setWindow(choiceOf(preset)));
         }

@@ -1,10 +1,11 @@
 /** The texts on the picture: corners, letters on the edges, scale bar. */
 
-import { formatNumber, formatWindow, formatZoom } from "../core/format";
+import { formatLevel, formatNumber, formatWindow, formatZoom } from "../core/format";
 import type { ImageFacts, Series, SpacingSource, Study, Triple } from "../core/facts";
 import type { Corner, CornerField, CornerTexts } from "../core/preferences";
 import { edgeLetters } from "../core/orientation";
 import { scaleBar, scaleLabel } from "../core/scale";
+import type { ShownScale } from "../core/suv";
 import { t } from "../core/text";
 import type { Size, View } from "../core/view";
 import type { ResolvedVoi } from "../core/voi";
@@ -31,6 +32,8 @@ export interface CornerFacts {
   readonly size: Size;
   readonly index: number;
   readonly count: number;
+  /** Of PET: what is shown of its values; null where they are none, or no SUV. */
+  readonly uptake: ShownScale | null;
   /** Where the planes of a volume cross. */
   readonly center: Triple | null;
 }
@@ -132,12 +135,23 @@ const LINES: Readonly<Record<CornerField, (now: CornerFacts) => string>> = {
   body_part_examined: ({ series }) => series.bodyPartExamined,
   image: imageLine,
   window_name: ({ facts, voi }) => (facts.pixelFormat === "rgb8" || voi.label === "" ? "" : t(voi.label)),
-  window: ({ facts, voi }) => (facts.pixelFormat === "rgb8" || voi.table !== null ? "" : formatWindow(voi)),
+  window: ({ facts, voi, uptake }) => {
+    if (facts.pixelFormat === "rgb8" || voi.table !== null) {
+      return "";
+    }
+    return uptake === null ? formatWindow(voi) : uptakeWindow(voi, uptake);
+  },
   zoom: ({ view }) => `${t("Zoom")} ${formatZoom(view.scale)}`,
   slice_thickness: ({ facts }) => thicknessLine(facts),
   slice_position: ({ facts, center }) => (facts.reformatted?.isOblique === true && center !== null ? pointWords(center) : (slicePosition(facts) ?? "")),
   matrix: ({ facts }) => `${facts.columns} × ${facts.rows}`,
 };
+
+/** A window on uptake, by its ends and in the kind of SUV that the reader wants. */
+function uptakeWindow({ center, width }: ResolvedVoi, { factor, unit }: ShownScale): string {
+  const ends = [center - width / 2, center + width / 2].map((value) => formatLevel(value * factor, width * factor));
+  return Number.isNaN(width) ? "" : `${unit} ${ends.join(" – ")}`;
+}
 
 function linesOf(now: CornerFacts, corner: Corner): string[] {
   return now.texts[corner].map((field) => LINES[field](now)).filter((line) => line !== "");

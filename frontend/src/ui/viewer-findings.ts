@@ -1,10 +1,13 @@
 /** Findings on the page: store, server, hand, drawing, panel and commands tied together. */
 
-import { tryMeasure, valuesOf } from "../core/finding-plane";
+import { tryMeasure, valuesOf, valueUnit } from "../core/finding-plane";
 import { kindName, markLines } from "../core/finding-text";
 import { hasStatistics, isDrawnKind, isOn, isSamePoints, type Finding } from "../core/findings";
-import type { ImageFacts } from "../core/facts";
+import type { ImageFacts, Stack } from "../core/facts";
+import { overlayValues, type Overlay, type OverlayPlane } from "../core/fusion";
 import type { Result } from "../core/measure";
+import { asKind, BY_WEIGHT, relativeKinds, withOther } from "../core/other-values";
+import { shownScale } from "../core/suv";
 import { t } from "../core/text";
 import type { Size, View } from "../core/view";
 import type { ViewerPage } from "../io/api";
@@ -15,6 +18,7 @@ import type { Shown } from "../render/viewport";
 import { activeStack, goTo, openSeries, setTool, togglePanel } from "../state/changes";
 import { areSame } from "../state/calibrations";
 import { FindingStore, type Layer } from "../state/findings";
+import { suvKindOf } from "../state/fusion";
 import { activatePane } from "../state/panes";
 import { Marking } from "../tools/marking";
 import type { Instrument } from "../tools/tool";
@@ -36,6 +40,8 @@ const NOTICE_MS = 6_000;
 
 interface Reading {
   readonly line: Finding | null;
+  /** Of the series that lay over the picture. */
+  readonly plane: OverlayPlane | null;
   readonly result: Result | string;
 }
 
@@ -200,7 +206,8 @@ export class Findings {
   }
 
   private drawnDraft(draft: Finding, shown: Shown): DrawnMark {
-    const result = draft.family === "annotation" ? null : this.measureNow(draft, shown);
+    const now = draft.family === "annotation" ? null : this.measureNow(draft, shown);
+    const result = now === null || typeof now === "string" ? now : asKind(now, suvKindOf(this.instrument.store.state));
     // While points are still missing there is nothing to say.
     const lines = typeof result === "string" ? [] : markLines(draft, result);
     return { finding: draft, lines, colour: this.colourOf(draft), isSelected: true, isLoose: false };
@@ -218,25 +225,56 @@ export class Findings {
       return null;
     }
     const saved = this.findings.entry(finding.key)?.saved ?? null;
+    const kind = suvKindOf(this.instrument.store.state);
     if (saved?.result !== null && saved !== null && isSamePoints(saved.content.points, finding.points)) {
-      return saved.result;
+      return asKind(saved.result, kind);
     }
     const isSeen = shown !== null && isOn(finding, shown.facts.instanceId, shown.facts.frame);
-    return isSeen ? this.measureNow(finding, shown) : null;
+    const result = isSeen ? this.measureNow(finding, shown) : null;
+    return result === null || typeof result === "string" ? result : asKind(result, kind);
   }
 
   private measureNow(finding: Finding, shown: Shown): Result | string {
     const line = this.findings.lineOf(finding.instanceId);
     const known = this.readings.get(finding);
-    if (known !== undefined && known.line === line) {
+    const fused = shown.fused?.fusion.seriesId === finding.otherId ? (shown.fused ?? null) : null;
+    if (known !== undefined && known.line === line && known.plane === (fused?.plane ?? null)) {
       return known.result;
     }
     const { facts, pixels, drawn } = shown;
     // Of a picture that the server drew there are no values here: the server works them out.
     const values = hasStatistics(finding.kind) && drawn === null ? valuesOf(facts, pixels, this.scaleOf(finding)) : null;
-    const result = tryMeasure(finding.kind, finding.points, facts, line, values);
-    this.readings.set(finding, { line, result });
-    return result;
+    const own = tryMeasure(finding.kind, finding.points, facts, line, values);
+    const result = typeof own === "string" ? own : this.withKinds(finding, own);
+    const both = fused === null || typeof result === "string" ? result : this.withFused(finding, result, { facts, fused });
+    this.readings.set(finding, { line, plane: fused?.plane ?? null, result: both });
+    return both;
+  }
+
+  private withKinds({ seriesId }: Finding, result: Result): Result {
+    const kinds = relativeKinds(this.stackOf(seriesId)?.suvFactors);
+    const isUptake = [result.unit, result.statistics["unit"]].includes(BY_WEIGHT);
+    return isUptake ? ({ ...result, statistics: { ...result.statistics, suv_kinds: kinds } } as unknown as Result) : result;
+  }
+
+  /** The values of the series that lies over the picture, at the same pixels; as the server works them out. */
+  private withFused(finding: Finding, result: Result, { facts, fused }: { facts: ImageFacts; fused: Overlay }): Result {
+    const series = this.instrument.store.state.series.find(({ id }) => id === fused.fusion.seriesId);
+    const stack = this.stackOf(fused.fusion.seriesId);
+    if (!hasStatistics(finding.kind) || series === undefined || stack === null) {
+      return result;
+    }
+    const { factor, kind, unit: uptake } = shownScale(series, stack, "bw");
+    const [first] = stack.images;
+    const unit = kind !== null || first === undefined ? uptake : valueUnit(first, series.modality);
+    const kinds = relativeKinds(stack.suvFactors);
+    const other = tryMeasure(finding.kind, finding.points, facts, null, overlayValues(facts, fused, factor, unit));
+    return typeof other === "string" ? result : withOther(result, other, { unit, modality: series.modality, series: series.id, suv_kinds: kinds });
+  }
+
+  private stackOf(seriesId: string): Stack | null {
+    const stack = this.instrument.store.state.stacks.get(seriesId);
+    return stack?.kind === "ready" ? stack.stack : null;
   }
 
   private scaleOf({ seriesId }: Finding): { modality: string; suvFactor: number | null } {

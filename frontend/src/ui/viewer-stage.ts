@@ -4,6 +4,7 @@ import { cornersFor } from "../core/preferences";
 import { t } from "../core/text";
 import type { ImageFacts, Series, Study, Triple } from "../core/facts";
 import { scaleIn } from "../state/calibrations";
+import { uptakeIn } from "../state/fusion";
 import type { Store } from "../state/store";
 import type { Size } from "../core/view";
 import { icon, make, setAttribute, setText } from "./dom";
@@ -114,7 +115,7 @@ export class Stage {
       const enhancement = [...now.notes, ...enhancementLines(scene.shown)];
       const { preferences } = this.store.state;
       const texts = cornersFor(preferences, series.modality);
-      this.corners.show({ study: now.study, texts, series, facts, scale: scaleIn(this.store.state, facts), isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count, center: now.center });
+      this.corners.show({ study: now.study, texts, series, facts, scale: scaleIn(this.store.state, facts), isOverlayMissing, enhancement, voi: scene.voi, view, invert, size: now.size, index: now.index, count, center: now.center, uptake: uptakeIn(this.store.state, series) });
       const label = t("Image {index} of {count}", { index: now.index + 1, count });
       setAttribute(this.picture, "aria-label", [`${series.modality} ${series.seriesDescription}`, label, ...enhancement].join(", "));
     } else if (!now.isHeld) {

@@ -3,7 +3,8 @@
 import { formatLevel } from "../core/format";
 import { t } from "../core/text";
 import type { WindowChoice } from "../core/voi";
-import { activeLook, activeStack, setCine, setWindow } from "../state/changes";
+import { activeLook, activeSeries, activeStack, setCine, setWindow } from "../state/changes";
+import { uptakeIn } from "../state/fusion";
 import type { Store, ViewerState } from "../state/store";
 import type { Instrument } from "../tools/tool";
 import { icon, make, setAttribute, setIcon, setText } from "./dom";
@@ -146,8 +147,10 @@ class WindowControl {
       return;
     }
     const { voi } = shown;
-    setUnlessFocused(this.width, formatLevel(voi.width, voi.width));
-    setUnlessFocused(this.level, formatLevel(voi.center, voi.width));
+    const factor = this.factor(state);
+    const width = voi.width * factor;
+    setUnlessFocused(this.width, formatLevel(width, width));
+    setUnlessFocused(this.level, formatLevel(voi.center * factor, width));
   }
 
   private offer(state: ViewerState): void {
@@ -163,10 +166,17 @@ class WindowControl {
     this.select.value = at < 0 ? "own" : `${at}`;
   }
 
+  /** Uptake is read and typed as SUV. */
+  private factor(state: ViewerState): number {
+    const series = activeSeries(state);
+    return (series === undefined ? null : uptakeIn(state, series))?.factor ?? 1;
+  }
+
   private typed(): void {
     const [width, center] = [Number(this.width.value), Number(this.level.value)];
     if (Number.isFinite(width) && Number.isFinite(center) && width > 0 && this.width.value !== "") {
-      this.store.change(setWindow({ kind: "manual", window: { center, width } }));
+      const factor = this.factor(this.store.state);
+      this.store.change(setWindow({ kind: "manual", window: { center: center / factor, width: width / factor } }));
     } else {
       this.store.announce();
     }
