@@ -44,6 +44,7 @@ from reconstruction.jobs import (
     may_ask,
     retry_job,
 )
+from reconstruction.kinds import KINDS
 from reconstruction.models import ReconstructionJob
 from reconstruction.results import path_of
 from reconstruction.volume_door import VolumeView
@@ -104,8 +105,8 @@ class JobSerializer(serializers.ModelSerializer[ReconstructionJob]):
         model = ReconstructionJob
         fields = [
             "id", "series", "study", "kind", "parameters", "requested_by", "status", "progress",
-            "reason", "series_instance_uid", "files", "size_bytes", "attempts", "created_at",
-            "started_at", "ended_at", "files_removed_at",
+            "reason", "series_instance_uid", "result", "files", "size_bytes", "attempts",
+            "created_at", "started_at", "ended_at", "files_removed_at",
         ]  # fmt: skip
 
     def get_progress(self, job: ReconstructionJob) -> float:
@@ -132,6 +133,13 @@ class AcceptedSerializer(serializers.Serializer[dict[str, Any]]):
     id = serializers.UUIDField()
     status = serializers.ChoiceField(ReconstructionJob.Status.choices)
     progress = serializers.FloatField()
+
+
+class KindsSerializer(serializers.Serializer[dict[str, Any]]):
+    """What can be asked for."""
+
+    kinds = serializers.ListField(child=serializers.CharField())
+    may_ask = serializers.BooleanField()
 
 
 def address_of(job: ReconstructionJob, name: str) -> str:
@@ -266,6 +274,15 @@ def _find_source(user: User, named: str) -> Series:
     return found[0]
 
 
+class JobKinds(_JobView):
+    """What can be asked for here."""
+
+    @extend_schema(operation_id="reconstruction_kinds", responses=KindsSerializer)
+    def get(self, request: Request) -> Response:
+        """Return the kinds of this installation, and whether the person's role may ask."""
+        return Response({"kinds": list(KINDS), "may_ask": may_ask(self.person())})
+
+
 class JobDetail(_JobView):
     """One job."""
 
@@ -347,6 +364,7 @@ async def _async_pieces(file: BinaryIO) -> AsyncIterator[bytes]:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("reconstructions/", JobList.as_view(), name="reconstructions"),
+    path("reconstructions/kinds/", JobKinds.as_view(), name="reconstruction-kinds"),
     path("reconstructions/<uuid:job_id>/", JobDetail.as_view(), name="reconstruction"),
     path("reconstructions/<uuid:job_id>/retry/", JobRetry.as_view(), name="reconstruction-retry"),
     path(

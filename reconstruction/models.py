@@ -75,6 +75,9 @@ class ReconstructionJob(FacilityRow):
     series_instance_uid = models.CharField(
         "Series Instance UID", max_length=64, blank=True, help_text=_("Of the result.")
     )
+    result = models.ForeignKey(
+        Series, models.SET_NULL, verbose_name=_("result"), null=True, related_name="+"
+    )
     files: models.JSONField[list[dict[str, Any]], list[dict[str, Any]]] = models.JSONField(
         _("files"), default=list, help_text=_("Name, size and media type of each.")
     )

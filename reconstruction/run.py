@@ -128,9 +128,11 @@ def _store(job: ReconstructionJob, claim: uuid.UUID, work: Work) -> None:
     if work.dicom_paths and not turns.begin_storing(job, claim):
         raise JobCancelledError
     uid = _store_series(job, work)
+    made = job.study.series_set.filter(series_instance_uid=uid).first() if uid else None
     files = keep_files(job.pk, work.files)
     is_ours = turns.end(
-        job, claim, Status.DONE, progress=1.0, reason="", series_instance_uid=uid, files=files,
+        job, claim, Status.DONE, progress=1.0, reason="", series_instance_uid=uid, result=made,
+        files=files,
         size_bytes=sum(one["size"] for one in files), is_storing=False, files_removed_at=None,
     )  # fmt: skip
     if not is_ours and not turns.is_done(job.pk):

@@ -24,6 +24,7 @@ def _new(target: Target) -> dict[str, Any]:
 
 JOBS = [
     Row(route="api:reconstructions", anonymous=401),
+    Row(route="api:reconstruction-kinds", anonymous=401),
     # The stage holds single pictures: no volumes.
     Row(
         route="api:reconstructions",

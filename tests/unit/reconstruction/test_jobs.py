@@ -63,6 +63,7 @@ def test_a_wish_becomes_a_file_and_a_series(
     assert answer["Content-Disposition"] == 'attachment; filename="made.txt"'
     made = Series.objects.get(series_instance_uid=told["series_instance_uid"])
     assert (made.study_id, made.facility_id) == (small.study_id, small.facility_id)
+    assert told["result"] == str(made.pk)
     assert made.instances.get().door == "reconstruction"
     names = [path.name for path in (home / "media" / "derived").rglob("*")]
     assert len(names) == 2
