@@ -37,7 +37,9 @@ import { Side } from "./viewer-side";
 import { loadStack } from "./viewer-stacks";
 import { Spoken } from "./viewer-spoken";
 import { SeriesStrip } from "./viewer-strip";
+import { surfaceCommands } from "./viewer-surface-commands";
 import { tagsPanel } from "./viewer-tags";
+import { openTissue, TissuePanel } from "./viewer-tissue-panel";
 import { Toolbar } from "./viewer-toolbar";
 import { volumeCommands } from "./viewer-volume-commands";
 import { Volumes } from "./viewer-volumes";
@@ -84,22 +86,25 @@ class ViewerApp {
     main.append(this.panes.root);
     this.panes.active.preview(first);
     const instrument = this.makeInstrument();
+    const tissue = new TissuePanel(instrument, page.apiUrl, page.person.csrfToken);
     this.findings = new Findings(page, instrument);
     this.objects = new StoredObjects(page.apiUrl, this.store, (markId) => this.findings.isDrawn(markId));
     this.panes.onPane((pane) => {
       new Pointers(pane.picture, instrument, this.findings.marking);
       this.objects.attach(pane);
+      pane.addLayer(tissue.makeLayer());
       pane.addLayer(this.findings.makeLayer());
     });
     this.side = new Side(this.store);
     const settings = keepSettings(page, this.store, root);
     this.registerPanels(instrument);
+    this.side.registerPanel(tissue.panel);
     this.side.registerPanel(exportPanel(page, this.store));
     this.side.registerPanel(settingsPanel(instrument, settings, () => commands));
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
     this.controls = new PaneControls(page, this.store, this.panes, this.strip, (words) => this.findings.say(words));
-    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...volumeCommands(this.store), ...fusionCommands(this.store), ...this.side.commands()], settings);
+    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...volumeCommands(this.store), ...fusionCommands(this.store), ...surfaceCommands(this.store, () => openTissue(this.store)), ...this.side.commands()], settings);
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
@@ -246,7 +251,7 @@ function firstState(page: ViewerPage): Store["state"] {
     calibrations: new Map(),
     looks: new Map(),
     tool: page.preferences.mouse.left ?? (matchMedia("(pointer: coarse)").matches ? "scroll" : "window"),
-    cine: { isPlaying: false, framesPerSecond: 15, loops: page.preferences.loops },
+    cine: { isPlaying: false, framesPerSecond: 15, loops: page.preferences.loops, swings: false },
     isStripOpen: !isPhone(),
     isHelpOpen: false,
     openPanel: "",

@@ -3,6 +3,7 @@
 import { useCatalogue } from "../core/text";
 import { readPage } from "../io/api";
 import { startViewer } from "./viewer-app";
+import { registerSurfaces } from "./viewer-surface-commands";
 import { registerContent } from "./viewer-content";
 
 registerContent("volume", async (pane, house) => (await import("./viewer-body")).makeBody(pane, house));
@@ -13,5 +14,6 @@ const root = document.getElementById("viewer-root");
 if (source !== null && root !== null) {
   const page = readPage(source.textContent ?? "{}");
   useCatalogue(page.texts);
+  registerSurfaces(page);
   startViewer(page, root);
 }
