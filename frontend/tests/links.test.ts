@@ -33,7 +33,7 @@ function slices(id: string, heights: readonly number[], says: JsonObject = {}): 
 function page(modalities: readonly string[], ...stacks: readonly ImageFacts[][]): Store {
   const ids = stacks.map((_, i) => `s${i}`);
   const series: readonly Series[] = readSeriesList({ series: ids.map((id, i) => ({ id, modality: modalities[i] ?? "CT" })) });
-  const cine = { isPlaying: false, framesPerSecond: 10, loops: true };
+  const cine = { isPlaying: false, framesPerSecond: 10, loops: true, swings: false };
   const bare = { series, panes: [firstPane("s0")], activePaneId: "1", stacks: new Map(), looks: new Map(), cine };
   const empty = { ...bare, links: NO_LINKS, anchors: new Map(), cursor: null } as unknown as ViewerState;
   const full = ids.reduce<ViewerState>((state, seriesId, i) => {

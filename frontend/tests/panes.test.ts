@@ -9,7 +9,7 @@ import { imageFacts } from "./facts";
 
 function opened(...ids: string[]): ViewerState {
   const series = readSeriesList({ series: ids.map((id) => ({ id, displayable: id !== "report" })) });
-  const cine = { isPlaying: true, framesPerSecond: 10, loops: true };
+  const cine = { isPlaying: true, framesPerSecond: 10, loops: true, swings: false };
   const empty = { series, panes: [firstPane(ids[0] ?? "")], activePaneId: "1", stacks: new Map(), looks: new Map(), cine };
   const images = [0, 1, 2, 3].map((frame) => imageFacts({ frame }));
   const stack = { seriesId: "", version: "1", images, videos: [], presets: [], presetsWhyNot: "", suvFactor: null, displayable: true, whyNot: "" };

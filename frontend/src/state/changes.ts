@@ -124,16 +124,44 @@ export function step(by: number): Change {
   return (state) => goTo(placeInSight(state).index + by)(state);
 }
 
-/** The next image of a film; the first one follows the last. */
+/** The next image of a film; null at its end, when it does not repeat. Only stacks run back. */
+export function nextOfFilm(state: ViewerState): Pick<Look, "index" | "direction"> | null {
+  const { index, count } = placeInSight(state);
+  const { loops, swings } = state.cine;
+  const isSwinging = loops && swings && count > 1 && activePane(state).shows !== "plane";
+  const onward = index >= count - 1 ? -1 : index <= 0 ? 1 : activeLook(state).direction;
+  const direction = isSwinging ? onward : 1;
+  if (index + direction < count) {
+    return { index: index + direction, direction };
+  }
+  return loops ? { index: 0, direction: 1 } : null;
+}
+
 export function stepRound(): Change {
   return (state) => {
-    const { index, count } = placeInSight(state);
-    const next = index + 1;
-    if (next < count) {
-      return goTo(next)(state);
+    const next = nextOfFilm(state);
+    if (next === null) {
+      return setCine({ isPlaying: false })(state);
     }
-    const again = activePane(state).shows === "plane" ? goToStep(0) : look(() => ({ index: 0, direction: 1 }));
-    return state.cine.loops ? again(state) : setCine({ isPlaying: false })(state);
+    return activePane(state).shows === "plane" ? goToStep(next.index)(state) : look(() => next)(state);
+  };
+}
+
+/** Starts or stops the film; one that ended and does not repeat starts from its first image. */
+export function togglePlaying(): Change {
+  return (state) => {
+    const { count } = placeInSight(state);
+    const isPlaying = count > 1 && !state.cine.isPlaying;
+    const isOver = isPlaying && nextOfFilm(state) === null;
+    return setCine({ isPlaying })(isOver ? goTo(0)(state) : state);
+  };
+}
+
+/** Again from the start, there and back, once. */
+export function turnRepeat(): Change {
+  return (state) => {
+    const { loops, swings } = state.cine;
+    return setCine(!loops ? { loops: true, swings: false } : swings ? { loops: false, swings: false } : { swings: true })(state);
   };
 }
 

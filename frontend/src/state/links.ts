@@ -114,7 +114,7 @@ function followScroll(state: ViewerState, active: PaneState, pane: PaneState): P
   const [source, stack] = [planeIn(state, active), stackIn(state, pane)];
   const bond = bondOf(state, pane);
   if (source === null || stack === null || bond === "none") {
-    return null;
+    return stack === null ? null : followFilm(state, active, pane, stack);
   }
   const planes = planesOf(stack);
   const lps = middleOfPlane(source);
@@ -124,6 +124,17 @@ function followScroll(state: ViewerState, active: PaneState, pane: PaneState): P
     return null;
   }
   return { index: found.index, direction: found.index > pane.look.index ? 1 : -1 };
+}
+
+/** Films that know no places run side by side, from their first to their last image in the same time. */
+function followFilm(state: ViewerState, active: PaneState, pane: PaneState, stack: Stack): Partial<Look> | null {
+  const count = stackIn(state, active)?.images.length ?? 0;
+  const hasPlaces = planeIn(state, active) !== null || planeIn(state, pane) !== null;
+  if (!state.cine.isPlaying || hasPlaces || count < 2 || stack.images.length < 2) {
+    return null;
+  }
+  const index = Math.min(stack.images.length - 1, Math.floor((active.look.index * stack.images.length) / count));
+  return index === pane.look.index ? null : { index, direction: active.look.direction };
 }
 
 /** As far from the pane's anchor as the active pane is from its own, along the normal. */

@@ -47,6 +47,8 @@ export interface Cine {
   readonly isPlaying: boolean;
   readonly framesPerSecond: number;
   readonly loops: boolean;
+  /** A film that repeats runs back from its end instead of starting again. */
+  readonly swings: boolean;
 }
 
 export type StackState =

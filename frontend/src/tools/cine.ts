@@ -1,6 +1,6 @@
 /** Plays the stack as a film; waits for a frame that has not come yet. */
 
-import { activeLook, activeStack, stepRound } from "../state/changes";
+import { activeStack, nextOfFilm, stepRound } from "../state/changes";
 import { activePane } from "../state/panes";
 import type { Store } from "../state/store";
 
@@ -29,9 +29,10 @@ export class Cine {
   private tick(now: number): void {
     this.handle = requestAnimationFrame((next) => this.tick(next));
     const { state } = this.store;
-    const images = activeStack(state)?.images ?? [];
-    const next = images[(activeLook(state).index + 1) % Math.max(1, images.length)];
-    const isReady = activePane(state).shows === "plane" || (next !== undefined && this.isReady(next.key));
+    const place = nextOfFilm(state);
+    const next = place === null ? null : activeStack(state)?.images[place.index];
+    // At the film's end there is nothing to wait for.
+    const isReady = activePane(state).shows === "plane" || next === null || (next !== undefined && this.isReady(next.key));
     if (now < this.due || !isReady) {
       return;
     }

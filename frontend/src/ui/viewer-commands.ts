@@ -26,8 +26,10 @@ import {
   toggleFilter,
   toggleInvert,
   toggleOverlays,
+  togglePlaying,
   toggleShutter,
   toggleSmooth,
+  turnRepeat,
 } from "../state/changes";
 import { presetsIn } from "../state/fusion";
 import type { ToolName, ViewerState } from "../state/store";
@@ -161,6 +163,7 @@ function stackCommands({ store }: Instrument): Command[] {
       isOn: (state) => state.cine.isPlaying,
     },
     command("faster", t("Faster"), ["."], () => store.change((state) => setCine(speedBy(state, 1))(state))),
+    command("repeat-of-film", t("Repeat, there and back, once"), ["m"], () => store.change(turnRepeat())),
     command("slower", t("Slower"), [","], () => store.change((state) => setCine(speedBy(state, -1))(state))),
   ];
 }
@@ -185,8 +188,7 @@ function truly(instrument: Instrument, announce: Say): void {
 }
 
 export function togglePlay(store: Instrument["store"]): void {
-  const count = activeStack(store.state)?.images.length ?? 0;
-  store.change((state) => setCine({ isPlaying: count > 1 && !state.cine.isPlaying })(state));
+  store.change(togglePlaying());
 }
 
 /** Takes over the film speed that the open series asks for. */

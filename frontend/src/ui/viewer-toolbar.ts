@@ -3,7 +3,7 @@
 import { formatLevel } from "../core/format";
 import { t } from "../core/text";
 import type { WindowChoice } from "../core/voi";
-import { activeLook, activeSeries, activeStack, setCine, setWindow } from "../state/changes";
+import { activeLook, activeSeries, activeStack, setCine, setWindow, turnRepeat } from "../state/changes";
 import { uptakeIn } from "../state/fusion";
 import type { Store, ViewerState } from "../state/store";
 import type { Instrument } from "../tools/tool";
@@ -207,7 +207,7 @@ class FilmControl {
       store.change(setCine({ framesPerSecond: Number(this.speed.value) || 1 }));
       store.announce();
     });
-    this.loop.addEventListener("click", () => store.change((state) => setCine({ loops: !state.cine.loops })(state)));
+    this.loop.addEventListener("click", () => store.change(turnRepeat()));
   }
 
   show(state: ViewerState): void {
@@ -216,7 +216,12 @@ class FilmControl {
     this.speed.disabled = !isFilm;
     this.loop.disabled = !isFilm;
     setIcon(this.play.firstElementChild as SVGSVGElement, state.cine.isPlaying ? "pause" : "play");
-    setAttribute(this.loop, "aria-pressed", `${state.cine.loops}`);
+    const { loops, swings } = state.cine;
+    const [name, picture] = !loops ? [t("Play once"), "arrow-right-to-line"] : swings ? [t("There and back"), "arrow-left-right"] : [t("Repeat"), "repeat"];
+    setAttribute(this.loop, "aria-pressed", `${loops}`);
+    setAttribute(this.loop, "aria-label", name);
+    setAttribute(this.loop, "data-tip", `${name} · m`);
+    setIcon(this.loop.firstElementChild as SVGSVGElement, picture);
     setUnlessFocused(this.speed, `${state.cine.framesPerSecond}`);
   }
 }
