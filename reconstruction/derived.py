@@ -142,7 +142,7 @@ class SeriesWriter:
         self._has_frames = any(one.frames for one in images)
         self._class = class_of_derived(header)
         self._is_signed, self._slope, self._intercept = True, 1.0, 0.0
-        self._planes = self._write_template()
+        self._planes = self._write_template(self._class)
 
     # --- planes ---------------------------------------------------------------------------
     def add_plane(
@@ -168,16 +168,31 @@ class SeriesWriter:
         self._name_sources(made, *self._slices_near(plane, reach))
         return self._save(made, self._class, self._stored(pixels).tobytes(), b"OW")
 
-    def _write_template(self) -> ElementWriter:
+    def add_flat(self, pixels: np.ndarray, spacing_mm: tuple[float, float]) -> Path:
+        """Write a picture that lies on no plane, such as a curved one: a Secondary Capture.
+
+        int16 of the volume, (rows, columns); `spacing_mm` between rows, between columns.
+        """
+        made = self._write_template(SECONDARY_CAPTURE)
+        for keyword in ("FrameOfReferenceUID", "PositionReferenceIndicator"):
+            made.drop(keyword)
+        made.set("PatientOrientation")
+        made.set("Rows", pixels.shape[0])
+        made.set("Columns", pixels.shape[1])
+        made.set("PixelSpacing", *(float(value) for value in spacing_mm))
+        self._name_sources(made, 0, len(self._items))
+        return self._save(made, SECONDARY_CAPTURE, self._stored(pixels).tobytes(), b"OW")
+
+    def _write_template(self, sop_class: str) -> ElementWriter:
         volume, header = self._volume, self._header
-        made = write_common(header, self._class, self._notes)
-        write_kind(made, header, self._class)
+        made = write_common(header, sop_class, self._notes)
+        write_kind(made, header, sop_class)
         # The highest is not known without reading all; the whole range costs PET nothing visible.
         self._slope, self._intercept, self._is_signed = fit_scale(
             volume.scale.scale,
             volume.scale.offset,
             (volume.lowest, 32767),
-            needs_no_intercept=self._class == PET_IMAGE,
+            needs_no_intercept=sop_class == PET_IMAGE,
         )
         write_grey(
             made, header, is_signed=self._is_signed, slope=self._slope, intercept=self._intercept

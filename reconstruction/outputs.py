@@ -76,10 +76,14 @@ class PictureOutput:
         self._count = 0
 
     def add(self, pixels: np.ndarray, plane: PlaneGeometry) -> None:
+        """Write one plane."""
+        self.add_picture(pixels, plane.spacing_mm)
+
+    def add_picture(self, pixels: np.ndarray, spacing_mm: tuple[float, float]) -> None:
         """Write one picture; its pixels are square."""
         shown = render_frame(pixels, self._pipeline, window=self._window)
         self._count += 1
-        content = encode_png(square(shown, plane.spacing_mm))
+        content = encode_png(square(shown, spacing_mm))
         # A time of its own would make another file of every run.
         self._zip.writestr(zipfile.ZipInfo(f"plane-{self._count:05d}.png"), content)
 
