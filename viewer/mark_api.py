@@ -290,7 +290,8 @@ def find_instance(request: Request, facts: dict[str, Any]) -> Instance:
 def find_series(request: Request, facts: dict[str, Any]) -> Series:
     """Return the series; facilities may each have one of the same UID."""
     rows = Series.objects.visible_to(request.user).select_related("study")
-    rows = rows.filter(series_instance_uid=facts["series_instance_uid"])
+    if "series_instance_uid" in facts:
+        rows = rows.filter(series_instance_uid=facts["series_instance_uid"])
     if "series_id" in facts:
         rows = rows.filter(pk=facts["series_id"])
     found: Sequence[Series] = list(rows[:2])

@@ -135,20 +135,17 @@ class NewDrawing(Strict):
         max_length=64, required=False, help_text="With `plane`, instead of an image."
     )
     series_id = serializers.UUIDField(
-        required=False, help_text="Only needed where several facilities have this UID."
+        required=False, help_text="Its key, instead of the UID or beside it."
     )
     plane = PlaneField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a mark without a place, and one with two."""
         attrs = super().validate(attrs)
-        is_on_plane = "plane" in attrs
-        wanted, other = "sop_instance_uid", "series_instance_uid"
-        if is_on_plane:
-            wanted, other = other, wanted
-        if wanted not in attrs:
-            raise ValidationError({wanted: [_("This field is required.")]})
-        if other in attrs:
-            reason = _("Give an image, or a series with a plane.")
-            raise ValidationError({other: [reason]})
+        image, series = ["sop_instance_uid"], ["series_instance_uid", "series_id"]
+        wanted, others = (series, image) if "plane" in attrs else (image, series)
+        if not any(name in attrs for name in wanted):
+            raise ValidationError({wanted[0]: [_("This field is required.")]})
+        if wrong := [name for name in others if name in attrs]:
+            raise ValidationError({wrong[0]: [_("Give an image, or a series with a plane.")]})
         return attrs

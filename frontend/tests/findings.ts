@@ -10,6 +10,7 @@ export function finding(says: Partial<Finding> = {}): Finding {
     instanceId: "instance",
     sopInstanceUid: "1.2.3",
     frame: 0,
+    plane: null,
     points: [[0, 0], [3, 4]],
     label: "",
     layer: "",

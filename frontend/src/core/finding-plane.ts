@@ -2,6 +2,7 @@
 
 import { modalityCurve, paddingTest } from "./display";
 import type { ImageFacts, Pixels, SpacingSource, Triple, UltrasoundRegion } from "./facts";
+import { voxelReachMm } from "./finding-places";
 import type { Finding } from "./findings";
 import { measure, type Result } from "./measure";
 import { lengthOf } from "./measure-geometry";
@@ -31,6 +32,9 @@ export function planeOf(facts: ImageFacts, points: readonly Pair[], line: Findin
     columnDirection: [0, 1, 0],
     thicknessMm: facts.sliceThickness ?? 0,
   };
+  if (facts.reformatted !== undefined) {
+    return { ...plane, ...placeOf(facts), provenance: "reformatted", grain: grainOf(facts) };
+  }
   if (plane.provenance === "pixel_spacing") {
     return { ...plane, ...placeOf(facts) };
   }
@@ -50,6 +54,16 @@ function calibrated(plane: Plane, facts: ImageFacts, line: Finding): Plane {
   const factor = line.knownMm / drawn;
   const [width, height] = stepsOf(plane);
   return { ...plane, spacing: [height * factor, width * factor], provenance: READER_CALIBRATED };
+}
+
+/** How far voxels reach along the rows and columns of a computed picture. */
+function grainOf({ reformatted, imageOrientationPatient: cosines }: ImageFacts): Pair | null {
+  const axes = reformatted?.voxelAxes;
+  if (axes === undefined || cosines === null) {
+    return null;
+  }
+  const [a, b, c, d, e, f] = cosines as [number, number, number, number, number, number];
+  return [voxelReachMm([a, b, c], axes), voxelReachMm([d, e, f], axes)];
 }
 
 function placeOf(facts: ImageFacts): Partial<Plane> {

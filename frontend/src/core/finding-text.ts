@@ -164,6 +164,8 @@ function noteLines({ notes }: Result): string[] {
     beyond_image: t("reaches beyond the image"),
     self_intersecting: t("crosses itself"),
     hu_suspect: t("HU doubtful, see the passport"),
+    slab: t("values of a slab"),
+    beyond_volume: t("reaches beyond the volume"),
   };
   return notes.map((note) => words[note] ?? "").filter((line) => line !== "");
 }

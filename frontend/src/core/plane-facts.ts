@@ -1,9 +1,9 @@
 /** A plane cut from a volume as an image like any other, so that all that reads image facts reads it, too. */
 
-import type { ImageFacts, Stack } from "./facts";
+import type { ImageFacts, Stack, Triple } from "./facts";
 import { dot, gridOf, isOblique, placeOf, type Mpr, type PlaneGrid, type PlaneName, type Slab } from "./mpr";
 import { valuesOf, type PlaneValues } from "./plane-values";
-import type { VolumePlan } from "./volume-plan";
+import { voxelAxesOf, type VolumePlan } from "./volume-plan";
 
 /** What a picture says of itself that was cut and not taken. */
 export interface Reformatted {
@@ -15,6 +15,8 @@ export interface Reformatted {
   readonly slab: Slab;
   readonly timePoint: number;
   readonly timePoints: number;
+  /** Edges of a voxel of the volume, lps in mm: how fine the picture can be. */
+  readonly voxelAxes?: readonly Triple[];
   /** The place among the steps through the volume, from 0. */
   readonly index: number;
   readonly count: number;
@@ -75,6 +77,7 @@ function makeImage(mpr: Mpr, name: PlaneName, plan: VolumePlan, { key, middle, v
     slab: isThin ? { mode: "thin", thicknessMm: 0 } : mpr.slab,
     timePoint: plan.timePoint,
     timePoints: plan.timePoints,
+    voxelAxes: voxelAxesOf(plan),
     ...placeOf(mpr, name, plan),
   };
   return { grid, facts: reformattedFacts({ key, middle, values, reformatted }, grid, plan.frameOfReferenceUid) };

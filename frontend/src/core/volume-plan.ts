@@ -77,6 +77,12 @@ export function depthOf({ sliceMm, keys, spacingMm }: VolumePlan): readonly [num
   return [-reach, last + reach];
 }
 
+/** The edges of a voxel, lps in mm. */
+export function voxelAxesOf({ lpsFromIjw, sliceMm, spacingMm }: VolumePlan): readonly Triple[] {
+  const deep = sliceMm.length === 0 ? 1 : spacingMm[2];
+  return [turnBy(lpsFromIjw, [1, 0, 0]), turnBy(lpsFromIjw, [0, 1, 0]), turnBy(lpsFromIjw, [0, 0, deep])];
+}
+
 /** The eight corners of the body, lps. */
 export function cornersOf(plan: VolumePlan): Triple[] {
   const [near, far] = depthOf(plan);

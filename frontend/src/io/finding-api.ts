@@ -1,6 +1,7 @@
 /** Findings over REST: `/api/v1/measurements/`, `/annotations/`, `/mark-layers/`; docs/measurements.md. */
 
-import { hasStatistics, isSamePoints, type Family, type Finding, type FindingKind } from "../core/findings";
+import type { Triple } from "../core/facts";
+import { hasStatistics, isSamePoints, type Family, type Finding, type FindingKind, type MarkPlane } from "../core/findings";
 import type { Result } from "../core/measure";
 import type { Pair } from "../core/measure-plane";
 import { isSame, type Layer, type Saved } from "../state/findings";

@@ -3,7 +3,9 @@
  * differs is still to be sent; so nothing that a reader draws is lost while the server is away.
  */
 
-import { isOn, isSameContent, type Finding } from "../core/findings";
+import type { ImageFacts } from "../core/facts";
+import { seenOn } from "../core/finding-places";
+import { isSameContent, type Finding } from "../core/findings";
 import type { Result } from "../core/measure";
 
 /** What the server has said of a finding. */
@@ -117,10 +119,12 @@ export class FindingStore {
       .filter((one): one is Finding => one !== null);
   }
 
-  /** What is drawn over one frame; what lies on top comes last. */
-  on(instanceId: string, frame: number): Finding[] {
+  /** What is drawn over one picture, in its pixels; what lies on top comes last. */
+  on(facts: ImageFacts): Finding[] {
     return this.areShown
-      ? this.findings().filter((one) => isOn(one, instanceId, frame) && one.isVisible && this.isLayerVisible(one.layer))
+      ? this.findings()
+          .filter(({ isVisible, layer }) => isVisible && this.isLayerVisible(layer))
+          .flatMap((one) => seenOn(one, facts) ?? [])
       : [];
   }
 

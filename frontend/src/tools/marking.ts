@@ -14,6 +14,7 @@ import {
   type Draft,
 } from "../core/finding-draw";
 import { findHit, findSnap, reachOf, straight, toCanvas, type Hit } from "../core/finding-hit";
+import { isHere, isOfGrid, isShapedOn, placeOn } from "../core/finding-places";
 import { moveHandle, shifted } from "../core/finding-shapes";
 import { familyOf, isDrawnKind, type DrawnKind, type Finding, type Place } from "../core/findings";
 import type { ImageFacts } from "../core/facts";
@@ -73,12 +74,12 @@ export class Marking {
   }
 
   /** What is being drawn on this frame now. */
-  seen(instanceId: string, frame: number, aspect: number): Finding | null {
+  seen(facts: ImageFacts): Finding | null {
     const { draft } = this;
-    if (draft === null || draft.place.instanceId !== instanceId || draft.place.frame !== frame) {
+    if (draft === null || !isHere(draft.place, facts)) {
       return null;
     }
-    return findingOf(DRAFT_KEY, draft.kind, seenPoints(draft, this.hover, aspect), draft.place);
+    return findingOf(DRAFT_KEY, draft.kind, seenPoints(draft, this.hover, facts.pixelAspect), draft.place);
   }
 
   // --- the pointer -----------------------------------------------------------------------
@@ -208,7 +209,7 @@ export class Marking {
   /** Moves the selection on the screen by so many pixels of the image. */
   nudge(x: number, y: number): boolean {
     const [finding, sight] = [this.store.selection, this.sight()];
-    if (finding === null || sight === null || !this.mayMark || !isHere(finding, sight.shown.facts)) {
+    if (finding === null || sight === null || !this.mayMark || !isShapedOn(finding, sight.shown.facts)) {
       return false;
     }
     const { a, b, c, d } = sight.inverse;
@@ -221,7 +222,7 @@ export class Marking {
   /** The same again on the frame that is on the screen; false when that is of another series. */
   paste(copied: Finding): boolean {
     const place = this.placeNow();
-    if (place === null || !this.mayMark || copied.seriesId !== place.seriesId) {
+    if (place === null || !this.mayMark || !isOfGrid(copied, place)) {
       return false;
     }
     this.store.add({ ...copied, ...place, key: this.store.newKey() });
@@ -321,7 +322,9 @@ export class Marking {
 
   /** With a drawing tool in hand only the selected one is held; without, a first click selects. */
   private mayShape(hit: Hit, kind: DrawnKind | null): boolean {
-    if (!this.mayMark || this.store.isFixed(hit.key)) {
+    const [finding, facts] = [this.store.finding(hit.key), this.instrument.viewport.shown?.facts];
+    const isOwn = finding !== null && facts !== undefined && isShapedOn(finding, facts);
+    if (!this.mayMark || this.store.isFixed(hit.key) || !isOwn) {
       return false;
     }
     const isSelected = hit.key === this.store.selectedKey;
@@ -375,13 +378,13 @@ export class Marking {
     if (shown === null || series === undefined) {
       return null;
     }
-    const { instanceId, sopInstanceUid, frame } = shown.facts;
-    const other = shown.fused == null ? {} : { otherId: shown.fused.fusion.seriesId };
-    return { seriesId: series.id, instanceId, sopInstanceUid, frame, ...other };
+    const place = placeOn(shown.facts, series.id);
+    const isAlone = shown.fused == null || place === null || place.plane !== null;
+    return place === null || isAlone ? place : { ...place, otherId: shown.fused.fusion.seriesId };
   }
 
   private hitAt({ shown, matrix }: Sight, at: Point, { pointerType }: Press): Hit | null {
-    const findings = this.store.on(shown.facts.instanceId, shown.facts.frame);
+    const findings = this.store.on(shown.facts);
     const ordered = [...findings].sort((one) => (one.key === this.store.selectedKey ? -1 : 1));
     return findHit(ordered, matrix, shown.facts.pixelAspect, [at.x, at.y], reachOf(pointerType === "touch"));
   }
@@ -393,7 +396,7 @@ export class Marking {
       const [x, y] = straight(toCanvas(matrix, anchor), [at.x, at.y]);
       return pairOf(applyMatrix(inverse, { x, y }));
     }
-    const others = this.store.on(shown.facts.instanceId, shown.facts.frame);
+    const others = this.store.on(shown.facts);
     return findSnap(others, matrix, [at.x, at.y], except) ?? imagePoint(sight, at);
   }
 
@@ -431,10 +434,6 @@ function pairOf({ x, y }: Point): Pair {
 
 function isNear(one: Point, other: Point): boolean {
   return Math.hypot(one.x - other.x, one.y - other.y) < CLICK_PX;
-}
-
-function isHere(place: Place, facts: ImageFacts): boolean {
-  return place.instanceId === facts.instanceId && place.frame === facts.frame;
 }
 
 function findingOf(key: string, kind: DrawnKind, points: readonly Pair[], place: DrawnPlace): Finding {

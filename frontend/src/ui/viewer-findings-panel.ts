@@ -263,6 +263,9 @@ function shortOf(result: Result | string | null): string {
 }
 
 function imageName(store: Store, finding: Finding): string {
+  if (finding.plane !== null) {
+    return t("Reformatted plane");
+  }
   const stack = store.state.stacks.get(finding.seriesId);
   const images = stack?.kind === "ready" ? stack.stack.images : [];
   const at = images.findIndex(({ instanceId, frame }) => instanceId === finding.instanceId && frame === finding.frame);

@@ -1,6 +1,7 @@
 /** Findings on the page: store, server, hand, drawing, panel and commands tied together. */
 
 import { tryMeasure, valuesOf, valueUnit } from "../core/finding-plane";
+import { isHere } from "../core/finding-places";
 import { kindName, markLines } from "../core/finding-text";
 import { hasStatistics, isDrawnKind, isOn, isSamePoints, type Finding } from "../core/findings";
 import type { ImageFacts, Stack } from "../core/facts";
@@ -18,6 +19,7 @@ import type { Shown } from "../render/viewport";
 import { activeStack, goTo, openSeries, setTool, togglePanel } from "../state/changes";
 import { areSame } from "../state/calibrations";
 import { FindingStore, type Layer } from "../state/findings";
+import { showPlaneOf } from "../state/mark-planes";
 import { suvKindOf } from "../state/fusion";
 import { activatePane } from "../state/panes";
 import { Marking } from "../tools/marking";
@@ -176,9 +178,8 @@ export class Findings {
     const drawing = new MarksDrawing(matchMedia("(pointer: coarse)").matches);
     return {
       draw: (group: SVGGElement, shown: Shown, view: View, size: Size) => {
-        const { instanceId, frame, pixelAspect } = shown.facts;
-        const marks = this.findings.on(instanceId, frame).map((finding) => this.drawnMark(finding, shown));
-        const draft = this.marking.seen(instanceId, frame, pixelAspect);
+        const marks = this.findings.on(shown.facts).map((finding) => this.drawnMark(finding, shown));
+        const draft = this.marking.seen(shown.facts);
         const all = draft === null ? marks : [...marks, this.drawnDraft(draft, shown)];
         const isActive = this.instrument.viewport.shown === shown;
         drawing.draw(group, all, shown, view, size, isActive ? this.hint() : null);
@@ -198,7 +199,7 @@ export class Findings {
     const entry = this.findings.entry(finding.key);
     return {
       finding,
-      lines: markLines(finding, finding.family === "annotation" ? null : this.resultOf(finding, shown)),
+      lines: markLines(finding, this.resultOf(this.findings.finding(finding.key) ?? finding, shown)),
       colour: this.colourOf(finding),
       isSelected: finding.key === this.findings.selectedKey,
       isLoose: entry !== undefined && ["away", "refused", "conflict"].includes(entry.state),
@@ -229,7 +230,7 @@ export class Findings {
     if (saved?.result !== null && saved !== null && isSamePoints(saved.content.points, finding.points)) {
       return asKind(saved.result, kind);
     }
-    const isSeen = shown !== null && isOn(finding, shown.facts.instanceId, shown.facts.frame);
+    const isSeen = shown !== null && isHere(finding, shown.facts);
     const result = isSeen ? this.measureNow(finding, shown) : null;
     return result === null || typeof result === "string" ? result : asKind(result, kind);
   }
@@ -303,7 +304,12 @@ export class Findings {
       this.say(t("Its study is not on the page now."));
       return;
     }
-    const pane = panes.find(({ seriesId }) => seriesId === finding.seriesId);
+    if (finding.plane !== null) {
+      store.change(showPlaneOf(finding, finding.plane));
+      this.findings.select(finding.key);
+      return;
+    }
+    const pane = panes.find(({ seriesId, shows }) => seriesId === finding.seriesId && shows === "stack");
     this.jumpTo = finding;
     store.change(pane === undefined ? openSeries(finding.seriesId) : activatePane(pane.id));
     this.followJump();

@@ -1,7 +1,8 @@
 /** Tools and actions for findings, with their keys. */
 
 import { kindName } from "../core/finding-text";
-import { isOn, type DrawnKind, type Finding } from "../core/findings";
+import { seenOn } from "../core/finding-places";
+import { type DrawnKind, type Finding } from "../core/findings";
 import { t } from "../core/text";
 import { setTool } from "../state/changes";
 import type { FindingStore } from "../state/findings";
@@ -111,7 +112,7 @@ export function findingCommands(parts: MeasureParts): Command[] {
 
 function isSeen(finding: Finding | null, { viewport }: Instrument): boolean {
   const facts = viewport.shown?.facts;
-  return finding !== null && facts !== undefined && isOn(finding, facts.instanceId, facts.frame);
+  return finding !== null && facts !== undefined && seenOn(finding, facts) !== null;
 }
 
 function paste({ marking, say }: MeasureParts, copied: Finding | null): void {
@@ -123,7 +124,7 @@ function paste({ marking, say }: MeasureParts, copied: Finding | null): void {
 /** Without a pointer: one after the other. */
 function selectNext({ viewport }: Instrument, findings: FindingStore): void {
   const facts = viewport.shown?.facts;
-  const here = facts === undefined ? [] : findings.findings().filter((one) => isOn(one, facts.instanceId, facts.frame));
+  const here = facts === undefined ? [] : findings.findings().filter((one) => seenOn(one, facts) !== null);
   const at = here.findIndex(({ key }) => key === findings.selectedKey);
   findings.select(here[(at + 1) % Math.max(1, here.length)]?.key ?? "");
 }

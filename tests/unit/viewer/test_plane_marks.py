@@ -178,7 +178,9 @@ def test_every_kind_is_measured_and_drawn_there_and_follows_its_points(
     row = send(client, "patch", f"{URL}{row['id']}/", change).json()
     assert (row["value"], row["version"]) == (pytest.approx(math.pi * 4 * 4), 2)
     arrow = wish(volume, kind="arrow", points_px=[[5, 6], [20, 20]], label="see")
-    drawn = send(client, "post", ANNOTATIONS, arrow)
+    by_key = {**arrow, "series_id": str(volume.pk)}
+    del by_key["series_instance_uid"]
+    drawn = send(client, "post", ANNOTATIONS, by_key)
     assert drawn.status_code == 201, drawn.content
     assert drawn.json()["plane"]["spacing_mm"] == [0.4, 0.4]
     line = wish(volume, kind="calibration", known_mm=5, points_px=[[5, 6], [20, 20]])
