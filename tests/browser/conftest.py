@@ -82,6 +82,7 @@ class House:
     environment: dict[str, str] = field(repr=False)
     aet: str = "NOCTIS_SCP"
     password: str = PASSWORD
+    seats: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def url(self) -> str:
@@ -194,7 +195,7 @@ def chromium() -> Iterator[Browser]:
 def open_page(live_house: House, chromium: Browser) -> Iterator[Callable[..., Page]]:
     """Return the function that seats somebody, logged in, before a window of their own.
 
-    At the end no page may have had an error in its scripts or a breach of its policy.
+    Who has logged in once, by the page that people use, goes on with that session. At the end no page may have had an error in its scripts or a breach of its policy.
     """
     contexts: list[BrowserContext] = []
     faults: list[str] = []
@@ -205,13 +206,18 @@ def open_page(live_house: House, chromium: Browser) -> Iterator[Callable[..., Pa
 
     def open_it(username: str = "rada", **also: Any) -> Page:
         also.setdefault("viewport", {"width": 1366, "height": 768})
-        context = chromium.new_context(**also)
+        seat = live_house.seats.get(username)
+        context = chromium.new_context(storage_state=seat, **also)
         context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", note_breach)
-        live_house.log_in(page, username)
+        if seat is None:
+            live_house.log_in(page, username)
+            live_house.seats[username] = context.storage_state()
+        else:
+            page.goto(f"{live_house.url}/worklist/")
         return page
 
     yield open_it
