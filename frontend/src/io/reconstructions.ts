@@ -1,7 +1,7 @@
 /** Reconstruction jobs over REST: `/api/v1/reconstructions/`, docs/reconstruction.md. */
 
 import { readProblem } from "./api";
-import { asList, asNumber, asObject, asText, type Json, type JsonObject } from "./read";
+import { asFlag, asList, asNumber, asObject, asText, type Json, type JsonObject } from "./read";
 
 export type JobStatus = "queued" | "running" | "done" | "failed" | "cancelled";
 
@@ -19,8 +19,8 @@ export interface ReconstructionJob {
   /** 0 to 1. */
   readonly progress: number;
   readonly reason: string;
-  /** Of the result in the archive; empty without one. */
-  readonly seriesInstanceUid: string;
+  /** The series that was made; empty without one. */
+  readonly resultId: string;
   readonly files: readonly JobFile[];
 }
 
@@ -54,6 +54,12 @@ export class JobApi {
 
   async read(id: string): Promise<ReconstructionJob> {
     return readJob(await this.ask("GET", `${this.address}${id}/`));
+  }
+
+  /** What this installation can make, and whether the person's role may ask for it. */
+  async kinds(): Promise<{ readonly kinds: readonly string[]; readonly mayAsk: boolean }> {
+    const wire = await this.ask("GET", `${this.address}kinds/`);
+    return { kinds: asList(wire["kinds"]).map(asText), mayAsk: asFlag(wire["may_ask"]) };
   }
 
   /** The newest jobs on a study. */
@@ -99,7 +105,7 @@ function readJob(wire: JsonObject): ReconstructionJob {
     status: asText(wire["status"]) as JobStatus,
     progress: asNumber(wire["progress"]) ?? 0,
     reason: asText(wire["reason"]),
-    seriesInstanceUid: asText(wire["series_instance_uid"]),
+    resultId: asText(wire["result"]),
     files: asList(wire["files"]).map((one) => {
       const file = asObject(one);
       return { name: asText(file["name"]), size: asNumber(file["size"]) ?? 0, url: asText(file["url"]) };

@@ -32,6 +32,7 @@ import { StoredObjects } from "./viewer-objects";
 import { PaneControls } from "./viewer-pane-controls";
 import { Panes } from "./viewer-panes";
 import { passportPanel } from "./viewer-passport";
+import { Reconstruct, reconstructCommand } from "./viewer-reconstruct";
 import { settingsPanel } from "./viewer-settings";
 import { Side } from "./viewer-side";
 import { loadStack } from "./viewer-stacks";
@@ -66,6 +67,7 @@ class ViewerApp {
   private readonly news: StudyNews;
   private readonly findings: Findings;
   private readonly objects: StoredObjects;
+  private readonly reconstruct: Reconstruct;
   private speedOf = "";
   private isDrawDue = false;
 
@@ -78,7 +80,7 @@ class ViewerApp {
     this.store.addRule(followPlanes);
     const marks = { onNews: (news: MarkNews) => this.findings.hear(news), onReset: () => this.findings.reload() };
     const connection = new Connection(page.seriesUrl, () => this.panes.retryFailed());
-    this.news = new StudyNews(page, this.store, marks, (state) => connection.hear(state));
+    this.news = new StudyNews(page, this.store, marks, (state) => connection.hear(state), (news, study) => this.reconstruct.hear(news, study));
     this.panes = this.makePanes(page.apiUrl);
     const main = make("div", { class: "reading" });
     const first = root.querySelector<HTMLImageElement>("img.first-picture");
@@ -99,12 +101,14 @@ class ViewerApp {
     const settings = keepSettings(page, this.store, root);
     this.registerPanels(instrument);
     this.side.registerPanel(tissue.panel);
+    this.reconstruct = new Reconstruct(page, this.store);
+    this.side.registerPanel(this.reconstruct.panel);
     this.side.registerPanel(exportPanel(page, this.store));
     this.side.registerPanel(settingsPanel(instrument, settings, () => commands));
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
     this.controls = new PaneControls(page, this.store, this.panes, this.strip, (words) => this.findings.say(words));
-    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...volumeCommands(this.store), ...fusionCommands(this.store), ...surfaceCommands(this.store, () => openTissue(this.store)), ...this.side.commands()], settings);
+    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...volumeCommands(this.store), reconstructCommand(this.store), ...fusionCommands(this.store), ...surfaceCommands(this.store, () => openTissue(this.store)), ...this.side.commands()], settings);
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);

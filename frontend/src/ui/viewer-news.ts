@@ -32,6 +32,7 @@ export class StudyNews {
     private readonly store: Store,
     private readonly marks: MarkListener,
     private readonly onState: (state: "on" | "off") => void,
+    private readonly onJobs: (news: JsonObject, study: string) => void,
   ) {}
 
   listen(): void {
@@ -55,7 +56,7 @@ export class StudyNews {
           this.marks.onNews({ studyId: id, family, id: asText(news["id"]), version, isGone: news["what"] === "deleted" });
         }
       };
-      new Live(null, eventsUrl, newestEvent, { onStudies, onReset, onMarks, onState: this.onState }).open();
+      new Live(null, eventsUrl, newestEvent, { onStudies, onReset, onMarks, onJobs: this.onJobs, onState: this.onState }).open();
     }
   }
 
