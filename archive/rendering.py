@@ -13,6 +13,7 @@ from archive.models import Instance
 from archive.overlays import overlays_or_none
 from archive.places import Places
 from archive.video_shown import as_shown
+from imaging.automatic_window import AUTOMATIC
 from imaging.colour_maps import BY_CODE
 from imaging.display import Grayscale, render_frame, thumbnail
 from imaging.enhance import (
@@ -134,6 +135,25 @@ def render_picture(
         return picture
     colours = BY_CODE[rendering.colour_map].table() if rendering.colour_map else None
     return draw_mark(picture, marks, colours)
+
+
+def find_window(instance: Instance, frame: int, rendering: Rendering) -> Window | None:
+    """Return the window that a grey picture gets from its pixels; None when one is told.
+
+    Reads the frame. Raises as `render_picture`.
+    """
+    if rendering.window is not None:
+        return None
+    instance = as_shown(instance)
+    pipeline = _pipeline(instance, frame)
+    is_told = pipeline.window is not None or pipeline.voi_lut is not None
+    if rendering.percentiles is None and is_told:
+        return None
+    with _places.one():
+        stored = read_frame(instance, frame).to_array(instance.rows or 0, instance.columns or 0)
+        if stored.ndim != 2:
+            return None
+        return pipeline.percentile_window(stored, rendering.percentiles or AUTOMATIC)
 
 
 def _overlays(

@@ -30,7 +30,7 @@ from archive.known_facts import fill_facts, without_facts
 from archive.models import Instance, Series
 from archive.overlays import pack_overlays, read_overlays
 from archive.picture_answers import AnyAccept, answer_unchanged, kept_private
-from archive.rendering import render_picture
+from archive.rendering import Rendering, find_window, render_picture
 from archive.stack import Stack, build_stack, read_stack
 from archive.thumbnails import make_thumbnail, read_thumbnail
 from archive.viewing import ensure_view_recorded
@@ -282,7 +282,10 @@ class RenderedView(PictureView):
         },
     )
     def get(self, request: Request, instance_id: uuid.UUID, frame: int) -> HttpResponseBase:
-        """Return a frame, counted from 0, through the standard's display pipeline."""
+        """Return a frame, counted from 0, through the standard's display pipeline.
+
+        A window that was found in the pixels is told as `X-Window: centre,width`.
+        """
         instance = self.find_instance(instance_id)
         rendering = parse_rendering(request.query_params.dict(), instance, frame)
         etag = f'"{_content_of(instance)}-{frame}-{rendering.key}-{self.kind}"'
@@ -298,11 +301,24 @@ class RenderedView(PictureView):
             f"{rendering.key}-{self.kind}",
             lambda: encode(render_picture(instance, frame, rendering)),
         )
+        found = read_kept_picture(
+            instance,
+            frame,
+            f"{rendering.key}-window",
+            lambda: _window_found(instance, frame, rendering),
+        )
         decode_ahead_of_frame(request.user, instance, frame)
         response = HttpResponse(bytes(content), content_type=content_type)
+        if found:
+            response["X-Window"] = bytes(found).decode("ascii")
         if rendering.enhancement:
             response["X-Enhanced"] = rendering.enhancement
         return kept_private(response, etag)
+
+
+def _window_found(instance: Instance, frame: int, rendering: Rendering) -> bytes:
+    window = find_window(instance, frame, rendering)
+    return b"" if window is None else f"{window.center:.10g},{window.width:.10g}".encode("ascii")
 
 
 @extend_schema_view(get=extend_schema(operation_id="instance_rendered_png"))

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import { nominalWindow, queryOf, voiOf, type Wish } from "../src/core/server-picture";
 import { AS_FILED } from "../src/core/voi";
+import { withFound } from "../src/io/server-pictures";
 import { chooseSource } from "../src/render/choose-source";
 import { imageFacts } from "./facts";
 
@@ -53,4 +54,12 @@ test("a machine with little memory gets pictures by the server, and the address 
   expect(chooseSource("?surface=pixels", { deviceMemory: 0.5 })).toBe("pixels");
   expect(chooseSource("", { deviceMemory: 0.5 })).toBe("pixels");
   expect(chooseSource("?surface=server", {})).toBe("server");
+});
+
+test("an automatic window takes the numbers that come with its picture, a chosen one keeps its own", () => {
+  const automatic = voiOf(imageFacts({}), { kind: "auto" });
+  expect(automatic.width).toBeNaN();
+  expect(withFound(automatic, "-200.5,1401")).toMatchObject({ center: -200.5, width: 1401, function: "LINEAR_EXACT", label: "auto" });
+  expect(withFound(automatic, null).width).toBeNaN();
+  expect(withFound(voiOf(imageFacts({}), MANUAL), "1,2").width).toBe(400);
 });

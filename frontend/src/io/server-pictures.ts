@@ -84,7 +84,8 @@ export class PictureLoader {
     try {
       const response = await fetch(address, { signal: abort.signal, credentials: "same-origin" });
       if (response.ok) {
-        this.keep({ ...picture, samples: await readSamples(await response.blob(), facts) });
+        const voi = withFound(picture.voi, response.headers.get("X-Window"));
+        this.keep({ ...picture, voi, samples: await readSamples(await response.blob(), facts) });
       } else {
         this.failures.set(address, { status: "unreachable", words: await readProblem(response) });
       }
@@ -111,6 +112,13 @@ export class PictureLoader {
       used -= samples.byteLength;
     }
   }
+}
+
+/** The numbers of a window that the server found in the pixels. */
+export function withFound(voi: ResolvedVoi, told: string | null): ResolvedVoi {
+  const [center, width] = (told ?? "").split(",").map(Number);
+  const isFound = center !== undefined && width !== undefined && Number.isFinite(center) && Number.isFinite(width);
+  return Number.isNaN(voi.width) && isFound ? { ...voi, center, width } : voi;
 }
 
 /** The picture's colours, one for each pixel of the image: the server may have stretched it. */

@@ -48,6 +48,15 @@ def ask(ramp: Instance, rada: User, client_of: Callable[[User], Client]) -> Ask:
     return get
 
 
+def test_the_window_that_the_pixels_decide_is_told(ask: Ask) -> None:
+    _status, whole, headers = ask("window=auto")
+    center, width = map(float, headers["X-Window"].split(","))
+    _status, by_window, others = ask(f"window={center},{width}")
+    assert "X-Window" not in others
+    assert len(np.unique(whole)) > 200
+    assert np.abs(whole - by_window).max() <= 1  # the one by LINEAR_EXACT, the other by LINEAR
+
+
 def test_a_preset_is_its_window_and_invert_turns_it(ask: Ask) -> None:
     _status, by_preset, headers = ask("preset=lung")
     _status, by_window, _headers = ask("window=-600,1500")
