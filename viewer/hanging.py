@@ -25,6 +25,9 @@ from viewer.models import HangingProtocol
 PROJECTIONS = frozenset({"MG", "CR", "DX", "DR", "US"})
 # So many images of such a series are looked at.
 VIEWS_LIMIT = 100
+# What is hung fused, and how many of a study's series are looked at for it.
+FUSED = frozenset({"PT", "CT", "MR"})
+FUSED_LIMIT = 12
 # So many protocols a person may see and keep.
 PROTOCOLS_LIMIT = 200
 # What a pane asks of its picture, handed on as it is.
@@ -68,16 +71,28 @@ def list_candidates(series: Sequence[Series], prior: int = 0) -> list[Candidate]
         for row in rows.only(*fields).order_by("series_id", "instance_number", "id"):
             if row.image:
                 views.setdefault(row.series_id, []).append(row)
+    spaces = _spaces_of(series)
     found: list[Candidate] = []
     for one in series:
         if one.modality in PROJECTIONS:
             found += [_view_of(one, row, prior) for row in views.get(one.pk, [])[:VIEWS_LIMIT]]
         else:
-            found.append(_stack_of(one, prior))
+            found.append(_stack_of(one, prior, spaces.get(one.pk, "")))
     return found
 
 
-def _stack_of(series: Series, prior: int) -> Candidate:
+def _spaces_of(series: Sequence[Series]) -> dict[Any, str]:
+    """Return the frames of reference of PET and what may lie below it; nothing without PET."""
+    if not any(one.modality == "PT" for one in series):
+        return {}
+    found = {}
+    for one in [one for one in series if one.modality in FUSED][:FUSED_LIMIT]:
+        first = Instance.objects.filter(series=one, number_of_frames__gte=1).only("image").first()
+        found[one.pk] = "" if first is None else str(first.image.get("frame_of_reference_uid", ""))
+    return found
+
+
+def _stack_of(series: Series, prior: int, space: str) -> Candidate:
     passport = series.passport or {}
     count = max(series.frame_count, series.instance_count)
     return Candidate(
@@ -90,6 +105,7 @@ def _stack_of(series: Series, prior: int) -> Candidate:
         image_count=count,
         prior=prior,
         is_localizer=0 < count == passport.get("localizer_count", 0),
+        frame_of_reference_uid=space,
     )
 
 
@@ -176,6 +192,11 @@ def _fill(pane: dict[str, Any], candidates: Sequence[Candidate]) -> dict[str, An
     if found is None:
         return {"series_id": "", "instance_id": "", "frame": 0, **asked}
     place = {"series_id": found.series_id, "instance_id": found.instance_id, "frame": found.frame}
+    # What lies over a picture is of the same study.
+    wanted = {**pane["over"], "prior": found.prior} if pane.get("over") else None
+    over = find_candidate(wanted, candidates) if wanted else None
+    if over is not None:
+        place["over_series_id"] = over.series_id
     return {**place, **asked}
 
 
@@ -186,6 +207,7 @@ def _name_of(code: str) -> str:
         "ultrasound": _("Ultrasound, side by side"),
         "mr": _("MR, up to four series"),
         "ct": _("CT, the longest axial series"),
+        "pet": _("CT, PET and both in one"),
     }[code]
 
 

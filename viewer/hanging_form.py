@@ -58,6 +58,7 @@ class PaneSerializer(Strict):
     """One pane."""
 
     find = FindSerializer(required=False)
+    over = FindSerializer(required=False)
     orient = OrientSerializer(required=False)
     align = serializers.ChoiceField(choices=("left", "right"), required=False)
     group = serializers.RegexField(r"^[a-z0-9-]{1,20}$", required=False)

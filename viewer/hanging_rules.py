@@ -36,6 +36,7 @@ class Candidate:
     instance_id: str = ""
     frame: int = 0
     is_localizer: bool = False
+    frame_of_reference_uid: str = ""
 
     def has(self, wanted: dict[str, Any]) -> bool:
         """Whether everything that is wanted is so; the description is another matter."""
@@ -151,6 +152,7 @@ def find_built_in(candidates: Sequence[Candidate]) -> BuiltIn | None:
         ("mammography", _hang_mammography, {"MG"}),
         ("two-views", _hang_two_views, {"CR", "DX", "DR"}),
         ("ultrasound", _hang_grid, {"US"}),
+        ("pet", _hang_pet, {"PT", "CT", "MR"}),
         ("mr", _hang_mr, {"MR"}),
         ("ct", _hang_ct, {"CT"}),
     ):
@@ -210,6 +212,32 @@ def _hang_grid(own: list[Candidate]) -> Layout | None:
     count, rows, columns = next((grid for grid in GRIDS if grid[0] >= len(own)), GRIDS[-1])
     panes = [{"find": {"modality": "US", "place": place}} for place in range(min(count, len(own)))]
     return {"rows": rows, "columns": columns, "panes": panes, "links": {}}
+
+
+def _hang_pet(own: list[Candidate]) -> Layout | None:
+    """Hang CT (or MR), PET, and the PET over the CT: the longest pair of one frame of reference."""
+    shown = [one for one in own if not one.is_localizer and one.frame_of_reference_uid]
+    pairs = [
+        (one.modality == "CT", one.image_count + pet.image_count, one, pet)
+        for pet in shown
+        for one in shown
+        if pet.modality == "PT"
+        and one.modality in ("CT", "MR")
+        and one.frame_of_reference_uid == pet.frame_of_reference_uid
+    ]
+    if not pairs:
+        return None
+    _is_ct, _count, base, pet = max(pairs, key=lambda pair: pair[:2])
+    below, above = _find_stack(base, own), _find_stack(pet, own)
+    shows = [{"find": below}, {"find": above}, {"find": below, "over": above}]
+    panes: list[Layout] = [{**one, "group": "pet"} for one in shows]
+    links = {"scroll": True, "zoom": True}
+    return {"rows": 1, "columns": 3, "panes": panes, "links": links}
+
+
+def _find_stack(wanted: Candidate, own: list[Candidate]) -> dict[str, Any]:
+    alike = [one for one in own if one.modality == wanted.modality]
+    return {"modality": wanted.modality, "place": alike.index(wanted)}
 
 
 def _hang_mr(own: list[Candidate]) -> Layout | None:

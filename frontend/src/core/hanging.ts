@@ -21,6 +21,8 @@ export interface Hang {
 
 export interface HungPane {
   readonly seriesId: string;
+  /** A series that lies over the pictures; none unless said. */
+  readonly overSeriesId?: string;
   /** The image that is wanted of the series; empty: the first. */
   readonly instanceId: string;
   readonly frame: number;

@@ -14,12 +14,14 @@ export interface PaneOnPage {
   readonly hang: Hang | null;
   /** 0 for this study, else the prior counted from 1. */
   readonly prior: number;
+  /** What lies over its pictures, and the how-manieth of its modality it is; none unless said. */
+  readonly over?: { readonly series: Series; readonly place: number } | null;
 }
 
 export type Wire = { [key: string]: string | number | boolean | Wire | Wire[] };
 
 /** How a pane finds its series or view in the next study of the kind. */
-export function describePane({ series, facts, window, hang, prior }: PaneOnPage, place: number): Wire {
+export function describePane({ series, facts, window, hang, prior, over }: PaneOnPage, place: number): Wire {
   const isView = PROJECTIONS.includes(series.modality);
   const find = filled({
     modality: series.modality,
@@ -29,9 +31,12 @@ export function describePane({ series, facts, window, hang, prior }: PaneOnPage,
     prior,
     place,
   });
-  const chosen = window.kind === "manual" || window.kind === "preset" ? window.window : null;
+  // A window on activity is the patient's own: the next one's dose and weight are others.
+  const isOwn = series.modality === "PT";
+  const chosen = isOwn ? null : window.kind === "manual" || window.kind === "preset" ? window.window : null;
   return {
     find,
+    ...(over == null ? {} : { over: filled({ modality: over.series.modality, description: over.series.seriesDescription.slice(0, 64), place: over.place }) }),
     ...(hang?.orient == null ? {} : { orient: { ...hang.orient } }),
     ...(hang === null || hang.align === "" ? {} : { align: hang.align }),
     ...(hang === null || hang.group === "" ? {} : { group: hang.group }),

@@ -39,6 +39,7 @@ function readPane(wire: JsonObject): HungPane {
     seriesId: asText(wire["series_id"]),
     instanceId: asText(wire["instance_id"]).toLowerCase(),
     frame: asNumber(wire["frame"]) ?? 0,
+    overSeriesId: asText(wire["over_series_id"]),
     hang: readHang(wire),
     window: center === null || width === null ? null : { center, width },
   };

@@ -1,5 +1,6 @@
 /** Hanging a study, and other studies of the patient beside it. */
 
+import { firstFusion } from "../core/fusion";
 import type { Hung, HungPane, Prior } from "../core/hanging";
 import type { Series, Study } from "../core/facts";
 import { MOST_COLUMNS, MOST_ROWS } from "./layouts";
@@ -25,7 +26,11 @@ export function hang(hung: Hung): Change {
   return (state) => {
     const layout = { rows: Math.min(hung.rows, MOST_ROWS), columns: Math.min(hung.columns, MOST_COLUMNS) };
     const count = layout.rows * layout.columns;
-    const panes = Array.from({ length: count }, (_, place) => paneFor(`${place + 1}`, hung.panes[place]));
+    const panes = Array.from({ length: count }, (_, place) => {
+      const over = state.series.find(({ id }) => id === hung.panes[place]?.overSeriesId);
+      const pane = paneFor(`${place + 1}`, hung.panes[place]);
+      return over === undefined ? pane : { ...pane, fusion: firstFusion(over) };
+    });
     const first = panes.find(({ seriesId }) => seriesId !== "") ?? panes[0];
     const placed = { ...state, layout, panes, activePaneId: first?.id ?? "1", isMaximised: false, hungBy: hung.code, beforePrior: null };
     return findWanted(state, setLinks(hung.links)(placed));

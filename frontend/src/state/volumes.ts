@@ -35,13 +35,13 @@ export function toggleMpr(): Change {
 
 function openMpr(): Change {
   return (state) => {
-    const { seriesId, look } = activePane(state);
+    const { seriesId, look, fusion } = activePane(state);
     if (seriesId === "") {
       return state;
     }
     const free = Math.max(0, ...state.panes.map(({ id }) => Number(id))) + 1;
     const seen: Look = { ...FIRST_LOOK, window: look.window, invert: look.invert, colourMap: look.colourMap, smooth: look.smooth };
-    const base = { ...AS_STACK, seriesId, hang: null, wanted: null };
+    const base = { ...AS_STACK, seriesId, hang: null, wanted: null, fusion: fusion ?? null };
     const panes: PaneState[] = [
       ...PLANE_NAMES.map((plane, place) => ({ ...base, id: `${free + place}`, shows: "plane" as const, plane, look: seen })),
       { ...base, id: `${free + PLANE_NAMES.length}`, shows: "volume", look },

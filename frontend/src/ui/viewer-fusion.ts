@@ -9,6 +9,7 @@ import { OverlayPlanes } from "../io/overlay-planes";
 import { fusionIn, suvKindOf } from "../state/fusion";
 import { imageIn, stackIn } from "../state/panes";
 import type { PaneState, ViewerState } from "../state/store";
+import { fuseWords } from "./viewer-fusion-words";
 import { paletteFor, type Scene } from "./viewer-scene";
 
 /** So many pictures on either side of the one in sight are overlaid ahead. */
@@ -39,7 +40,7 @@ export class FusionLayer {
     if (!state.stacks.has(fusion.seriesId)) {
       this.house.loadStack(fusion.seriesId);
     }
-    this.planes.want(fusion.seriesId, wantedImages(state, pane));
+    this.planes.want(fusion.seriesId, this.wordsAgainst(state, pane, fusion) === "" ? wantedImages(state, pane) : []);
   }
 
   /** The scene with the overlay in it, once that has come. */
@@ -48,7 +49,7 @@ export class FusionLayer {
     if (fusion === null || fusion.isHidden || scene.kind !== "picture") {
       return scene;
     }
-    const fused = this.overlayOf(state, fusion, scene.shown.facts);
+    const fused = this.wordsAgainst(state, pane, fusion) === "" ? this.overlayOf(state, fusion, scene.shown.facts) : null;
     return fused === null ? scene : { ...scene, shown: { ...scene.shown, fused } };
   }
 
@@ -74,6 +75,10 @@ export class FusionLayer {
     if (fusion.isHidden) {
       return [`${title}: ${t("hidden")}`];
     }
+    const against = this.wordsAgainst(state, pane, fusion);
+    if (against !== null && against !== "") {
+      return [`${title}: ${against}`];
+    }
     const overlay = facts === undefined ? null : this.overlayOf(state, fusion, facts);
     if (overlay !== null) {
       return [title, overlayWords(state, overlay)];
@@ -81,6 +86,12 @@ export class FusionLayer {
     const failure = facts === undefined ? undefined : this.planes.failureOf(fusion.seriesId, facts);
     const words = failure === undefined ? t("Loading") : failure || t("The server did not answer.");
     return [`${title}: ${words}`];
+  }
+
+  /** However the overlay came here: what cannot be fused is never drawn. null: not known yet. */
+  private wordsAgainst(state: ViewerState, pane: PaneState, { seriesId }: Fusion): string | null {
+    const series = state.series.find(({ id }) => id === seriesId);
+    return series === undefined || imageIn(state, pane) === undefined ? null : fuseWords(state, pane, series);
   }
 
   retry(): void {

@@ -161,7 +161,18 @@ function paneOnPage(state: ViewerState, pane: PaneState): PaneOnPage | null {
   if (series === undefined) {
     return null;
   }
-  return { series, facts: imageIn(state, pane), window: pane.look.window, hang: pane.hang, prior: priorNumber(state, pane) };
+  return { series, facts: imageIn(state, pane), window: pane.look.window, hang: pane.hang, prior: priorNumber(state, pane), over: overOf(state, pane) };
+}
+
+/** What lies over a pane's pictures, and which of those that are alike it is. */
+function overOf(state: ViewerState, pane: PaneState): NonNullable<PaneOnPage["over"]> | null {
+  const series = state.series.find(({ id }) => id === pane.fusion?.seriesId);
+  if (series === undefined) {
+    return null;
+  }
+  const { studyId, modality, seriesDescription } = series;
+  const alike = state.series.filter((one) => one.studyId === studyId && one.modality === modality && one.seriesDescription === seriesDescription);
+  return { series, place: alike.indexOf(series) };
 }
 
 /** Which of those that are alike the pane shows: the server counts them in the order of the strip. */

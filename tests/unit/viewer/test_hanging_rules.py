@@ -137,3 +137,29 @@ def test_ct_opens_on_its_longest_axial_series_and_not_on_the_localizer() -> None
     found = find_candidate(pane["find"], series)
     assert found is not None
     assert found.series_id == "thin"
+
+
+def test_pet_hangs_beside_its_ct_and_over_it_where_both_have_one_frame_of_reference() -> None:
+    series = [
+        Candidate("scout", "CT", image_count=900, is_localizer=True, frame_of_reference_uid="1"),
+        Candidate("chest", "CT", image_count=500, frame_of_reference_uid="2"),
+        Candidate("low", "CT", image_count=300, frame_of_reference_uid="1"),
+        Candidate("nac", "PT", image_count=200, frame_of_reference_uid="1"),
+        Candidate("pet", "PT", image_count=300, frame_of_reference_uid="1"),
+    ]
+    built_in = find_built_in(series)
+    assert built_in is not None
+    assert built_in.layout is not None
+    shown = [
+        tuple(
+            (found.series_id if (found := find_candidate(pane[name], series)) else None)
+            for name in ("find", "over")
+            if name in pane
+        )
+        for pane in built_in.layout["panes"]
+    ]
+    assert (built_in.code, shown) == ("pet", [("low",), ("pet",), ("low", "pet")])
+    apart = [Candidate("ct", "CT", frame_of_reference_uid="1"), Candidate("pet", "PT")]
+    alone = find_built_in(apart)
+    assert alone is not None
+    assert alone.code == "ct"
