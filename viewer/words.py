@@ -9,6 +9,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 WORDS = (
+    _("Tilt corrected"),
+    _("Slices missing"),
+    _("Uneven slices"),
     _("A range of values"),
     _("All reconstructions"),
     _("Choose at least one output."),

@@ -4,7 +4,7 @@ import { turnFor } from "../core/hanging";
 import { t } from "../core/text";
 import { priorIn } from "../state/hanging";
 import { bondOf, planeIn } from "../state/links";
-import { imageIn, planIn, seriesIn } from "../state/panes";
+import { imageIn, planIn } from "../state/panes";
 import type { PaneState, ViewerState } from "../state/store";
 import { pointWords } from "./viewer-point";
 import { dateWords } from "./viewer-priors";
@@ -30,11 +30,35 @@ export function paneNotes(state: ViewerState, pane: PaneState, { isServerDrawn, 
   return notes;
 }
 
-/** What the passport found of the volume that the plane is cut from, in the words of its marks. */
+/** What the passport found of the volume that the plane is cut from, as far as it concerns the plane. */
 function volumeNotes(state: ViewerState, pane: PaneState): string[] {
   const plan = pane.shows === "plane" ? planIn(state, pane) : null;
-  const badges = seriesIn(state, pane)?.badges ?? [];
-  return (plan?.notes ?? []).map(({ code, words }) => badges.find((badge) => badge.code === code)?.mark ?? words);
+  return [...new Set((plan?.notes ?? []).map(({ code, words }) => noteWords(code, words)))].filter((note) => note !== "");
+}
+
+/** Few words, for the corner; the passport's panel has the sentences. */
+function noteWords(code: string, words: string): string {
+  switch (code) {
+    case "tilted":
+      return t("Tilt corrected");
+    case "missing_slices":
+    case "incomplete_time_points":
+      return t("Slices missing");
+    case "uneven":
+    case "spacing_changes":
+      return t("Uneven slices");
+    // Told by the number of the time point, or about images that are no part of the volume.
+    case "time_points":
+    case "time_points_by_number":
+    case "localizers":
+    case "other_orientations":
+    case "other_frames_of_reference":
+    case "images_without_geometry":
+    case "identical_images":
+      return "";
+    default:
+      return words;
+  }
 }
 
 /** Whose pixels these are, when they are not those of the study that the page is about. */
