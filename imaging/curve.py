@@ -87,7 +87,7 @@ class Line:
 
 
 def smooth_line(points_mm: np.ndarray, step_mm: float) -> Line:
-    """Return a natural cubic spline through points, centripetal, in pieces of `step_mm` / 8.
+    """Return a cubic spline through points, centripetal, in pieces of `step_mm` / 8.
 
     Raises UnsupportedError when fewer than two points differ.
     """
@@ -178,7 +178,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def _spline(
     times: np.ndarray, knots: np.ndarray, moments: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return places and slopes of the natural cubic spline at `moments`."""
+    """Return places and slopes of the cubic spline through knots at `moments` (not-a-knot)."""
     count, gaps = len(times), np.diff(times)
     matrix, right = np.eye(count), np.zeros((count, 3))
     for k in range(1, count - 1):
@@ -186,6 +186,12 @@ def _spline(
         right[k] = 6 * (
             (knots[k + 1] - knots[k]) / gaps[k] - (knots[k] - knots[k - 1]) / gaps[k - 1]
         )
+    if count == 3:
+        matrix[0, :2], matrix[2, 1:] = (1, -1), (-1, 1)
+    elif count > 3:
+        # The first two pieces are one curve, and so are the last two: ends are not flattened.
+        matrix[0, :3] = gaps[1], -(gaps[0] + gaps[1]), gaps[0]
+        matrix[-1, -3:] = gaps[-1], -(gaps[-2] + gaps[-1]), gaps[-2]
     bends = np.linalg.solve(matrix, right)
     piece = np.clip(np.searchsorted(times, moments, "right") - 1, 0, count - 2)
     gap = gaps[piece][:, None]

@@ -21,8 +21,8 @@ def load_kernels() -> Any:
     voxels.flags.writeable = False
     nothing = np.zeros(0)
     table = (nothing, nothing.astype(np.bool_), 1.0)
-    grid = (np.zeros(3), np.eye(3))
-    kernels.cut(voxels, table, grid, np.zeros(1), kernels.MEAN, 0, out)
+    lines = (np.zeros((1, 3)), np.zeros((1, 3)), np.zeros((1, 3)))
+    kernels.cut(voxels, table, lines, np.zeros(1), kernels.MEAN, out)
     return kernels
 
 
@@ -46,10 +46,3 @@ def load_projections() -> Any:
     """Return `reconstruction.projection_kernels`; as `load_kernels`."""
     load_kernels()
     return import_module("reconstruction.projection_kernels")
-
-
-@cache
-def load_curved() -> Any:
-    """Return `reconstruction.curved_kernels`; as `load_kernels`."""
-    load_kernels()
-    return import_module("reconstruction.curved_kernels")

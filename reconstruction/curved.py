@@ -12,7 +12,7 @@ from rest_framework.exceptions import ValidationError
 from imaging.curve import FORMS, STRAIGHTENED, CurvedGeometry, straighten, stretch
 from imaging.errors import UnsupportedError
 from imaging.plane import MODES, THIN, Slab
-from reconstruction.compiled import load_curved
+from reconstruction.compiled import load_kernels
 from reconstruction.planes import ALONE, CODES, SAMPLES_A_PIECE, THREADS, finest_mm, pool
 from reconstruction.volume_files import Volume
 from reconstruction.wishes import (
@@ -96,7 +96,7 @@ def place_curve(volume: Volume, wanted: WantedCurve, turn_deg: float = 0.0) -> C
 
 def cut_curve(volume: Volume, geometry: CurvedGeometry, slab: Slab) -> np.ndarray:
     """Return the picture, float32 of shape (rows, columns), as the volume's int16; NaN outside."""
-    kernels, space = load_curved(), volume.geometry
+    kernels, space = load_kernels(), volume.geometry
     inverse = space.ijw_from_lps
     starts = geometry.first_pixels @ inverse[:3, :3].T + inverse[:3, 3]
     steps = (geometry.across * geometry.spacing_mm[0]) @ inverse[:3, :3].T
@@ -112,7 +112,7 @@ def cut_curve(volume: Volume, geometry: CurvedGeometry, slab: Slab) -> np.ndarra
     def cut(first: int) -> None:
         part = slice(first, first + share)
         lines = (starts[part], steps[part], deep[part])
-        kernels.cut_lines(volume.voxels, table, lines, depths, CODES[slab.mode], out[part])
+        kernels.cut(volume.voxels, table, lines, depths, CODES[slab.mode], out[part])
 
     if pieces == 1:
         cut(0)

@@ -140,13 +140,12 @@ def _merge(kept: float, value: float, mode: int) -> float:
 def cut(
     volume: np.ndarray,
     table: tuple[np.ndarray, np.ndarray, float],
-    grid: tuple[np.ndarray, np.ndarray],
+    lines: tuple[np.ndarray, np.ndarray, np.ndarray],
     depths: np.ndarray,
     mode: int,
-    first_row: int,
     out: np.ndarray,
 ) -> None:
-    """Fill `out` with rows of a plane or slab.
+    """Fill `out` with lines of pixels: rows of a plane or slab, or what stands along a curve.
 
     Parameters
     ----------
@@ -155,47 +154,46 @@ def cut(
     table
         `slice_mm` and `holes` of `imaging.volume.VolumeGeometry`, empty for an even stack;
         and how far, in mm, a slice of an uneven one reaches where it has no neighbour.
-    grid
-        Place (i, j, w) of the picture's first pixel; and, shape (3, 3), the steps to the next
-        pixel, to the next row, and for 1 mm along the normal.
+    lines
+        For each line the place (i, j, w) of its first pixel, the step to the next pixel, and
+        the step for 1 mm along its layers; each of shape (lines, 3).
     depths
-        Where the layers lie along the normal, mm.
+        Where the layers lie, mm.
     mode
         MIP, MINIP or MEAN over the layers that are inside.
-    first_row
-        Row of the picture that `out` begins with.
     out
-        float32, (rows, columns); NaN where every layer is outside.
+        float32, (lines, pixels); NaN where every layer is outside.
     """
     slice_mm, holes, reach_mm = table
-    start, steps = grid
+    starts, steps, deep = lines
     is_even = slice_mm.size == 0
-    columns = out.shape[1]
-    kept, found = np.empty(columns, np.float64), np.empty(columns, np.int64)
-    for row in range(out.shape[0]):
+    length = out.shape[1]
+    step = np.empty((1, 3))
+    kept, found = np.empty(length, np.float64), np.empty(length, np.int64)
+    for line in range(out.shape[0]):
         kept[:] = math.nan
         found[:] = 0
-        down = float(first_row + row)
+        step[0] = steps[line]
         for layer in range(depths.size):
-            i0 = start[0] + down * steps[1, 0] + depths[layer] * steps[2, 0]
-            j0 = start[1] + down * steps[1, 1] + depths[layer] * steps[2, 1]
-            w0 = start[2] + down * steps[1, 2] + depths[layer] * steps[2, 2]
-            first, last = 0, columns
+            i0 = starts[line, 0] + depths[layer] * deep[line, 0]
+            j0 = starts[line, 1] + depths[layer] * deep[line, 1]
+            w0 = starts[line, 2] + depths[layer] * deep[line, 2]
+            first, last = 0, length
             quick, slow = 0, 0
             if is_even:
-                first, last = _inside(volume.shape, columns, (i0, j0, w0), steps, 0.5 + 2 * EDGE)
-                quick, slow = _inside(volume.shape, columns, (i0, j0, w0), steps, -EDGE)
-            for column in range(first, last):
-                i, j = i0 + column * steps[0, 0], j0 + column * steps[0, 1]
-                w = w0 + column * steps[0, 2]
-                if quick <= column < slow:
+                first, last = _inside(volume.shape, length, (i0, j0, w0), step, 0.5 + 2 * EDGE)
+                quick, slow = _inside(volume.shape, length, (i0, j0, w0), step, -EDGE)
+            for pixel in range(first, last):
+                i, j = i0 + pixel * step[0, 0], j0 + pixel * step[0, 1]
+                w = w0 + pixel * step[0, 2]
+                if quick <= pixel < slow:
                     value = _between(volume, i, j, w)
                 else:
                     k = w if is_even else _slice_at(w, slice_mm, holes, reach_mm)
                     value = _at(volume, i, j, k)
-                found[column] += not math.isnan(value)
-                kept[column] = _merge(kept[column], value, mode)
-        for column in range(columns):
-            if mode == MEAN and found[column] > 1:
-                kept[column] /= found[column]
-            out[row, column] = kept[column]
+                found[pixel] += not math.isnan(value)
+                kept[pixel] = _merge(kept[pixel], value, mode)
+        for pixel in range(length):
+            if mode == MEAN and found[pixel] > 1:
+                kept[pixel] /= found[pixel]
+            out[line, pixel] = kept[pixel]

@@ -58,7 +58,8 @@ def cut_plane(
     )
     depths = slab.depths_mm(finest_mm(geometry))
     table = (geometry.slice_mm, geometry.holes, geometry.spacing_mm[2] / 2)
-    grid = (np.ascontiguousarray(start), np.ascontiguousarray(steps))
+    starts = start + np.outer(np.arange(plane.rows), steps[1])
+    across, deep = (np.tile(one, (plane.rows, 1)) for one in (steps[0], steps[2]))
     out = np.empty((plane.rows, plane.columns), np.float32)
     samples = plane.rows * plane.columns * len(depths)
     pieces_wanted = max(-(-samples // SAMPLES_A_PIECE), THREADS if samples > ALONE else 1)
@@ -67,8 +68,9 @@ def cut_plane(
     def cut(first: int) -> None:
         if is_cancelled():
             raise CancelledError
-        part = out[first : first + height]
-        kernels.cut(volume.voxels, table, grid, depths, CODES[slab.mode], first, part)
+        part = slice(first, first + height)
+        lines = (starts[part], across[part], deep[part])
+        kernels.cut(volume.voxels, table, lines, depths, CODES[slab.mode], out[part])
 
     pieces = range(0, plane.rows, height)
     if len(pieces) == 1:

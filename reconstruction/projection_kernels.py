@@ -130,9 +130,12 @@ def turn(
         for j in range(rows):
             for i in range(columns):
                 straight[j, i] = slices[k, j, i]
-        turned[:, :] = straight.T
+        for i in range(columns):
+            for j in range(rows):
+                turned[i, j] = straight[j, i]
         for view in range(out.shape[0]):
-            rays[:] = NOTHING
+            for ray in range(rays.size):
+                rays[ray] = NOTHING
             lines = straight if by_rows[view] else turned
             _shear(lines, slopes[view], firsts[view], rays)
             _stretch(rays, starts[view, k], steps[view], outside, out[view, k])

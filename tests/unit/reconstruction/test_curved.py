@@ -44,9 +44,9 @@ def test_columns_of_a_straightened_arc_lie_on_it_at_equal_lengths() -> None:
     assert made.columns == 158
     assert made.rows == 20
     radii = np.hypot(made.points[:, 0], made.points[:, 1])
-    assert np.abs(radii - 50).max() < 0.1
+    assert np.abs(radii - 50).max() < 0.02
     angles = np.arctan2(made.points[:, 1], made.points[:, 0])
-    assert np.abs(angles * 50 - made.arc_mm).max() < 0.15
+    assert np.abs(angles * 50 - made.arc_mm).max() < 0.02
     assert np.abs(made.tangents[:, 0] + np.sin(angles)).max() < 1e-2
     assert np.allclose(made.line_rows, 9.5)
 
