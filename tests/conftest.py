@@ -23,6 +23,24 @@ from archive import commit
 from tests import factories
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run take the tests that work on the database, and no others."""
+    parser.addoption("--database-only", action="store_true", help="only what uses the database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what would be the same on every database."""
+    if config.getoption("--database-only"):
+        left_out = [item for item in items if not _uses_database(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _uses_database(item)]
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
+
+
 # --- the stage -------------------------------------------------------------
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:

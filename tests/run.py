@@ -26,7 +26,7 @@ from tests import services
 AT_A_TIME = 2
 BROWSERS = "tests/browser"
 IMAGING = "tests/unit/imaging"
-ON_BOTH = ("tests/unit", "tests/permissions")
+ROOMS = ("tests/unit", "tests/permissions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ PARTS = (
     Part("browsers", [BROWSERS]),
     Part(
         "on PostgreSQL: what works on the database",
-        [*ON_BOTH, "tests/conformance/test_dimse_store.py"],
-        without=[IMAGING, "tests/unit/archive/test_unpack.py"],
-        options=["-m", "not browser and not service"],
+        ["tests/unit", "tests/conformance/test_dimse_store.py"],
+        without=[IMAGING],
+        options=["--database-only", "-m", "not browser and not service"],
         is_on_postgresql=True,
     ),
-    Part("on SQLite: rooms and permissions", ON_BOTH, without=[IMAGING]),
-    Part("whole houses", ["tests"], without=[BROWSERS, *ON_BOTH]),
+    Part("on SQLite: rooms and permissions", ROOMS, without=[IMAGING]),
+    Part("whole houses", ["tests"], without=[BROWSERS, *ROOMS]),
     Part("imaging", [IMAGING]),
 )
 

@@ -64,35 +64,52 @@ def run_together(count: int, act: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(90)
     return results
+
+
+class Key:
+    """Counts the looks for it: two of who makes what is wanted, one of each who waits for that."""
+
+    def __init__(self) -> None:
+        self._looks = threading.Semaphore(0)
+
+    def wait_for_looks(self, count: int) -> None:
+        for _ in range(count):
+            assert self._looks.acquire(timeout=60)
+
+    def __hash__(self) -> int:
+        self._looks.release()
+        return 1
 
 
 def test_what_many_want_at_once_is_made_once() -> None:
     flights: Flights[bytes] = Flights()
+    key = Key()
     made = []
 
     def make() -> bytes:
         made.append(1)
-        time.sleep(0.2)
+        key.wait_for_looks(2 + 4)
         return b"frame"
 
-    assert run_together(5, lambda: flights.join("k", make)) == [b"frame"] * 5
+    assert run_together(5, lambda: flights.join(key, make)) == [b"frame"] * 5
     assert len(made) == 1
 
 
 def test_a_lasting_error_is_shared_and_a_passing_one_is_not() -> None:
     flights: Flights[bytes] = Flights()
+    key = Key()
     tries = []
 
-    def fail(error: Exception) -> bytes:
+    def fail(error: Exception, others: int) -> bytes:
         tries.append(error)
-        time.sleep(0.2)
+        key.wait_for_looks(2 + others)
         raise error
 
-    run_together(3, lambda: flights.join("k", lambda: fail(UndecodableError("broken"))))
+    run_together(3, lambda: flights.join(key, lambda: fail(UndecodableError("broken"), 2)))
     assert len(tries) == 1
-    run_together(3, lambda: flights.join("k", lambda: fail(BusyError("busy"))))
+    run_together(3, lambda: flights.join("k", lambda: fail(BusyError("busy"), -2)))
     assert len(tries) == 1 + 3
 
 
