@@ -30,7 +30,7 @@ IDLE_LOOK_SECONDS = 1.0
 WATCH_SECONDS = 0.15
 RENEW_SECONDS = 3.0
 # A cancelled run may end by itself; then it is ended.
-GRACE_SECONDS = 0.4
+GRACE_SECONDS = 0.3
 TROUBLE_SECONDS = 5.0
 # A child that has nothing to do gives its memory back.
 KEEP_CHILD_SECONDS = 60.0
@@ -168,7 +168,8 @@ class Lane:
         assert job.claim is not None
         code = self._child.close() if self._child is not None else 0
         self._child = None
-        logger.warning("the process of reconstruction %s ended with %d", job.pk, code)
+        if turns.is_held(job.pk, job.claim):
+            logger.warning("the process of reconstruction %s ended with %d", job.pk, code)
         words = _("Its process was ended by the system: perhaps memory ran out.")
         turns.put_back(job, job.claim, words if code < 0 else _("Its process ended; see the log."))
 

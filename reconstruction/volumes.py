@@ -96,6 +96,11 @@ def find_plan(series: Series, *, time_point: int = 0) -> Plan:
     return plan_volume(series, passport, time_point)
 
 
+def is_building() -> bool:
+    """Whether a thread of this process builds a volume now."""
+    return _builds.get().is_busy()
+
+
 def find_state(series: Series, *, time_point: int = 0) -> State:
     """Return how it stands with a volume, without building it. Raises as `read_passport`."""
     passport = read_passport(series)
@@ -168,6 +173,11 @@ class _Builds:
         """Return the building of a key that is under way."""
         with self._lock:
             return self._under_way.get(key)
+
+    def is_busy(self) -> bool:
+        """Whether anything is under way."""
+        with self._lock:
+            return bool(self._under_way)
 
     def start(self, key: bytes, plan: Plan) -> Future[None]:
         """Begin to build, unless somebody did a moment ago."""
