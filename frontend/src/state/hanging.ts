@@ -55,7 +55,10 @@ export function findWanted(_before: ViewerState, after: ViewerState): ViewerStat
     if (wanted === null || stack === null) {
       return pane;
     }
-    const at = stack.images.findIndex(({ instanceId, frame }) => instanceId.toLowerCase() === wanted.instanceId && frame === wanted.frame);
+    const isOf = ({ instanceId }: { readonly instanceId: string }): boolean => instanceId.toLowerCase() === wanted.instanceId;
+    // An object whose frames are all of the stack (tomosynthesis) begins where the stack does, however they are numbered.
+    const isWhole = wanted.frame === 0 && stack.images.every(isOf);
+    const at = isWhole ? 0 : stack.images.findIndex((image) => isOf(image) && image.frame === wanted.frame);
     return { ...pane, wanted: null, look: { ...pane.look, index: Math.max(0, at) } };
   });
   return { ...after, panes };

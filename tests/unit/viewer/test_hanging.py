@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from django.test import Client
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from accounts.models import Facility, Role, User
 from archive.models import Series, Study
 from tests import factories
+from tests.unit.imaging.build import image, written
 from tests.unit.viewer.conftest import store
 from tests.unit.viewer.test_views import page_of
 
@@ -61,6 +65,64 @@ def test_the_layout_with_more_rules_wins_and_one_s_own_goes_before_the_facility_
     save(client, name="Exact", rules=shared)
     assert hung(client, study)["name"] == "Exact"
     assert save(client, facility=north.code).status_code == 403
+
+
+def code(value: str) -> Dataset:
+    made = Dataset()
+    made.CodeValue, made.CodingSchemeDesignator, made.CodeMeaning = value, "SCT", "as in PS3.16"
+    return made
+
+
+def one(**values: Any) -> Sequence:
+    made = Dataset()
+    for name, value in values.items():
+        setattr(made, name, value)
+    return Sequence([made])
+
+
+def tomosynthesis(number: int, side: str, view: str) -> Dataset:
+    """Return a Breast Tomosynthesis object (PS3.3 A.55) of three slices, the last one first.
+
+    Side and view stand where its modules have them: in Frame Anatomy and View Code Sequence.
+    """
+    made = image(np.zeros((3, 8, 6), np.uint16), Modality="MG", SeriesNumber=number)
+    made.SOPClassUID = "1.2.840.10008.5.1.4.1.1.13.1.3"
+    made.StudyInstanceUID, made.SeriesInstanceUID = "1.2.3.550", f"1.2.3.550.{number}"
+    made.SOPInstanceUID, made.FrameOfReferenceUID = f"1.2.3.550.{number}.1", "1.2.3.550.9"
+    made.ViewCodeSequence = Sequence([code(view)])
+    forward = -1.0 if side == "L" else 1.0
+    shared = Dataset()
+    shared.PixelMeasuresSequence = one(PixelSpacing=[0.1, 0.1], SliceThickness=1)
+    shared.PlaneOrientationSequence = one(
+        ImageOrientationPatient=[0.0, forward, 0.0, forward, 0.0, 0.0]
+    )
+    shared.FrameAnatomySequence = one(FrameLaterality=side)
+    made.SharedFunctionalGroupsSequence = Sequence([shared])
+    frames = []
+    for frame in range(3):
+        group = Dataset()
+        group.PlanePositionSequence = one(ImagePositionPatient=[10.0, 20.0, 2.0 - frame])
+        frames.append(group)
+    made.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    return made
+
+
+def test_tomosynthesis_hangs_like_mammograms_each_view_a_stack_by_place(
+    rada: User, north: Facility, client_of: Log
+) -> None:
+    views = (("L", "399368009"), ("R", "399368009"), ("L", "399162004"), ("R", "399162004"))
+    for number, (side, view) in enumerate(views, start=1):
+        instance = store(written(tomosynthesis(number, side, view)), north)
+    client = client_of(rada)
+    now = hung(client, instance.study)
+    sides = [Series.objects.get(pk=pane["series_id"]).series_number for pane in now["panes"]]
+    assert sides == [4, 3, 2, 1]  # RCC, LCC, RMLO, LMLO
+    stack = client.get(f"/api/v1/series/{now['panes'][0]['series_id']}/stack/").json()
+    assert stack["shared"]["frame_laterality"] == "R"
+    assert stack["shared"]["image_orientation_patient"] == [0, 1, 0, 1, 0, 0]
+    heights = [one["image_position_patient"][2] for one in stack["images"]]
+    assert sorted(heights) == [0, 1, 2]
+    assert heights in ([0, 1, 2], [2, 1, 0])
 
 
 def test_a_change_names_the_version_that_was_seen(rada: User, client_of: Log) -> None:
