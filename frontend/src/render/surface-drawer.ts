@@ -28,28 +28,25 @@ in vec3 point;
 in vec3 normal;
 uniform vec3 right, down, away, center;
 uniform vec2 scale;
-uniform float reach;
+uniform vec2 depths;
 out vec3 facing;
-out float depth;
 vec3 lps(vec3 at) { return vec3(at.x, -at.z, at.y); }
 void main() {
   vec3 at = 1000.0 * lps(point) - center;
   vec3 outward = lps(normal);
   facing = vec3(dot(outward, right), -dot(outward, down), -dot(outward, away));
-  depth = dot(at, away);
-  gl_Position = vec4(dot(at, right) * scale.x, -dot(at, down) * scale.y, depth / reach, 1.0);
+  // What is cut away lies before the nearest depth: the card leaves it out by itself.
+  float depth = 2.0 * (dot(at, away) - depths.x) / (depths.y - depths.x) - 1.0;
+  gl_Position = vec4(dot(at, right) * scale.x, -dot(at, down) * scale.y, depth, 1.0);
 }`;
 
 // A light beside the reader's head and a little from all sides; the inside of a surface is darker.
 const FRAGMENT = `#version 300 es
 precision highp float;
 in vec3 facing;
-in float depth;
 uniform vec4 colour;
-uniform float cut;
 out vec4 seen;
 void main() {
-  if (depth < cut) { discard; }
   vec3 outward = normalize(facing) * (gl_FrontFacing ? 1.0 : -1.0);
   vec3 light = normalize(vec3(-0.35, 0.45, 1.0));
   float direct = max(dot(outward, light), 0.0);
@@ -64,9 +61,9 @@ interface Loaded {
   readonly buffers: readonly WebGLBuffer[];
 }
 
-/** null where there is no WebGL 2. */
-export function openDrawer(canvas: HTMLCanvasElement): SurfaceDrawer | null {
-  const gl = canvas.getContext("webgl2", { antialias: true, alpha: false, powerPreference: "high-performance" });
+/** null where there is no WebGL 2; without a graphics card edges are not smoothed, which takes four times as long. */
+export function openDrawer(canvas: HTMLCanvasElement, hasCard: boolean): SurfaceDrawer | null {
+  const gl = canvas.getContext("webgl2", { antialias: hasCard, alpha: false, powerPreference: "high-performance" });
   return gl === null ? null : new SurfaceDrawer(gl);
 }
 
@@ -77,15 +74,15 @@ export class SurfaceDrawer {
   constructor(private readonly gl: WebGL2RenderingContext) {
     this.program = link(gl);
     gl.enable(gl.DEPTH_TEST);
-    gl.enable(gl.CULL_FACE);
     gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
   }
 
-  draw(surfaces: readonly DrawnSurface[], view: SurfaceView): void {
+  /** `sharpness`: canvas pixels for one of the screen's; less where every frame takes long. */
+  draw(surfaces: readonly DrawnSurface[], view: SurfaceView, sharpness = 1): void {
     const { gl } = this;
     const { canvas } = gl;
     const { size, camera } = view;
-    const ratio = Math.min(2, globalThis.devicePixelRatio || 1);
+    const ratio = Math.min(2, globalThis.devicePixelRatio || 1) * sharpness;
     const [width, height] = [Math.max(1, Math.round(size.width * ratio)), Math.max(1, Math.round(size.height * ratio))];
     if (canvas.width !== width || canvas.height !== height) {
       [canvas.width, canvas.height] = [width, height];
@@ -101,16 +98,24 @@ export class SurfaceDrawer {
     this.set("away", away);
     this.set("center", camera.center);
     gl.uniform2f(this.at("scale"), 2 / (camera.mmPerPx * size.width), 2 / (camera.mmPerPx * size.height));
-    gl.uniform1f(this.at("reach"), Math.max(1, view.reachMm));
-    gl.uniform1f(this.at("cut"), view.cutMm);
+    const far = Math.max(1, view.reachMm);
+    gl.uniform2f(this.at("depths"), Math.min(far - 0.01, Math.max(-far, view.cutMm)), far);
     this.forget(surfaces);
     const seen = surfaces.filter(({ opacity }) => opacity > 0);
-    seen.filter(({ opacity }) => opacity >= 1).forEach((one) => this.drawOne(one, ["back", "front"]));
+    seen.filter(({ opacity }) => opacity >= 1).forEach((one) => this.drawOne(one, [gl.NONE]));
     gl.enable(gl.BLEND);
+    gl.enable(gl.CULL_FACE);
     gl.depthMask(false);
-    seen.filter(({ opacity }) => opacity < 1).forEach((one) => this.drawOne(one, ["back", "front"]));
+    // What lies behind first, so that the front is blended over it.
+    seen.filter(({ opacity }) => opacity < 1).forEach((one) => this.drawOne(one, [gl.FRONT, gl.BACK]));
+    gl.disable(gl.CULL_FACE);
     gl.disable(gl.BLEND);
     gl.depthMask(true);
+  }
+
+  /** Blocks until the last picture is drawn, so that its time can be told. */
+  finish(): void {
+    this.gl.readPixels(0, 0, 1, 1, this.gl.RGBA, this.gl.UNSIGNED_BYTE, new Uint8Array(4));
   }
 
   dispose(): void {
@@ -119,14 +124,15 @@ export class SurfaceDrawer {
     this.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
 
-  private drawOne({ id, mesh, colour, opacity }: DrawnSurface, sides: readonly ("back" | "front")[]): void {
+  private drawOne({ id, mesh, colour, opacity }: DrawnSurface, hidden: readonly GLenum[]): void {
     const { gl } = this;
     const { array } = this.load(id, mesh);
     gl.bindVertexArray(array);
     gl.uniform4f(this.at("colour"), ...colour, opacity);
-    for (const side of sides) {
-      // What lies behind first, so that the front is blended over it.
-      gl.cullFace(side === "back" ? gl.FRONT : gl.BACK);
+    for (const side of hidden) {
+      if (side !== gl.NONE) {
+        gl.cullFace(side);
+      }
       gl.drawElements(gl.TRIANGLES, mesh.triangles.length, gl.UNSIGNED_INT, 0);
     }
     gl.bindVertexArray(null);

@@ -43,7 +43,10 @@ export class SurfaceList {
 
   show(surfaces: readonly MadeSurface[], lookOf: (id: string) => SurfaceLook, fileColour: (id: string) => string): void {
     const shown = JSON.stringify(surfaces.map(({ id }) => [id, lookOf(id), fileColour(id)]));
-    if (shown === this.shown || this.rows.contains(document.activeElement)) {
+    // A slider that is being moved must not be made anew under the hand.
+    const { activeElement } = document;
+    const isHeld = activeElement instanceof HTMLInputElement && activeElement.type !== "checkbox" && this.rows.contains(activeElement);
+    if (shown === this.shown || isHeld) {
       return;
     }
     this.shown = shown;
@@ -72,7 +75,7 @@ export class SurfaceList {
     colour.addEventListener("input", () => change({ colour: colour.value }));
     opacity.addEventListener("input", () => change({ opacity: Number(opacity.value) / 100 }));
     const words = t("Download {name} as STL", { name });
-    const file = stl === "" ? "" : make("a", { class: "tool", href: stl, download: "", "aria-label": words, "data-tip": words }, icon("download"));
+    const file = stl === "" ? "" : make("a", { class: "tool", href: stl, download: "", "aria-label": words, title: words }, icon("download"));
     return make("li", {}, make("label", {}, seen, make("span", {}, name)), colour, opacity, file);
   }
 }

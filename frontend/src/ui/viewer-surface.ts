@@ -22,6 +22,10 @@ import { rangeWords, tissueName } from "./viewer-tissue-words";
 const STEP_RAD = Math.PI / 36;
 const LARGE_STEP_RAD = Math.PI / 6;
 const ZOOM_STEP = 1.1;
+/** A picture that takes longer is drawn with a third of the points each way while it moves. */
+const SLOW_MS = 60;
+const COARSE = 1 / 3;
+const SETTLE_MS = 200;
 /** Nearer than anything. */
 const NOTHING_CUT = -1e9;
 const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
@@ -38,8 +42,8 @@ interface Remembered {
 /** How surfaces were seen last, while the page is open; by the series' id. */
 const remembered = new Map<string, Remembered>();
 
-export function makeSurface(pane: ViewerPane, house: PaneHouse, api: JobApi): PaneContent {
-  return new SurfacePane(pane, house, api);
+export async function makeSurface(pane: ViewerPane, house: PaneHouse, api: JobApi): Promise<PaneContent> {
+  return new SurfacePane(pane, house, api, (await house.engine) === "webgl");
 }
 
 class SurfacePane implements PaneContent {
@@ -71,13 +75,18 @@ class SurfacePane implements PaneContent {
   private camera: BodyCamera | null = null;
   private size: Size = { width: 1, height: 1 };
   private isDue = false;
+  /** While the hand turns; then each picture may be coarse. */
+  private isMoving = false;
+  private isSlow = false;
+  private settling = 0;
 
   constructor(
     private readonly pane: ViewerPane,
     private readonly house: PaneHouse,
     private readonly api: JobApi,
+    hasCard: boolean,
   ) {
-    this.drawer = openDrawer(this.canvas);
+    this.drawer = openDrawer(this.canvas, hasCard);
     this.list = new SurfaceList({
       change: (id, look) => this.setLook(id, look),
       make: (tissue) => void this.create(tissue),
@@ -103,6 +112,7 @@ class SurfacePane implements PaneContent {
     this.keep();
     this.abort.abort();
     this.work?.abort();
+    clearTimeout(this.settling);
     this.resizes.disconnect();
     this.drawer?.dispose();
   }
@@ -257,7 +267,12 @@ class SurfacePane implements PaneContent {
     const { center } = camera;
     const corners = cornersOf([...this.meshes.values()]);
     const reachMm = Math.max(1, ...corners.map((corner) => Math.hypot(...corner.map((part, n) => part - (center[n] as number)))));
-    drawer.draw(surfaces, { camera, size, reachMm, cutMm: this.cutMm(corners) });
+    const started = performance.now();
+    drawer.draw(surfaces, { camera, size, reachMm, cutMm: this.cutMm(corners) }, this.isMoving && this.isSlow ? COARSE : 1);
+    if (this.isMoving && !this.isSlow) {
+      drawer.finish();
+      this.isSlow = performance.now() - started > SLOW_MS;
+    }
     this.canvas.dataset["triangles"] = `${surfaces.reduce((sum, { mesh }) => sum + mesh.triangles.length / 3, 0)}`;
     const edges = edgesOf(camera.turn);
     for (const edge of ["top", "right", "bottom", "left"] as const) {
@@ -284,6 +299,12 @@ class SurfacePane implements PaneContent {
 
   private setCamera(camera: BodyCamera): void {
     this.camera = camera;
+    this.isMoving = true;
+    clearTimeout(this.settling);
+    this.settling = window.setTimeout(() => {
+      this.isMoving = false;
+      this.changed();
+    }, SETTLE_MS);
     this.changed();
   }
 

@@ -9,9 +9,8 @@ import type { JsonObject } from "../io/read";
 import { JobApi, JobError, type ReconstructionJob } from "../io/reconstructions";
 import { readNumbers, runJob } from "../io/surfaces";
 import type { Shown } from "../render/viewport";
-import { setOpenPanel } from "../state/changes";
+import { setOpenPanel, setTool } from "../state/changes";
 import { activePane, seriesIn, stackIn } from "../state/panes";
-import { setTool } from "../state/changes";
 import type { Store } from "../state/store";
 import type { Instrument } from "../tools/tool";
 import { make, setText } from "./dom";
@@ -42,6 +41,7 @@ export class TissuePanel {
   private readonly layers: TissueLayer[] = [];
   private work: AbortController | null = null;
   private measuredFor = "";
+  private isPropertyChosen = false;
   readonly root: HTMLElement;
   readonly panel: SidePanel;
 
@@ -58,7 +58,6 @@ export class TissuePanel {
       make("option", { value: "seed" }, t("What is connected to the 3D cursor")),
     );
     this.property.append(...PROPERTIES.map((code) => make("option", { value: code }, tissueName(code))));
-    this.property.value = "tissue";
     this.root = make("div", { class: "window-panel" }, this.rangeSection(), this.wishSection(), this.resultSection());
     this.panel = { id: TISSUE_PANEL, name: t("Tissue"), icon: "bone", key: "@", root: this.root, show: () => this.show() };
     this.listen();
@@ -79,6 +78,9 @@ export class TissuePanel {
     const unit = series === undefined ? "" : (shown?.facts.units || shownScale(series, stackIn(state, pane), "bw").unit);
     setText(this.unit, unit);
     this.presets.hidden = unit !== "HU";
+    if (!this.isPropertyChosen) {
+      this.property.value = unit === "HU" ? "bone" : "tissue";
+    }
     const range = this.rangeOfSeries(pane.seriesId);
     this.histogram.show(shown === null ? null : { ...shown, voi: { ...shown.voi, center: (range.lowest + range.highest) / 2, width: range.highest - range.lowest } });
     for (const [field, value] of [[this.lowest, range.lowest], [this.highest, range.highest]] as const) {
@@ -233,6 +235,7 @@ export class TissuePanel {
         const made = button(tissueName(property));
         made.addEventListener("click", () => {
           this.property.value = property;
+          this.isPropertyChosen = true;
           this.setRange({ lowest, highest });
         });
         return made;
@@ -271,6 +274,7 @@ export class TissuePanel {
         }
       });
     }
+    this.property.addEventListener("change", () => (this.isPropertyChosen = true));
     this.isSeen.addEventListener("change", () => store.announce());
     this.fill.addEventListener("change", () => store.announce());
     this.extent.addEventListener("change", () => {
