@@ -26,7 +26,7 @@ from accounts.models import User
 from archive.models import Instance, Series
 from archive.video_shown import as_shown
 from archive.viewing import ensure_view_recorded
-from imaging.errors import ConflictError
+from imaging.errors import BusyError, ConflictError, NotAVolumeError
 from imaging.measure_plane import MeasureError
 from viewer import marks
 from viewer.fused_values import OtherSeriesError
@@ -113,11 +113,15 @@ class KeptView(APIView):
         return answer
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Add to a conflict how the row is now."""
+        """Add to a conflict how the row is now, to other refusals what a program can use."""
         response = super().handle_exception(exc)
         if isinstance(exc, ConflictError) and isinstance(response.data, dict):
             found = self.find_standing_against()
             response.data["current"] = None if found is None else self.answer(found).data
+        if isinstance(exc, NotAVolumeError) and exc.reasons:
+            response.data["reason_codes"] = [code for code, _words in exc.reasons]
+        if isinstance(exc, BusyError) and exc.progress is not None:
+            response.data["progress"] = round(exc.progress, 3)
         return response
 
     def find_standing_against(self) -> Kept | None:

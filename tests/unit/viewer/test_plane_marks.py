@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from archive import storage
 from archive.models import Event, Instance, Series
 from reconstruction.volumes import open_volume
 from tests.unit.reconstruction.conftest import make_slices, store_series
+from tests.unit.viewer.test_mark_exports import check
 from tests.unit.viewer.test_measurements import send
 from viewer.models import Measurement
 
@@ -233,11 +235,12 @@ def test_a_series_that_is_no_volume_gives_its_reasons(
     flat = store_series(make_slices(phantom()[:1]), north)
     answer = send(client_of(rada), "post", URL, wish(flat))
     assert answer.status_code == 422
+    assert "too_few_slices" in answer.json()["reason_codes"]
 
 
 # --- out and in ---------------------------------------------------------------------------
 def test_reports_and_tables_carry_the_plane_and_states_say_that_they_do_not(
-    volume: Series, rada: User, client_of: Log
+    volume: Series, rada: User, client_of: Log, tmp_path: Path
 ) -> None:
     client = client_of(rada)
     drawn: dict[str, Any] = {
@@ -265,6 +268,7 @@ def test_reports_and_tables_carry_the_plane_and_states_say_that_they_do_not(
     instance = Instance.objects.get(pk=stored["instance"])
     with storage.open_instance(instance.storage_key) as file:
         report = pydicom.dcmread(io.BytesIO(file.read()))
+    check(tmp_path, report)
     places = [one for one in report.iterall() if one.keyword == "GraphicData"]
     frames = {
         str(one.value) for one in report.iterall() if one.keyword == "ReferencedFrameOfReferenceUID"
