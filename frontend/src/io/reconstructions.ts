@@ -15,6 +15,8 @@ export interface JobFile {
 export interface ReconstructionJob {
   readonly id: string;
   readonly kind: string;
+  /** As they were asked for. */
+  readonly parameters: JsonObject;
   readonly status: JobStatus;
   /** 0 to 1. */
   readonly progress: number;
@@ -102,6 +104,7 @@ function readJob(wire: JsonObject): ReconstructionJob {
   return {
     id: asText(wire["id"]),
     kind: asText(wire["kind"]),
+    parameters: asObject(wire["parameters"]),
     status: asText(wire["status"]) as JobStatus,
     progress: asNumber(wire["progress"]) ?? 0,
     reason: asText(wire["reason"]),

@@ -2,7 +2,7 @@
 
 import { t } from "../core/text";
 import { JobError, readJobNews, type JobApi, type ReconstructionJob } from "../io/reconstructions";
-import type { JsonObject } from "../io/read";
+import { asNumber, asText, type JsonObject } from "../io/read";
 import { openSeries } from "../state/changes";
 import type { Store } from "../state/store";
 import { icon, make, setText } from "./dom";
@@ -20,8 +20,43 @@ const kindNames: Readonly<Record<string, () => string>> = {
   volume_rendering: () => t("Volume rendering"),
 };
 
+const valueNames: Readonly<Record<string, () => string>> = {
+  axial: () => t("Axial"),
+  coronal: () => t("Coronal"),
+  sagittal: () => t("Sagittal"),
+  thin: () => t("Thin planes"),
+  mip: () => t("Highest values"),
+  minip: () => t("Lowest values"),
+  mean: () => t("Mean"),
+  bone: () => t("Bone"),
+  dense_bone: () => t("Dense bone"),
+  soft_tissue: () => t("Soft tissue"),
+  lung: () => t("Lung"),
+  range: () => t("A range of values"),
+  dicom: () => t("Series in this study"),
+  png: () => t("PNG pictures (ZIP)"),
+  nifti: () => "NIfTI",
+  npy: () => "NumPy",
+  json: () => "JSON",
+  stl: () => "STL",
+  glb: () => "GLB",
+};
+
+/** The name of a parameter's value; one that we do not know stands for itself. */
+export function valueName(value: string): string {
+  return valueNames[value]?.() ?? value;
+}
+
 export function kindName(kind: string): string {
   return kindNames[kind]?.() ?? kind;
+}
+
+/** The parameters that tell jobs of a kind apart. */
+function howOf({ parameters }: ReconstructionJob): string {
+  const text = (name: string): string => valueName(asText(parameters[name]));
+  const thickness = asNumber(parameters["thickness_mm"]);
+  const views = asNumber(parameters["views"]);
+  return [text("plane"), text("tissue"), text("mode"), thickness === null ? "" : `${thickness} mm`, views === null ? "" : `${views}`].filter((part) => part !== "").join(" · ");
 }
 
 function statusName(status: string): string {
@@ -115,7 +150,7 @@ export class ReconstructionList {
 
   private partsOf(job: ReconstructionJob): HTMLElement[] {
     const isOpen = job.status === "queued" || job.status === "running";
-    const head = make("div", { class: "reconstruct-head" }, make("span", { class: "reconstruct-kind" }, kindName(job.kind)), make("span", { class: "reconstruct-status" }, statusName(job.status)));
+    const head = make("div", { class: "reconstruct-head" }, make("span", { class: "reconstruct-kind" }, kindName(job.kind), make("span", { class: "reconstruct-how" }, howOf(job))), make("span", { class: "reconstruct-status" }, statusName(job.status)));
     if (isOpen) {
       head.append(make("progress", { max: 1, value: job.progress, "aria-label": kindName(job.kind) }), this.act("x", t("Cancel"), job, () => this.api.cancel(job.id)));
     } else if (job.status !== "done") {

@@ -25,7 +25,7 @@ import { activeSeries, activeStack, setOpenPanel } from "../state/changes";
 import type { Store } from "../state/store";
 import { make, setText } from "./dom";
 import type { Command } from "./viewer-commands";
-import { kindName, ReconstructionList } from "./viewer-reconstruct-list";
+import { kindName, ReconstructionList, valueName } from "./viewer-reconstruct-list";
 import type { SidePanel } from "./viewer-side";
 
 const PANEL = "reconstruct";
@@ -33,28 +33,6 @@ const PANEL = "reconstruct";
 export function reconstructCommand(store: Store): Command {
   return { id: "reconstruct", name: t("Reconstruct …"), keys: [], group: "volume", icon: "images", run: () => store.change(setOpenPanel(PANEL)) };
 }
-
-const names: Readonly<Record<string, () => string>> = {
-  axial: () => t("Axial"),
-  coronal: () => t("Coronal"),
-  sagittal: () => t("Sagittal"),
-  thin: () => t("Thin planes"),
-  mip: () => t("Highest values"),
-  minip: () => t("Lowest values"),
-  mean: () => t("Mean"),
-  bone: () => t("Bone"),
-  dense_bone: () => t("Dense bone"),
-  soft_tissue: () => t("Soft tissue"),
-  lung: () => t("Lung"),
-  range: () => t("A range of values"),
-  dicom: () => t("Series in this study"),
-  png: () => t("PNG pictures (ZIP)"),
-  nifti: () => "NIfTI",
-  npy: () => "NumPy",
-  json: () => "JSON",
-  stl: () => "STL",
-  glb: () => "GLB",
-};
 
 export class Reconstruct {
   private readonly kind = select(KINDS, kindName);
@@ -158,7 +136,7 @@ export class Reconstruct {
   private offerOutputs(): void {
     const kind = this.kind.value as Kind;
     const boxes = outputsOf(kind).map((output, place) =>
-      make("label", {}, make("input", { type: "checkbox", value: output, checked: place === 0 }), nameOf(output)),
+      make("label", {}, make("input", { type: "checkbox", value: output, checked: place === 0 }), valueName(output)),
     );
     this.outputs.replaceChildren(make("legend", {}, t("As")), ...boxes);
     this.thickness.value = kind === "mpr" ? this.spacing.value : "";
@@ -212,11 +190,7 @@ export class Reconstruct {
   }
 }
 
-function nameOf(value: string): string {
-  return names[value]?.() ?? value;
-}
-
-function select(values: readonly string[], name: (value: string) => string = nameOf): HTMLSelectElement {
+function select(values: readonly string[], name: (value: string) => string = valueName): HTMLSelectElement {
   return make("select", { class: "entry" }, ...values.map((value) => make("option", { value }, name(value))));
 }
 
