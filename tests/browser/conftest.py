@@ -6,12 +6,14 @@ event loop running in this thread, in which other tests' own loops cannot.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -83,6 +85,8 @@ class House:
     aet: str = "NOCTIS_SCP"
     password: str = PASSWORD
     seats: dict[str, Any] = field(default_factory=dict, repr=False)
+    _manager: subprocess.Popen[str] | None = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def url(self) -> str:
@@ -91,17 +95,35 @@ class House:
 
     def manage(self, *words: object) -> str:
         """Run a management command to its end; return what it wrote."""
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *map(str, words)],
+        with self._lock:
+            if self._manager is None:
+                self._manager = self._start_manager()
+            process = self._manager
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps([str(word) for word in words]) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        assert line, f"the command ended its process: {words}"
+        done = json.loads(line)
+        assert done["code"] == 0, done["words"][-4000:]
+        return str(done["words"])
+
+    def _start_manager(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.browser.manager"],
             env=self.environment,
             cwd=ROOT,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=120,
         )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-        return done.stdout
+
+    def dismiss(self) -> None:
+        """End the process that runs commands."""
+        if self._manager is not None:
+            self._manager.communicate(timeout=30)
+            self._manager = None
 
     def log_in(self, page: Page, username: str) -> None:
         """Log in by the page that people use."""
@@ -134,6 +156,7 @@ def live_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         _wait_until_up(house, process)
         yield house
     finally:
+        house.dismiss()
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(40)
