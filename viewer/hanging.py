@@ -219,6 +219,12 @@ def may_change(user: User, protocol: HangingProtocol) -> bool:
     return protocol.owner_id == user.pk or user.is_archive_admin or user.role in MANAGERS
 
 
+def may_keep_for(user: User, facility: Facility) -> bool:
+    """Whether the person may save layouts for a whole facility: its administrators may."""
+    is_manager = user.is_archive_admin or user.role in MANAGERS
+    return is_manager and Facility.objects.visible_to(user).filter(pk=facility.pk).exists()
+
+
 def create_hanging(user: User, facts: dict[str, Any], facility: Facility | None) -> HangingProtocol:
     """Keep a new protocol, a person's own or, from its administrators, a facility's."""
     if facility is not None and not (user.is_archive_admin or user.role in MANAGERS):

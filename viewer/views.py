@@ -20,6 +20,7 @@ from accounts.models import User
 from archive.models import Series, Study
 from archive.passport import read_passport
 from archive.viewing import ensure_view_recorded, record_view
+from viewer.hanging import may_keep_for
 from viewer.marks import may_mark
 from viewer.page import build_page, list_series
 from viewer.passport_sheet import describe_passport
@@ -36,7 +37,7 @@ def open_study(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
     study = _read_study(request, study_id)
     assert isinstance(request.user, User)
     page = build_page(study, request.user, wanted_series=request.GET.get("series", ""))
-    page["document"]["person"] = _describe_person(request)
+    page["document"]["person"] = _describe_person(request, study)
     page["document"]["preferences"] = _describe_preferences(request)
     page["is_not_for_diagnosis"] = settings.NOCTIS_NOT_FOR_DIAGNOSIS
     # The trail's transaction is short: a write lock held while a stack is built would
@@ -91,9 +92,15 @@ def show_passport(request: HttpRequest, series_id: uuid.UUID) -> HttpResponse:
     return JsonResponse(sheet)
 
 
-def _describe_person(request: HttpRequest) -> dict[str, Any]:
+def _describe_person(request: HttpRequest, study: Study) -> dict[str, Any]:
     """Return who looks, what they may do here, and the token that their changes carry."""
+    assert isinstance(request.user, User)
+    facility = study.facility
+    keeps = facility is not None and may_keep_for(request.user, facility)
     return {
+        "may_keep_for": {"code": facility.code, "name": facility.name}
+        if facility and keeps
+        else {},
         "username": request.user.get_username(),
         "may_measure": may_mark(request.user),
         "csrf_token": get_token(request),

@@ -38,6 +38,8 @@ import {
 export interface Person {
   readonly username: string;
   readonly mayMeasure: boolean;
+  /** The study's facility, if the person may save layouts for all of it. */
+  readonly mayKeepFor: { readonly code: string; readonly name: string } | null;
   /** For the header X-CSRFToken of every change. */
   readonly csrfToken: string;
 }
@@ -96,7 +98,9 @@ export function readPage(text: string): ViewerPage {
 }
 
 function readPerson(wire: JsonObject): Person {
+  const keeper = asObject(wire["may_keep_for"]);
   return {
+    mayKeepFor: asText(keeper["code"]) === "" ? null : { code: asText(keeper["code"]), name: asText(keeper["name"]) },
     username: asText(wire["username"]),
     mayMeasure: asFlag(wire["may_measure"]),
     csrfToken: asText(wire["csrf_token"]),

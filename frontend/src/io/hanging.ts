@@ -9,6 +9,8 @@ export interface SavedLayout {
   readonly id: string;
   readonly name: string;
   readonly isOwn: boolean;
+  /** The code of the facility for which it was saved; empty: a person's own. */
+  readonly facility: string;
   readonly rules: JsonObject;
   readonly layout: JsonObject;
   readonly version: number;
@@ -106,6 +108,7 @@ function readSaved(wire: JsonObject): SavedLayout {
     id: asText(wire["id"]),
     name: asText(wire["name"]),
     isOwn: asFlag(wire["is_own"]),
+    facility: asText(wire["facility"]),
     rules: asObject(wire["rules"]),
     layout: asObject(wire["layout"]),
     version: asNumber(wire["version"]) ?? 0,

@@ -1,6 +1,6 @@
 /** Saved layouts in the layout sheet: save this one, hang by another, take one away; each can be undone. */
 
-import { describePane, describeRules, PROJECTIONS, type PaneOnPage, type Wire } from "../core/saved-layout";
+import { describePane, PROJECTIONS, type PaneOnPage } from "../core/saved-layout";
 import { t } from "../core/text";
 import { fetchHung, HangingError, LayoutApi, type SavedLayout } from "../io/hanging";
 import { readSeriesList, type ViewerPage } from "../io/api";
@@ -10,6 +10,7 @@ import { setLayout } from "../state/layouts";
 import { activePane, imageIn, ONE_PANE, seriesIn } from "../state/panes";
 import type { PaneState, Store, ViewerState } from "../state/store";
 import { icon, make, setText } from "./dom";
+import { kindOf, LayoutRules } from "./viewer-layout-rules";
 
 const STANDARD = "standard";
 
@@ -18,13 +19,8 @@ export class SavedLayouts {
   private readonly list = make("ul", { class: "layout-saved" });
   private readonly words = make("span");
   private readonly undo = make("button", { type: "button", class: "button", hidden: true }, t("Undo"));
-  readonly root = make(
-    "div",
-    { class: "layout-keep" },
-    this.save,
-    make("p", { class: "layout-told", role: "status" }, this.words, this.undo),
-    this.list,
-  );
+  private readonly rules: LayoutRules;
+  readonly root: HTMLElement;
   private readonly api: LayoutApi;
   private saved: readonly SavedLayout[] = [];
   private takeBack: (() => Promise<unknown>) | null = null;
@@ -34,31 +30,41 @@ export class SavedLayouts {
     private readonly page: ViewerPage,
   ) {
     this.api = new LayoutApi(page.layoutsUrl, page.person.csrfToken);
+    this.rules = new LayoutRules(page.person.mayKeepFor, () => this.name());
+    this.root = make(
+      "div",
+      { class: "layout-keep" },
+      this.save,
+      this.rules.root,
+      make("p", { class: "layout-told", role: "status" }, this.words, this.undo),
+      this.list,
+    );
     this.save.addEventListener("click", () => void this.attempt(() => this.keep()));
     this.undo.addEventListener("click", () => void this.attempt(() => this.back()));
   }
 
   /** Called when the sheet opens: names what would be saved, and reads the list. */
   open(): void {
-    const series = seriesIn(this.store.state, activePane(this.store.state));
-    this.save.disabled = series === undefined;
-    setText(this.save, t("Save this layout for {kind}", { kind: kindOf(this.rules()) }));
+    const { state } = this.store;
+    this.save.disabled = seriesIn(state, activePane(state)) === undefined;
+    const pane = state.panes.find((one) => seriesIn(state, one)?.studyId === state.study.id) ?? activePane(state);
+    const series = seriesIn(state, pane);
+    const priors = Math.max(0, ...state.panes.map((one) => priorNumber(state, one)));
+    this.rules.open(series === undefined ? null : { series, facts: imageIn(state, pane), study: state.study, priors });
+    this.name();
     this.tell("", null);
     void this.attempt(() => this.renew());
   }
 
-  private rules(): Wire {
-    const { state } = this.store;
-    const own = state.panes.find((pane) => seriesIn(state, pane)?.studyId === state.study.id);
-    const series = seriesIn(state, own ?? activePane(state));
-    const priors = Math.max(0, ...state.panes.map((pane) => priorNumber(state, pane)));
-    return series === undefined ? {} : describeRules(series, priors);
+  private name(): void {
+    setText(this.save, t("Save this layout for {kind}", { kind: kindOf(this.rules.rules()) }));
   }
 
-  /** A layout of one's own with the same rules is replaced, so that one kind of study has one. */
+  /** A layout of the same owner with the same rules is replaced, so that one kind of study has one. */
   private async keep(): Promise<void> {
     const { state } = this.store;
-    const rules = this.rules();
+    const rules = this.rules.rules();
+    const { facility } = this.rules;
     const panes = state.panes.map((pane) => paneOnPage(state, pane));
     const layout = {
       rows: state.layout.rows,
@@ -68,10 +74,11 @@ export class SavedLayouts {
     };
     const kind = kindOf(rules);
     await this.renew();
-    const before = this.saved.find((one) => one.isOwn && JSON.stringify(sorted(one.rules)) === JSON.stringify(sorted(rules as JsonObject)));
+    const isSame = (one: SavedLayout): boolean => (facility === "" ? one.isOwn : one.facility === facility);
+    const before = this.saved.find((one) => isSame(one) && JSON.stringify(sorted(one.rules)) === JSON.stringify(sorted(rules as JsonObject)));
     const body = { name: kind, rules, layout } as JsonObject;
     if (before === undefined) {
-      const made = await this.api.create(body);
+      const made = await this.api.create(facility === "" ? body : { ...body, facility });
       this.tell(t("Saved: {kind} opens like this.", { kind }), () => this.api.remove(made));
     } else {
       const changed = await this.api.change(before, body);
@@ -83,8 +90,9 @@ export class SavedLayouts {
 
   private async remove(one: SavedLayout): Promise<void> {
     await this.api.remove(one);
-    const { name, rules, layout } = one;
-    this.tell(t("Deleted: {name}", { name }), () => this.api.create({ name, rules, layout }));
+    const { name, rules, layout, facility } = one;
+    const whose = facility === "" ? {} : { facility };
+    this.tell(t("Deleted: {name}", { name }), () => this.api.create({ name, rules, layout, ...whose }));
     await this.renew();
   }
 
@@ -118,7 +126,7 @@ export class SavedLayouts {
     if (one !== null && !one.isOwn) {
       use.append(make("span", { class: "layout-shared" }, t("shared")));
     }
-    if (one?.isOwn === true) {
+    if (one !== null && (one.isOwn || one.facility === this.page.person.mayKeepFor?.code)) {
       const drop = make("button", { type: "button", class: "tool", "aria-label": t("Delete {name}", { name }) }, icon("x"));
       drop.addEventListener("click", () => void this.attempt(() => this.remove(one)));
       row.append(drop);
@@ -140,11 +148,6 @@ export class SavedLayouts {
     this.takeBack = undo;
     this.undo.hidden = undo === null;
   }
-}
-
-function kindOf(rules: Wire): string {
-  const parts = [rules["modality"], rules["body_part"]].filter((part) => part !== undefined).join(" ");
-  return rules["priors"] === undefined ? parts : t("{kind} with a prior", { kind: parts });
 }
 
 function sorted(rules: JsonObject): JsonObject {

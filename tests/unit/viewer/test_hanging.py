@@ -67,6 +67,18 @@ def test_the_layout_with_more_rules_wins_and_one_s_own_goes_before_the_facility_
     assert save(client, facility=north.code).status_code == 403
 
 
+def test_a_page_offers_to_save_for_the_facility_to_its_administrators_alone(
+    ct_series: Series, rada: User, north: Facility, client_of: Log
+) -> None:
+    address = f"/viewer/{ct_series.study.pk}/"
+    boss = factories.make_user("boss", Role.FACILITY_ADMIN, [north], is_staff=True)
+    assert page_of(client_of(rada).get(address))["person"]["may_keep_for"] == {}
+    offered = page_of(client_of(boss).get(address))["person"]["may_keep_for"]
+    assert offered == {"code": north.code, "name": north.name}
+    rules = {"modality": "CT", "laterality": "L", "view": "AP", "description": "e+1"}
+    assert save(client_of(boss), facility=offered["code"], rules=rules).status_code == 201
+
+
 def code(value: str) -> Dataset:
     made = Dataset()
     made.CodeValue, made.CodingSchemeDesignator, made.CodeMeaning = value, "SCT", "as in PS3.16"
