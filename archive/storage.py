@@ -2,7 +2,7 @@
 
 Everything is below one directory on one file system: `incoming/` holds files
 that are being received, `studies/` the archive, `thumbnails/` what can be made
-again, `exports/` what waits to be fetched. Names come from hashes and keys,
+again, `exports/` and `derived/` what waits to be fetched. Names come from hashes and keys,
 never from a sender's text.
 """
 
