@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts import throttle
 from archive import housekeeping, jobs
 from archive.models import Heartbeat
-from reconstruction import results, running
+from reconstruction import results, running, warm
 from reconstruction.jobs import LANES
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ def threads_for(queues: set[str]) -> Iterator[tuple[str, Callable[[threading.Eve
     yield "keep_tidy", keep_tidy
     if settings.CELERY_TASK_DEFAULT_QUEUE in queues:
         yield "drive_jobs", drive_jobs
+        yield "compile_kernels", warm.compile_at_leisure
     for lane in LANES:
         if lane in queues:
             yield f"drive_{lane}", partial(running.drive, lane)

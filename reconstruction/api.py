@@ -41,6 +41,7 @@ from reconstruction.view_api import SeriesRenderings, SeriesView3d
 from reconstruction.volume_door import PROBLEMS, TIME_POINT, WAIT_SECONDS, VolumeView
 from reconstruction.volume_files import Volume
 from reconstruction.volumes import REFUSED, find_plan, find_state, open_volume
+from reconstruction.warm import kernels_within
 
 # Cutting takes a core each: a storm waits, then is refused.
 _places = Places(2, waiting_limit=32, wait_seconds=10)
@@ -180,6 +181,7 @@ def _answer(request: Request, volume: Volume, wanted: WantedPlane) -> HttpRespon
     about = describe_plane(volume, wanted.plane, wanted.slab)
     if wanted.format == JSON:
         return Response(about)
+    kernels_within(WAIT_SECONDS)
     with _places.one():
         picture = to_int16(cut_plane(volume, wanted.plane, wanted.slab), volume.lowest)
         if wanted.format == RAW:

@@ -19,7 +19,6 @@ from archive.per_process import PerProcess
 from imaging.errors import BusyError, NotAVolumeError
 from imaging.shape import Reason
 from reconstruction.assembly import Plan, plan_volume
-from reconstruction.compiled import load_kernels
 from reconstruction.volume_files import (
     Volume,
     is_written,
@@ -195,8 +194,6 @@ class _Builds:
         try:
             with self._places:
                 write_volume(key, plan)
-            # The first plane should not wait for the compiler.
-            load_kernels()
         except BaseException as error:  # noqa: BLE001  (whoever waits gets it)
             self._forget(key)
             future.set_exception(error)
