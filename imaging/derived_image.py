@@ -125,7 +125,9 @@ def write_common(source: ElementView, sop_class_uid: str, notes: DerivedNotes) -
     made.set("SeriesInstanceUID", notes.series_instance_uid)
     made.set("SeriesNumber", notes.series_number)
     made.set("SeriesDescription", notes.description[:64])
-    made.set("ImageType", "DERIVED", "SECONDARY", *notes.image_type)
+    # What comes of PET images alone is primary (PS3.3 C.8.9.4.1.1).
+    worth = "PRIMARY" if sop_class_uid == PET_IMAGE else "SECONDARY"
+    made.set("ImageType", "DERIVED", worth, *notes.image_type)
     made.set("DerivationDescription", notes.derivation[:1024])
     if notes.codes:
         made.set_code("DerivationCodeSequence", *notes.codes)
@@ -197,7 +199,11 @@ def write_kind(made: ElementWriter, source: ElementView, sop_class_uid: str) -> 
         _write_pet(made, source)
     else:
         made.set("ConversionType", "WSD")
+        made.set("PatientOrientation")
         made.take(source, "RescaleType")
+        if not made.has_value("RescaleType"):
+            is_ct = _KIN.get(source.text("SOPClassUID")) == CT_IMAGE
+            made.set("RescaleType", "HU" if is_ct else "US")
     if not made.has_value("RescaleType"):
         made.drop("RescaleType")
     if source.text("FrameOfReferenceUID") == "":
@@ -221,6 +227,8 @@ def _write_mr(made: ElementWriter, source: ElementView) -> None:
 
 def _write_pet(made: ElementWriter, source: ElementView) -> None:
     made.take(source, *_NEEDED[PET_IMAGE])
+    # Said by the sequence of the PET images instead.
+    made.drop("PatientPosition")
     made.set("SeriesType", "STATIC", "IMAGE")
     made.take_or_empty(
         source, "CorrectedImage", "CollimatorType", "AcquisitionDate", "AcquisitionTime",
@@ -265,7 +273,6 @@ def write_colour(made: ElementWriter, frames: int, frame_time_ms: float) -> None
     for keyword, bits in (("BitsAllocated", 8), ("BitsStored", 8), ("HighBit", 7)):
         made.set(keyword, bits)
     made.set("PixelRepresentation", 0)
-    made.set("PatientOrientation")
     if frames > 1:
         made.set("NumberOfFrames", frames)
         made.set("FrameTime", float(frame_time_ms))

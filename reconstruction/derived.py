@@ -176,7 +176,6 @@ class SeriesWriter:
         made = self._write_template(SECONDARY_CAPTURE)
         for keyword in ("FrameOfReferenceUID", "PositionReferenceIndicator"):
             made.drop(keyword)
-        made.set("PatientOrientation")
         made.set("Rows", pixels.shape[0])
         made.set("Columns", pixels.shape[1])
         made.set("PixelSpacing", *(float(value) for value in spacing_mm))

@@ -156,10 +156,12 @@ def _shear(lines: np.ndarray, slope: float, first: int, rays: np.ndarray) -> Non
         for one in range(length - 1 - begin - base):
             value = line[one] * rest + line[one + 1] * share
             kept[one] = max(kept[one], value)
-        if share < 1e-3 and length - 1 - base >= 0:
-            kept[length - 1 - begin - base] = max(
-                kept[length - 1 - begin - base], lines[number, length - 1]
-            )
+        # Half a voxel beyond the outermost ones their values hold.
+        before, behind = -base - 1, length - 1 - base
+        if share >= 0.5 and 0 <= before < rays.size:
+            rays[before] = max(rays[before], lines[number, 0])
+        if share <= 0.5 and 0 <= behind < rays.size:
+            rays[behind] = max(rays[behind], lines[number, length - 1])
 
 
 @numba.njit(nogil=True, cache=True)

@@ -176,7 +176,7 @@ def _rays(geometry: VolumeGeometry, planes: tuple[PlaneGeometry, ...]) -> Rays:
         if not is_by_rows:
             a, b = b, a
         slope, lines = -b / a, rows if is_by_rows else columns
-        first = int(np.floor(min(0.0, -slope * (lines - 1))))
+        first = int(np.floor(min(0.0, -slope * (lines - 1)))) - 1
         by_rows.append(is_by_rows)
         slopes.append(slope)
         firsts.append(first)

@@ -24,6 +24,7 @@ from reconstruction.curved import cut_curve
 from reconstruction.volume_files import Volume
 from reconstruction.work import Work
 from tests.unit.reconstruction.conftest import index_volume, make_slices
+from tests.unit.reconstruction.test_derived import is_valid
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "curved.json"
 Store = Callable[[Iterable[Dataset]], Series]
@@ -181,6 +182,7 @@ def test_a_job_writes_the_picture_from_all_sides_and_sections_across(
     assert {one.SOPClassUID.name for one in pictures} == {"Secondary Capture Image Storage"}
     assert len({one.SeriesInstanceUID for one in made}) == 2
     assert [float(one) for one in pictures[0].PixelSpacing] == [0.5, 0.5]
+    assert is_valid(work.dicom_paths[0])
     # Sections stand on the line: their middle is on it, their normal is its way.
     first = sections[0]
     assert len(sections) == 3
