@@ -25,6 +25,7 @@ from archive.viewing import ensure_view_recorded
 from imaging.volume import VolumeGeometry
 from reconstruction.assembly import Plan
 from reconstruction.parameters import read_choice
+from reconstruction.peak_api import SeriesPeak
 from reconstruction.plane_form import (
     FORMATS,
     JPEG,
@@ -199,6 +200,7 @@ def _answer(request: Request, volume: Volume, wanted: WantedPlane) -> HttpRespon
 urlpatterns: list[URLPattern | URLResolver] = [
     path("series/<uuid:series_id>/volume/", SeriesVolume.as_view(), name="series-volume"),
     path("series/<uuid:series_id>/plane", SeriesPlane.as_view(), name="series-plane"),
+    path("series/<uuid:series_id>/peak", SeriesPeak.as_view(), name="series-peak"),
     path("series/<uuid:series_id>/view3d", SeriesView3d.as_view(), name="series-view3d"),
     path(
         "series/<uuid:series_id>/renderings/", SeriesRenderings.as_view(), name="series-renderings"

@@ -103,6 +103,7 @@ RECONSTRUCTION = [
         own=422,
         anonymous=401,
     ),
+    Row(route="api:series-peak", path=key("series_id", "series"), own=422, anonymous=401),
     Row(route="api:series-view3d", path=key("series_id", "series"), own=422, anonymous=401),
     Row(
         route="api:series-view3d",

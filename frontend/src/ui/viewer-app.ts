@@ -99,7 +99,7 @@ class ViewerApp {
     });
     this.side = new Side(this.store);
     const settings = keepSettings(page, this.store, root);
-    this.registerPanels(instrument);
+    this.registerPanels(instrument, page.apiUrl);
     this.side.registerPanel(tissue.panel);
     this.reconstruct = new Reconstruct(page, this.store);
     this.side.registerPanel(this.reconstruct.panel);
@@ -165,10 +165,10 @@ class ViewerApp {
     };
   }
 
-  private registerPanels(instrument: Instrument): void {
+  private registerPanels(instrument: Instrument, apiUrl: string): void {
     this.side.registerPanel(this.findings.panel);
     this.side.registerPanel(windowPanel(instrument));
-    this.side.registerPanel(fusionPanel(instrument));
+    this.side.registerPanel(fusionPanel(instrument, apiUrl));
     this.side.registerPanel(passportPanel(this.store));
     this.side.registerPanel(tagsPanel(this.store));
     this.side.registerPanel(this.objects.panel);

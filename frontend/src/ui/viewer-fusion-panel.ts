@@ -13,14 +13,15 @@ import { make, setText } from "./dom";
 import type { Command } from "./viewer-commands";
 import { overlayStack, seriesWords } from "./viewer-fusion";
 import { fuseWords } from "./viewer-fusion-words";
+import { PeakFinder } from "./viewer-peak";
 import type { SidePanel } from "./viewer-side";
 import { loadStack } from "./viewer-stacks";
 
 export const FUSION_PANEL = "fusion-panel";
 const SUV_ENDS = [5, 7, 10, 15, 20];
 
-export function fusionPanel(instrument: Instrument): SidePanel {
-  const content = new FusionPanel(instrument);
+export function fusionPanel(instrument: Instrument, apiUrl: string): SidePanel {
+  const content = new FusionPanel(instrument, apiUrl);
   return { id: FUSION_PANEL, name: t("Fusion and SUV"), icon: "blend", key: "Y", root: content.root, show: () => content.show() };
 }
 
@@ -57,14 +58,19 @@ class FusionPanel {
   private readonly look: HTMLElement;
   private readonly kind = make("select", { class: "entry", "aria-label": t("Uptake relative to") });
   private readonly missing = make("p", { class: "window-note", hidden: true });
+  private readonly peaks: PeakFinder;
   private offered = "";
 
-  constructor(private readonly instrument: Instrument) {
+  constructor(
+    private readonly instrument: Instrument,
+    apiUrl: string,
+  ) {
     const { store } = instrument;
     this.colours.append(...store.state.colourMaps.map(({ code, label }) => make("option", { value: code }, label)));
     this.look = this.makeLook();
+    this.peaks = new PeakFinder(store, apiUrl);
     const uptake = make("section", {}, make("h3", {}, t("Uptake (SUV)")), this.kind, this.missing);
-    this.root.append(make("section", {}, make("h3", {}, t("Picture below")), this.base, make("h3", {}, t("Over it")), this.over, this.why), this.look, uptake);
+    this.root.append(make("section", {}, make("h3", {}, t("Picture below")), this.base, make("h3", {}, t("Over it")), this.over, this.why), this.look, uptake, this.peaks.root);
     this.listen(store);
   }
 
@@ -80,6 +86,8 @@ class FusionPanel {
       this.showLook(state, fusion);
     }
     this.showKinds(state, fusion);
+    const isOver = fusion !== null && state.series.some(({ id, modality }) => id === fusion.seriesId && modality === "PT");
+    this.peaks.show(state, isOver ? fusion.seriesId : base?.modality === "PT" ? base.id : "");
   }
 
   private makeLook(): HTMLElement {

@@ -142,7 +142,7 @@ export function seriesWords({ seriesNumber, modality, seriesDescription, bodyPar
 function overlayWords(state: ViewerState, { fusion, ends: [low, high], unit }: Overlay): string {
   const name = state.colourMaps.find(({ code }) => code === fusion.colourMap)?.label ?? "";
   const levels = [low, high].map((value) => formatLevel(value, high - low)).join(" – ");
-  return `${unit} ${levels} · ${name} · ${Math.round(fusion.opacity * 100)} %`.trim();
+  return `${unit} ${levels} · ${name} · ${Math.round(fusion.opacity * 100)}\u00a0%`.trim();
 }
 
 /** The stack of the series that lies over a pane; null when it is not here. */

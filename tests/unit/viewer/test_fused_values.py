@@ -84,6 +84,18 @@ def test_a_region_on_the_ct_tells_hu_and_uptake(
     alone = browser.patch(address, json.dumps({"version": 2, "other": None}), "application/json")
     assert "other" not in alone.json()["statistics"]
 
+    peak = browser.get(f"/api/v1/series/{pet.pk}/peak").json()
+    hottest = spheres_of(CT)[2]
+    assert (peak["unit"], peak["max"]["value"]) == ("SUVbw", pytest.approx(12.0, abs=2e-3))
+    offset = np.array(peak["max"]["lps_mm"]) - np.array(hottest.centre_mm)
+    assert np.linalg.norm(offset) <= hottest.radius_mm
+    query = {"center": f"{x},{y},0", "radius_mm": "5"}
+    near = browser.get(f"/api/v1/series/{pet.pk}/peak", query).json()
+    # The whole millilitre lies in the ball of 8.0 g/ml.
+    assert near["peak"]["value"] == pytest.approx(8.0, abs=2e-3)
+    wrong = browser.get(f"/api/v1/series/{pet.pk}/peak", {"radius_mm": "5"})
+    assert (wrong.status_code, wrong.json()["detail"][:7]) == (400, "center:")
+
     unknown = post(other="00000000-0000-4000-8000-000000000000")
     assert (unknown.status_code, list(unknown.json()["errors"])) == (400, ["other"])
 
