@@ -10,10 +10,7 @@ from django.utils.translation import gettext_noop as _
 
 from viewer.volume_words import VOLUME_WORDS
 
-from viewer.volume_words import VOLUME_WORDS
-
 WORDS = (
-    *VOLUME_WORDS,
     *VOLUME_WORDS,
     _("1 finding"),
     _("1 image"),
