@@ -166,7 +166,8 @@ export class ObjectStore {
     if (typeof known === "object") {
       return known.filter(({ part }) => !hidden.has(part)).map((shape) => ({ ...shape, colour: parts.get(shape.part)?.colour ?? "#ffffff" }));
     }
-    if (known === undefined) {
+    // Outlines lie on images; a plane that was cut from the volume is none.
+    if (known === undefined && facts.instanceId !== "") {
       shapes.set(facts.key, "coming");
       fetchOutlines(object.outlinesUrl, facts.instanceId, facts.frame)
         .then((found) => shapes.set(facts.key, found))

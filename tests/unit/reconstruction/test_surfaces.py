@@ -22,12 +22,14 @@ from reconstruction.assembly import Scale
 from reconstruction.surfaces import Mesh, Wish, build_surface
 from reconstruction.volume_files import Volume
 from reconstruction.work import Work
+from tests.golden.make_surfaces import AFFINE, make_values
 from tests.unit.reconstruction.conftest import make_slices
 
 SHEARED = np.array(
     [[0.8, 0.0, 0.3, -40.0], [0.0, -1.1, 0.2, 12.0], [0.0, 0.0, 1.7, 5.0], [0, 0, 0, 1]]
 )
 NO_TABLE = np.zeros(0)
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 
 
 def make_volume(
@@ -41,7 +43,8 @@ def make_volume(
     is_hole = np.zeros(max(len(slice_mm) - 1, 0), np.bool_)
     is_hole[list(holes)] = True
     spacing = (1.0, 1.0, 1.0)
-    geometry = VolumeGeometry(voxels.shape, affine, slice_mm, is_hole, spacing)
+    slices, rows, columns = voxels.shape
+    geometry = VolumeGeometry((slices, rows, columns), affine, slice_mm, is_hole, spacing)
     return Volume("key", voxels, geometry, Scale(), int(voxels.min()), {})
 
 
@@ -52,7 +55,8 @@ def ball(
     k, j, i = np.indices(shape)
     places = np.stack([i, j, k], -1) @ affine[:3, :3].T + affine[:3, 3]
     depth = radius - np.linalg.norm(places - centre, axis=-1)
-    return np.clip(np.rint(500 * depth), -30000, 30000)
+    values: np.ndarray = np.clip(np.rint(500 * depth), -30000, 30000)
+    return values
 
 
 def edges_of(mesh: Mesh) -> dict[tuple[int, int], int]:
@@ -88,6 +92,16 @@ def test_a_ball_on_a_sheared_grid_has_the_area_and_volume_of_the_formula(
     assert np.abs(np.linalg.norm(found.mesh.points - centre, axis=1) - 18).max() < 0.05
     assert found.parts == 1
     assert_closed(found.mesh)
+
+
+def test_area_and_volume_are_those_of_vtk(small_bricks: None) -> None:
+    golden = json.loads((GOLDEN / "surfaces.json").read_text())["surfaces"]
+    volume = make_volume(make_values(), np.array(AFFINE))
+
+    for lowest, expected in golden.items():
+        found = build_surface(volume, Wish(float(lowest)))
+        assert found.full.area_mm2 == pytest.approx(expected["area_mm2"], rel=5e-3)
+        assert found.full.volume_mm3 == pytest.approx(expected["volume_mm3"], rel=5e-3)
 
 
 def test_bricks_are_welded_without_a_seam_thinned_out_or_not(

@@ -141,7 +141,7 @@ def run(series: Series, rada: User, folder: Path, **parameters: object) -> Work:
 def assert_valid(path: Path) -> None:
     """`dciodvfy` finds no error, where it is installed."""
     if shutil.which("dciodvfy"):
-        command = ["dciodvfy", "-new", path]
+        command = ["dciodvfy", "-new", str(path)]
         told = subprocess.run(command, check=False, capture_output=True, text=True).stderr
         assert not [line for line in told.splitlines() if line.startswith("Error")]
 
