@@ -66,6 +66,9 @@ MARKS = [
         by_role=READS_ONLY,
         anonymous=401,
     ),
+    Row(route="api:study-key-images", path=_study, anonymous=401),
+    # Its frame is none that the image has: whoever may see it learns no more than the others.
+    Row(route="api:key-image-picture", path=_mark("keyimage"), own=404, anonymous=401),
     Row(route="api:marks-csv", path=_study, anonymous=401),
     Row(route="api:marks-json", path=_study, anonymous=401),
 ]
