@@ -1,14 +1,19 @@
-"""How fast volumes are loaded and cut: Noctis beside SimpleITK, VTK and scipy, in one run.
+"""How fast volumes are loaded, cut, projected: Noctis beside SimpleITK, VTK, scipy, in one run.
 
     python -m bench.reconstruction [--slices 300] [--size 512] [--rounds 5]
 
-Three subjects. `load`: reading the frames of a series by their offsets into a volume in memory
-that is warm, beside SimpleITK's reader of the same files; and building the volume's file.
-`plane`: an oblique plane of 512 x 512, beside VTK's reslicing and scipy's. `slab`: 20 mm
-of it (MIP), beside VTK's. Contenders take turns; a figure is the median, a ratio the median of
-the rounds' ratios. Noctis and VTK use all cores, as they do in use. VTK is no dependency: without
-`pip install vtk` it is left out, and the run says so. What is compared is compared first: planes
-must agree within 1 HU on 99.9 % of the pixels.
+`load`: reading the frames of a series by their offsets into a volume in memory that is warm,
+beside SimpleITK's reader of the same files; and building the volume's file. `plane`: an oblique
+plane of 512 x 512, beside VTK's reslicing and scipy's. `slab`: 20 mm of it (MIP), beside VTK's.
+`curved`: a straightened line through the volume, beside VTK's probe and scipy. `rotating MIP`:
+72 views, beside VTK's slabs as thick as the volume (two of the 72 views, times 36). `projection`:
+along each axis of the voxels, beside a loop that only reads them. What jobs take of the memory is
+`bench.reconstruction_memory`.
+
+Contenders take turns; a figure is the median, a ratio the median of the rounds' ratios. Noctis
+and VTK use all cores, as they do in use. VTK is no dependency: without `pip install vtk` it is
+left out, and the run says so. What is compared is compared first: planes, slabs and curves must
+agree within 1 HU on 99.9 % of the pixels.
 """
 
 from __future__ import annotations
@@ -28,17 +33,13 @@ import SimpleITK
 from scipy import ndimage
 
 from archive.phantom import PhantomShape, build_datasets
-from imaging.plane import MIP, PlaneGeometry, Slab
-
-try:
-    import vtk
-    from vtk.util import numpy_support
-except ImportError:
-    vtk = None
+from bench import by_vtk
+from imaging.plane import MEAN, MIP, PlaneGeometry, Slab
 
 Act = Callable[[], object]
 SPACING_MM, STEP_MM = 0.7, 1.0
 THICKNESS_MM = 20.0
+VIEWS = 72
 NORMAL, UP = np.array([0.3, -0.5, 0.8]), np.array([0.1, -0.7, 0.2])
 
 
@@ -48,15 +49,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args(arguments)
-    if vtk is None:
+    if not by_vtk.is_installed():
         print("VTK is not installed: it is left out (pip install vtk)")
     with tempfile.TemporaryDirectory(prefix="noctis-bench-") as folder:
-        _make_home(Path(folder))
+        make_home(Path(folder))
         measure(Path(folder), options)
     return 0
 
 
-def _make_home(folder: Path) -> None:
+def make_home(folder: Path) -> None:
     """Give the run a home of its own, with an empty database."""
     os.environ["NOCTIS_HOME"] = str(folder)
     os.environ["DJANGO_SETTINGS_MODULE"] = "noctis.settings"
@@ -68,13 +69,14 @@ def _make_home(folder: Path) -> None:
     startup.migrate()
 
 
-def _store(folder: Path, options: argparse.Namespace) -> tuple[Any, list[str]]:
+def store_phantom(folder: Path, slices: int, size: int) -> tuple[Any, list[str]]:
     """Write a phantom's files and store them; returns the series, and the files in order."""
     from archive.ingest import Source, ingest_file  # noqa: PLC0415
     from archive.models import Series  # noqa: PLC0415
 
+    folder.mkdir(exist_ok=True)
     shape = PhantomShape(
-        rows=options.size, columns=options.size, slices=options.slices,
+        rows=size, columns=size, slices=slices,
         spacing_mm=(SPACING_MM, SPACING_MM), thickness_mm=STEP_MM,
     )  # fmt: skip
     noise = np.random.default_rng(3)
@@ -88,7 +90,8 @@ def _store(folder: Path, options: argparse.Namespace) -> tuple[Any, list[str]]:
         files.append(str(path))
         with path.open("rb") as file:
             ingest_file(Source(door="bench", sender="BENCH", facility_id=None), file)
-    return Series.objects.get(), files
+    rows = Series.objects.select_related("study__patient").order_by("pk")
+    return rows.filter(instance_count=slices).last(), files
 
 
 def measure(folder: Path, options: argparse.Namespace) -> None:
@@ -98,7 +101,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     from reconstruction.planes import cut_plane  # noqa: PLC0415
     from reconstruction.volumes import open_volume  # noqa: PLC0415
 
-    series, files = _store(folder, options)
+    series, files = store_phantom(folder / "phantom", options.slices, options.size)
     passport = read_passport(series)
     print(f"{options.slices} slices of {options.size} x {options.size}, {os.cpu_count()} cores")
     load_kernels()
@@ -128,31 +131,103 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     acts: dict[str, Act] = {"scipy": lambda: _by_scipy(volume, plane)}
     acts["Noctis"] = lambda: cut_plane(volume, plane, thin)
     slabs: dict[str, Act] = {"Noctis": lambda: cut_plane(volume, plane, slab)}
-    if vtk is not None:
-        image = _vtk_image(volume)
-        depths = slab.depths_mm(SPACING_MM)
-        one_cut = _vtk_reslice(image, plane, np.zeros(1))
-        thick_cut = _vtk_reslice(image, plane, depths)
+    if by_vtk.is_installed():
+        image = by_vtk.make_image(volume)
+        one_cut = by_vtk.reslice(image, plane, np.zeros(1))
+        thick_cut = by_vtk.reslice(image, plane, slab.depths_mm(SPACING_MM))
         acts = {"VTK": one_cut, **acts}
         slabs = {"VTK": thick_cut, **slabs}
         _check_alike("plane", one_cut(), cut_plane(volume, plane, thin))
         _check_alike("slab", thick_cut(), cut_plane(volume, plane, slab))
     compare("oblique plane", acts, options.rounds * 4)
     compare(f"MIP slab of {THICKNESS_MM:g} mm", slabs, options.rounds)
+    _measure_curve(volume, options.rounds * 4)
+    _measure_turn(volume, options.rounds)
+    _measure_projections(volume.voxels, options.rounds * 4)
 
 
-def compare(case: str, acts: dict[str, Act], rounds: int) -> None:
-    """Print the median time of each contender, and Noctis' median ratio to the others."""
+def _measure_curve(volume: Any, rounds: int) -> None:
+    """Compare a straightened line from corner to corner, 60 mm wide."""
+    from reconstruction.curved import cut_curve, parse_curve, place_curve  # noqa: PLC0415
+
+    shares = np.array([[0.2, 0.3, 0.1], [0.45, 0.5, 0.3], [0.7, 0.4, 0.5], [0.6, 0.7, 0.9]])
+    affine = volume.geometry.lps_from_ijw
+    points = (shares * volume.geometry.shape[::-1]) @ affine[:3, :3].T + affine[:3, 3]
+    wanted = parse_curve({"points": points.tolist(), "width_mm": 100.0})
+    curve = place_curve(volume, wanted)
+    steps = np.arange(curve.rows) * curve.spacing_mm[0]
+    places = curve.first_pixels[None] + curve.across[None] * steps[:, None, None]
+    inverse = volume.geometry.ijw_from_lps
+    kji = np.moveaxis((places @ inverse[:3, :3].T + inverse[:3, 3])[..., ::-1], -1, 0).copy()
+    acts: dict[str, Act] = {
+        "scipy": lambda: ndimage.map_coordinates(
+            volume.voxels, kji, np.float32, order=1, cval=volume.lowest
+        ),
+        "Noctis": lambda: cut_curve(volume, curve, wanted.slab),
+    }
+    if by_vtk.is_installed():
+        look = by_vtk.probe(by_vtk.make_image(volume), places)
+        _check_alike("curve", look(), cut_curve(volume, curve, wanted.slab))
+        acts = {"VTK": look, **acts}
+    compare(f"curve of {curve.columns} x {curve.rows}", acts, rounds)
+
+
+def _measure_turn(volume: Any, rounds: int) -> None:
+    """Compare a turn of 72 views; VTK makes two of them."""
+    from reconstruction.rotation import plan_rotation, slice_normal, turn_slices  # noqa: PLC0415
+
+    turn = plan_rotation(volume.geometry, slice_normal(volume.geometry), VIEWS, 360.0)
+    acts: dict[str, Act] = {"Noctis": lambda: turn_slices(volume, turn, None, lambda _done: None)}
+    share = 1.0
+    if by_vtk.is_installed():
+        image = by_vtk.make_image(volume)
+        deep = float(np.linalg.norm(np.array(volume.geometry.shape[1:]) * SPACING_MM))
+        depths = Slab(MIP, deep).depths_mm(SPACING_MM)
+        views = [by_vtk.reslice(image, turn.planes[number], depths) for number in (0, 5)]
+        acts = {"VTK": lambda: [view() for view in views], **acts}
+        share = VIEWS / len(views)
+    compare(f"rotating MIP, {VIEWS} views", acts, min(rounds, 3), times={"VTK": share})
+
+
+def _measure_projections(voxels: np.ndarray, rounds: int) -> None:
+    """Compare projections along each axis with a loop that reads every voxel and keeps nothing."""
+    from bench.reading import read_all_voxels  # noqa: PLC0415
+    from reconstruction.projections import project_axis  # noqa: PLC0415
+
+    # Warm and at hand, as the pages of a mapped file are after the first look.
+    warm = np.array(voxels)
+    warm.flags.writeable = False
+    for axis, name in enumerate(("columns", "rows", "slices")):
+        for mode in (MIP, MEAN):
+            compare(
+                f"{mode} along {name}",
+                {
+                    "reading": lambda: read_all_voxels(warm),
+                    "Noctis": lambda axis=axis, mode=mode: project_axis(warm, axis, mode),  # type: ignore[misc]
+                },
+                rounds,
+            )
+
+
+def compare(
+    case: str, acts: dict[str, Act], rounds: int, times: dict[str, float] | None = None
+) -> None:
+    """Print the median time of each contender, and Noctis' median ratio to the others.
+
+    `times` says how often what a contender did would have to be done for the whole.
+    """
+    factors = times or {}
     for act in acts.values():
         act()
-    times: dict[str, list[float]] = {name: [] for name in acts}
+    spent_by: dict[str, list[float]] = {name: [] for name in acts}
     for number in range(rounds):
         for name in list(acts) if number % 2 == 0 else list(acts)[::-1]:
             began = time.perf_counter()
             acts[name]()
-            times[name].append(time.perf_counter() - began)
-    ours = times["Noctis"]
-    for name, spent in times.items():
+            factor = factors.get(name, 1.0)
+            spent_by[name].append((time.perf_counter() - began) * factor)
+    ours = spent_by["Noctis"]
+    for name, spent in spent_by.items():
         ratio = statistics.median(a / b for a, b in zip(ours, spent, strict=True))
         against = "" if name == "Noctis" else f"   Noctis takes {ratio:.3f} of it"
         spent_ms = statistics.median(spent) * 1e3
@@ -175,52 +250,9 @@ def _by_scipy(volume: Any, plane: PlaneGeometry) -> np.ndarray:
     return found
 
 
-def _vtk_image(volume: Any) -> Any:
-    """Return the same voxels as VTK's image, which knows no direction: the phantom needs none."""
-    slices, rows, columns = volume.geometry.shape
-    image = vtk.vtkImageData()
-    image.SetDimensions(columns, rows, slices)
-    image.SetSpacing(SPACING_MM, SPACING_MM, STEP_MM)
-    image.SetOrigin(*volume.geometry.lps_from_ijw[:3, 3])
-    voxels = np.array(volume.voxels).ravel()
-    image.GetPointData().SetScalars(numpy_support.numpy_to_vtk(voxels, deep=True))
-    return image
-
-
-def _vtk_reslice(image: Any, plane: PlaneGeometry, depths: np.ndarray) -> Act:
-    """Return what cuts a plane or a MIP slab by VTK: as many layers, at the same depths."""
-    reslice = vtk.vtkImageReslice()
-    reslice.SetInputData(image)
-    axes = vtk.vtkMatrix4x4()
-    for row in range(3):
-        for column, axis in enumerate((plane.row_direction, plane.column_direction, plane.normal)):
-            axes.SetElement(row, column, axis[row])
-        axes.SetElement(row, 3, plane.origin[row])
-    reslice.SetResliceAxes(axes)
-    reslice.SetOutputDimensionality(2)
-    reslice.SetInterpolationModeToLinear()
-    reslice.SetOutputSpacing(plane.spacing_mm[1], plane.spacing_mm[0], 1)
-    reslice.SetOutputOrigin(0, 0, 0)
-    reslice.SetOutputExtent(0, plane.columns - 1, 0, plane.rows - 1, 0, 0)
-    reslice.SetBackgroundLevel(-32768)
-    if len(depths) > 1:
-        reslice.SetSlabModeToMax()
-        reslice.SetSlabNumberOfSlices(len(depths))
-        reslice.SetSlabSliceSpacingFraction(float(depths[1] - depths[0]))
-
-    def cut() -> np.ndarray:
-        reslice.Modified()
-        reslice.Update()
-        scalars = reslice.GetOutput().GetPointData().GetScalars()
-        values: np.ndarray = numpy_support.vtk_to_numpy(scalars)
-        return values.reshape(plane.rows, plane.columns)
-
-    return cut
-
-
 def _check_alike(case: str, theirs: Any, ours: np.ndarray) -> None:
     """Print how far the two agree where both are inside."""
-    inside = (theirs != -32768) & ~np.isnan(ours)
+    inside = (theirs != by_vtk.OUTSIDE) & ~np.isnan(ours)
     share = float((np.abs(theirs - ours)[inside] <= 1).mean())
     print(f"  {case}: {share:.4%} of {inside.mean():.0%} of the pixels agree with VTK within 1 HU")
     if share < 0.999:

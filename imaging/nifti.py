@@ -22,8 +22,8 @@ def nifti_head(
 ) -> bytes:
     """Return the head of voxels of shape (planes, rows, columns).
 
-    A value is int16 * `slope` + `intercept`. `sform` is the affine itself. `qform` cannot say a shear: it is left out (code 0) where there
-    is one.
+    A value is int16 * `slope` + `intercept`. `sform` is the affine itself. `qform` cannot say a
+    shear: it is left out (code 0) where there is one.
     """
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps_from_ijk
     spacing = np.linalg.norm(affine[:3, :3], axis=0)

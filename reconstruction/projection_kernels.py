@@ -40,8 +40,14 @@ def extreme_of_slices(slices: np.ndarray, is_highest: bool, kept: np.ndarray) ->
 
 @numba.njit(nogil=True, cache=True)
 def sum_of_slices(slices: np.ndarray, kept: np.ndarray) -> None:
-    """Add slices, int16 of shape (slices, voxels), to `kept`, int32."""
-    for k in range(slices.shape[0]):
+    """Add slices, int16 of shape (slices, voxels), to `kept`, int32; four at a time."""
+    count = slices.shape[0]
+    whole = count - count % 4
+    for k in range(0, whole, 4):
+        a, b, c, d = slices[k], slices[k + 1], slices[k + 2], slices[k + 3]
+        for i in range(kept.size):
+            kept[i] += (np.int32(a[i]) + np.int32(b[i])) + (np.int32(c[i]) + np.int32(d[i]))
+    for k in range(whole, count):
         line = slices[k]
         for i in range(kept.size):
             kept[i] += line[i]
