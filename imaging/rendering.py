@@ -107,7 +107,7 @@ CT_RENDERINGS = (
             Point(-360, 0.0, (230, 130, 110)),
         ),
     ),
-    Rendering("mip", "MIP", HU, MIP, window=(350, 900)),
+    Rendering("mip", "MIP", HU, MIP, window=(500, 1300)),
     Rendering("minip", "MinIP", HU, MINIP, window=(-700, 800)),
     Rendering("average", "Average, as a radiograph", HU, AVERAGE, window=(-550, 900)),
 )  # fmt: skip

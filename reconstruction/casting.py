@@ -88,12 +88,14 @@ def render_view(
     is_cancelled: Callable[[], bool] = lambda: False,
     *,
     step: float | None = None,
+    is_alone: bool = False,
 ) -> np.ndarray:
     """Return a view along the normal of `plane`, on whichever side of it the volume lies.
 
     For composite uint8 of shape (rows, columns, 3) on black; else float32 of shape (rows,
     columns), as the volume's int16, NaN where no ray meets it. `step` (mm between samples)
-    overrules the quality's. Raises `CancelledError` when `is_cancelled` says so between pieces.
+    overrules the quality's; `is_alone` keeps to the caller's thread, where `is_cancelled` is asked
+    too. Raises `CancelledError` when that says so between pieces.
     """
     rays, bricks = load_rays(), bricks_of(volume)
     step = step or step_mm(volume.geometry, look)
@@ -121,7 +123,8 @@ def render_view(
             raise CancelledError
         cast(first, out[first : first + ROWS_A_PIECE])
 
-    for _done in _threads.get().map(work, range(0, plane.rows, ROWS_A_PIECE)):
+    pieces = range(0, plane.rows, ROWS_A_PIECE)
+    for _done in map(work, pieces) if is_alone else _threads.get().map(work, pieces):
         pass
     return out
 

@@ -14,12 +14,13 @@ from PIL import Image
 
 from archive import storage
 from imaging.errors import NoctisError, TransientError, UnsupportedError
+from imaging.film import write_gif, write_mp4
 from viewer.export_form import GIF, MP4, PDF
 from viewer.export_marks import Dresser
 from viewer.export_models import Export
 from viewer.export_pdf import write_pdf
 from viewer.export_pictures import draw_pictures
-from viewer.export_video import rate_of, write_gif, write_mp4
+from viewer.export_video import rate_of
 from viewer.exports import KEPT, load_images, path_of
 
 TELL_SECONDS = 0.5
