@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.utils.translation import gettext_noop as _
 
 VOLUME_WORDS = (
+    _("What of a slab is shown"),
+    _("Thickness of the slab in mm"),
+    _("Slab"),
     _("A range of values"),
     _("Air"),
     _("All in the range"),

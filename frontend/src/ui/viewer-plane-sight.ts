@@ -107,9 +107,12 @@ function reasonWords(reason: ServerReason): string {
   }
 }
 
+export function slabName(mode: SlabMode): string {
+  return { thin: t("Thin"), mip: t("MIP"), minip: t("MinIP"), mean: t("Mean") }[mode];
+}
+
 export function slabWords(mode: SlabMode, thicknessMm: number): string {
-  const names = { thin: t("Thin"), mip: t("MIP"), minip: t("MinIP"), mean: t("Mean") };
-  return mode === "thin" ? names.thin : `${names[mode]} ${formatNumber(thicknessMm, 1)} mm`;
+  return mode === "thin" ? slabName(mode) : `${slabName(mode)} ${formatNumber(thicknessMm, 1)} mm`;
 }
 
 /** That it was cut, how thick, and at which time. */

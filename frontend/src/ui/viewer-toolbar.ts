@@ -10,6 +10,7 @@ import type { Instrument } from "../tools/tool";
 import { icon, make, setAttribute, setIcon, setText } from "./dom";
 import { windowChoices, type Command } from "./viewer-commands";
 import { keyName } from "./viewer-keys";
+import { SlabControl } from "./viewer-slab";
 import { Popover, stepInMenu } from "./viewer-popover";
 
 export class Toolbar {
@@ -19,6 +20,7 @@ export class Toolbar {
   private readonly buttons = new Map<Command, HTMLButtonElement>();
   private readonly windows: WindowControl;
   private readonly film: FilmControl;
+  private readonly slab: SlabControl;
 
   constructor(
     private readonly instrument: Instrument,
@@ -27,6 +29,7 @@ export class Toolbar {
   ) {
     const { store } = instrument;
     this.windows = new WindowControl(instrument);
+    this.slab = new SlabControl(store);
     const play = commands.find(({ icon: name }) => name === "play") as Command;
     this.film = new FilmControl(store, this.button(play));
     const group = (name: Command["group"]): HTMLElement =>
@@ -39,7 +42,7 @@ export class Toolbar {
     picture.append(this.menu(t("More of the picture"), "chevron-down", commands.filter((one) => one.group === "picture" && one.isInMenu === true)));
     const panes = group("panes");
     const ofVolume = commands.filter((one) => one.group === "volume" && one.icon !== undefined);
-    panes.prepend(...ofPanes, ...(ofVolume.length === 0 ? [] : [this.menu(t("Volume"), "box", ofVolume)]));
+    panes.prepend(...ofPanes, ...(ofVolume.length === 0 ? [] : [this.menu(t("Volume"), "box", ofVolume, this.slab.root)]));
     this.root.append(group("tools"), picture, this.windows.root, this.film.root, panes);
     this.ofPage = group("page");
   }
@@ -54,10 +57,11 @@ export class Toolbar {
     }
     this.windows.show(state);
     this.film.show(state);
+    this.slab.show(state);
   }
 
   /** Less common commands under one button, each with its name and key. */
-  private menu(name: string, iconName: string, commands: readonly Command[]): HTMLElement {
+  private menu(name: string, iconName: string, commands: readonly Command[], ...also: readonly HTMLElement[]): HTMLElement {
     const popover = new Popover(name, name, iconName, () => rows.forEach((show) => show()));
     popover.sheet.classList.add("menu-sheet");
     popover.sheet.addEventListener("keydown", (event) => {
@@ -79,6 +83,7 @@ export class Toolbar {
         setAttribute(row, "aria-pressed", command.isOn === undefined ? null : `${command.isOn(this.instrument.store.state)}`);
       };
     });
+    popover.sheet.append(...also);
     return popover.root;
   }
 
