@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence, color, seg, sr
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
@@ -74,20 +75,21 @@ def write_segmentation(
     read: Callable[[int], np.ndarray],
     text: SegmentText,
     writing: Writing,
+    pixels: BinaryIO,
 ) -> Dataset:
     """Return a segmentation with a frame for each of `slices`, lowest first.
 
     `header` has patient, study, series, size, Pixel Spacing, Slice Thickness and Image
     Orientation of the source. `read` returns the mask of a slice by its number in `slices`,
-    bool of (rows, columns).
+    bool of (rows, columns). `pixels` is an empty file that takes the Pixel Data; the object reads
+    them from it when it is saved, so it must be open until then.
     """
     made: Dataset | None = None
     items: list[Dataset] = []
-    pixels = bytearray()
     for numbers in _groups(len(slices)):
         masks = np.stack([read(number) for number in numbers])
         part = _write_part(header, [slices[number] for number in numbers], text, writing)
-        pixels += np.packbits(masks.ravel(), bitorder="little").tobytes()
+        pixels.write(np.packbits(masks.ravel(), bitorder="little").tobytes())
         for item, number in zip(part.PerFrameFunctionalGroupsSequence, numbers, strict=True):
             _finish_frame(item, slices[number], number)
             items.append(item)
@@ -95,7 +97,9 @@ def write_segmentation(
     assert made is not None
     made.PerFrameFunctionalGroupsSequence = items
     made.NumberOfFrames = len(items)
-    made.PixelData = bytes(pixels) + b"\0" * (len(pixels) % 2)
+    pixels.write(b"\0" * (pixels.tell() % 2))
+    pixels.seek(0)
+    made.add(DataElement("PixelData", "OB", pixels))
     _name_instances(made, header, slices)
     return made
 

@@ -52,16 +52,18 @@ def write_tissue(work: Work, volume: Volume, found: Found, text: SegmentText) ->
         author_name=_name_of(work),
         software_version=settings.NOCTIS_VERSION,
     )
-    made = write_segmentation(
-        header,
-        slices,
-        lambda one: found.mask.read(numbers[one], numbers[one] + 1)[0],
-        text,
-        writing,
-    )
-    _set_times(made, work)
     path = work.folder / "segmentation.dcm"
-    made.save_as(path, enforce_file_format=True)
+    with (work.folder / "segmentation.bits").open("w+b") as pixels:
+        made = write_segmentation(
+            header,
+            slices,
+            lambda one: found.mask.read(numbers[one], numbers[one] + 1)[0],
+            text,
+            writing,
+            pixels,
+        )
+        _set_times(made, work)
+        made.save_as(path, enforce_file_format=True)
     return path
 
 

@@ -248,7 +248,10 @@ class _Pieces:
         self._count += count
         if self._count > PIECES_LIMIT:
             raise UnsupportedError("There are too many separate pieces: it is mostly noise.")
-        self._sizes.append(np.bincount(labels.ravel(), minlength=count + 1)[1:])
+        sizes = np.zeros(count + 1, np.int64)
+        for plane in labels:  # one by one: they are counted as 64 bits
+            sizes += np.bincount(plane.ravel(), minlength=count + 1)
+        self._sizes.append(sizes[1:])
         if self._seam is not None:
             both = (self._seam >= 0) & (labels[0] > 0)
             pairs = np.stack([self._seam[both], labels[0][both] - 1 + start], 1)
