@@ -24,7 +24,7 @@ from rest_framework.exceptions import ValidationError
 
 from accounts.audit import record_for_user
 from accounts.models import Role, User
-from archive.models import Series
+from archive.models import Series, Study
 from imaging.errors import ConflictError, MissingError, NotAllowedError
 from reconstruction.kinds import KINDS, load_kind
 from reconstruction.models import ReconstructionJob
@@ -93,6 +93,8 @@ def ask_for(
     )  # fmt: skip
     try:
         with transaction.atomic():
+            # Before its series, as everybody locks: a new row holds both.
+            list(Study.objects.select_for_update(no_key=True).filter(pk=series.study_id))
             _check_limit(user)
             job.save(force_insert=True)
             _record(job, user, "reconstruction_requested", address)
@@ -237,7 +239,7 @@ def _find_same(user: User, digest: str, key: str) -> ReconstructionJob | None:
 def _check_limit(user: User) -> None:
     """Refuse one job too many; must be in the transaction that writes the job."""
     # Of two requests at once, the other one waits here and counts the first one's job.
-    User.objects.select_for_update().filter(pk=user.pk).exists()
+    list(User.objects.select_for_update(no_key=True).filter(pk=user.pk))
     limit = jobs_limit()
     if ReconstructionJob.objects.open().filter(requested_by=user).count() >= limit:
         raise TooManyJobsError(

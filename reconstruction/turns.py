@@ -29,11 +29,15 @@ woken = threading.Event()
 
 
 def publish(job: ReconstructionJob) -> None:
-    """Tell pages how it stands with a job; must be the last writing of its transaction."""
-    events.publish(
-        EVENT, [job.study], job=str(job.pk), series=str(job.series_id), made=job.kind,
-        status=job.status, progress=round(job.progress, 3),
-        series_instance_uid=job.series_instance_uid,
+    """Tell pages how it stands with a job; must be the last writing of its transaction.
+
+    The event names the study in its payload: a row that refers to it would wait for whoever
+    locks the study, and hold up all other news meanwhile.
+    """
+    events.publish_for(
+        EVENT, job.facility_id, job=str(job.pk), study=str(job.study_id),
+        series=str(job.series_id), made=job.kind, status=job.status,
+        progress=round(job.progress, 3), series_instance_uid=job.series_instance_uid,
     )  # fmt: skip
 
 
@@ -75,7 +79,7 @@ def _due(lane: str) -> QuerySet[ReconstructionJob]:
     last = Subquery(served.annotate(last=Max("started_at")).values("last"))
     due = Q(status=Status.QUEUED, due_at__lte=now) | Q(status=Status.RUNNING, lease_until__lt=now)
     ordered = jobs.filter(due).annotate(served_at=last)
-    return ordered.select_related("study").order_by(F("served_at").asc(nulls_first=True), "id")
+    return ordered.order_by(F("served_at").asc(nulls_first=True), "id")
 
 
 def renew(job: ReconstructionJob, claim: uuid.UUID) -> bool:

@@ -15,8 +15,8 @@ interface Listener {
   onState?(state: "on" | "off"): void;
   /** What somebody drew, changed or deleted in a study. */
   onMarks?(study: string, news: JsonObject): void;
-  /** How it stands with a reconstruction, and of which study. */
-  onJobs?(news: JsonObject, study: string): void;
+  /** How it stands with a reconstruction. */
+  onJobs?(news: JsonObject): void;
 }
 
 /**
@@ -90,8 +90,7 @@ export class Live {
 
   private tookJob(event: MessageEvent<string>): void {
     this.keepPlace(event);
-    const { study, payload } = readNews(event.data);
-    this.listener.onJobs?.(payload, study);
+    this.listener.onJobs?.(readNews(event.data).payload);
   }
 
   private took(event: MessageEvent<string>): void {

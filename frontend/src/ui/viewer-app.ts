@@ -25,6 +25,7 @@ import { exportPanel } from "./viewer-export";
 import { Findings } from "./viewer-findings";
 import { FirstSight } from "./viewer-first-sight";
 import { Help } from "./viewer-help";
+import { KeyImagesOnPage } from "./viewer-key-images";
 import { listenToKeys, withOwnKeys } from "./viewer-keys";
 import { keepSettings } from "./viewer-own-settings";
 import { StudyNews } from "./viewer-news";
@@ -67,6 +68,7 @@ class ViewerApp {
   private readonly news: StudyNews;
   private readonly findings: Findings;
   private readonly objects: StoredObjects;
+  private readonly keyImages: KeyImagesOnPage;
   private readonly reconstruct: Reconstruct;
   private speedOf = "";
   private isDrawDue = false;
@@ -78,9 +80,9 @@ class ViewerApp {
     this.store.addRule(seePetFirst);
     this.store.addRule(followLinks);
     this.store.addRule(followPlanes);
-    const marks = { onNews: (news: MarkNews) => this.findings.hear(news), onReset: () => this.findings.reload() };
+    const marks = { onNews: (news: MarkNews) => this.findings.hear(news), onReset: () => this.findings.reload(), onKeyImages: () => void this.keyImages.load() };
     const connection = new Connection(page.seriesUrl, () => this.panes.retryFailed());
-    this.news = new StudyNews(page, this.store, marks, (state) => connection.hear(state), (news, study) => this.reconstruct.hear(news, study));
+    this.news = new StudyNews(page, this.store, marks, (state) => connection.hear(state), (news) => this.reconstruct.hear(news));
     this.panes = this.makePanes(page.apiUrl);
     const main = make("div", { class: "reading" });
     const first = root.querySelector<HTMLImageElement>("img.first-picture");
@@ -91,6 +93,7 @@ class ViewerApp {
     const tissue = new TissuePanel(instrument, page.apiUrl, page.person.csrfToken);
     this.findings = new Findings(page, instrument);
     this.objects = new StoredObjects(page.apiUrl, this.store, (markId) => this.findings.isDrawn(markId));
+    this.keyImages = new KeyImagesOnPage(page, this.store, { open: (named) => this.objects.open(named), say: (words) => this.findings.say(words) });
     this.panes.onPane((pane) => {
       new Pointers(pane.picture, instrument, this.findings.marking);
       this.objects.attach(pane);
@@ -100,6 +103,7 @@ class ViewerApp {
     this.side = new Side(this.store);
     const settings = keepSettings(page, this.store, root);
     this.registerPanels(instrument, page.apiUrl);
+    this.side.registerPanel(this.keyImages.panel);
     this.side.registerPanel(tissue.panel);
     this.reconstruct = new Reconstruct(page, this.store);
     this.side.registerPanel(this.reconstruct.panel);
@@ -108,7 +112,7 @@ class ViewerApp {
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
     this.controls = new PaneControls(page, this.store, this.panes, this.strip, (words) => this.findings.say(words));
-    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.controls.commands, ...volumeCommands(this.store), reconstructCommand(this.store), ...fusionCommands(this.store), ...surfaceCommands(this.store, () => openTissue(this.store)), ...this.side.commands()], settings);
+    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.keyImages.commands, ...this.controls.commands, ...volumeCommands(this.store), reconstructCommand(this.store), ...fusionCommands(this.store), ...surfaceCommands(this.store, () => openTissue(this.store)), ...this.side.commands()], settings);
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
@@ -134,6 +138,7 @@ class ViewerApp {
     this.traffic.goAhead();
     this.news.listen();
     this.findings.start();
+    void this.keyImages.load();
   }
 
   private makePanes(apiUrl: string): Panes {
@@ -253,6 +258,7 @@ function firstState(page: ViewerPage): Store["state"] {
     cursor: null,
     stacks,
     calibrations: new Map(),
+    keyImages: [],
     looks: new Map(),
     tool: page.preferences.mouse.left ?? (matchMedia("(pointer: coarse)").matches ? "scroll" : "window"),
     cine: { isPlaying: false, framesPerSecond: 15, loops: page.preferences.loops, swings: false },

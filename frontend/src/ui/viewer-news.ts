@@ -18,6 +18,7 @@ const MOST_TRIES = 5;
 export interface MarkListener {
   onNews(news: MarkNews): void;
   onReset(): void;
+  onKeyImages(): void;
 }
 
 export class StudyNews {
@@ -32,7 +33,7 @@ export class StudyNews {
     private readonly store: Store,
     private readonly marks: MarkListener,
     private readonly onState: (state: "on" | "off") => void,
-    private readonly onJobs: (news: JsonObject, study: string) => void,
+    private readonly onJobs: (news: JsonObject) => void,
   ) {}
 
   listen(): void {
@@ -46,10 +47,13 @@ export class StudyNews {
       const onReset = (): void => {
         this.renewLater(PAUSE_MS);
         this.marks.onReset();
+        this.marks.onKeyImages();
       };
       const onMarks = (id: string, news: JsonObject): void => {
         const family = asText(news["mark"]);
-        if (id === study.id && family === "layer") {
+        if (id === study.id && family === "key_image") {
+          this.marks.onKeyImages();
+        } else if (id === study.id && family === "layer") {
           this.marks.onReset();
         } else if (family === "measurement" || family === "annotation") {
           const version = asNumber(news["version"]) ?? 0;

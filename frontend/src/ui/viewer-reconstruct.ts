@@ -91,10 +91,8 @@ export class Reconstruct {
   }
 
   /** What the stream of news says of a job. */
-  hear(payload: JsonObject, study: string): void {
-    if (this.isReady && study === this.store.state.study.id) {
-      this.list.hear(payload);
-    }
+  hear(payload: JsonObject): void {
+    this.list.hear(payload);
   }
 
   private show(): void {
