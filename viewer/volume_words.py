@@ -5,9 +5,6 @@ from __future__ import annotations
 from django.utils.translation import gettext_noop as _
 
 VOLUME_WORDS = (
-    _("What of a slab is shown"),
-    _("Thickness of the slab in mm"),
-    _("Slab"),
     _("A range of values"),
     _("Air"),
     _("All in the range"),
@@ -111,8 +108,10 @@ VOLUME_WORDS = (
     _("Show all of it"),
     _("Show on the pictures"),
     _("Show the volume instead"),
+    _("Slab"),
     _("Slices"),
     _("Soft tissue"),
+    _("Some of its images could not be loaded."),
     _("Standard deviation"),
     _("Surface"),
     _("Surface (bone, skin)"),
@@ -131,6 +130,7 @@ VOLUME_WORDS = (
     _("They have different frames of reference: nothing says how they lie to each other."),
     _("Thicker slab"),
     _("Thickness (mm)"),
+    _("Thickness of the slab in mm"),
     _("Thin"),
     _("Thin planes"),
     _("Thin, MIP, MinIP, mean"),
@@ -154,6 +154,7 @@ VOLUME_WORDS = (
     _("Volume rendering"),
     _("What counts"),
     _("What is connected to the 3D cursor"),
+    _("What of a slab is shown"),
     _("Window of the upper series"),
     _("With and without the fused series"),
     _("Your role may look at reconstructions only."),

@@ -69,7 +69,8 @@ export class Cut {
   private readonly along: Triple;
   private readonly deep: Triple;
   private readonly depths: readonly number[];
-  private readonly outside: number;
+  /** What stands for places outside the volume, and for its lowest value. */
+  readonly outside: number;
   private readonly kept: Float64Array;
   private readonly found: Int32Array;
   private readonly isLow: boolean;

@@ -22,9 +22,9 @@ export interface Fusion {
   readonly isHidden: boolean;
 }
 
-/** Values of a series on the plane of a picture, as the server cut them. */
+/** Values of a series on the plane of a picture, cut here or by the server. */
 export interface OverlayPlane {
-  readonly values: Int16Array;
+  readonly values: Int16Array | Int32Array | Float32Array;
   /** Modality value = value × scale + offset. */
   readonly scale: number;
   readonly offset: number;

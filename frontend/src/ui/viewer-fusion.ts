@@ -1,28 +1,33 @@
 /** What lies over the pictures of one pane: fetched as they come, put over the one in sight, and named on it. */
 
 import { formatLevel } from "../core/format";
-import { makeOverlay, usualEnds, type Fusion, type Overlay } from "../core/fusion";
+import { makeOverlay, usualEnds, type Fusion, type Overlay, type OverlayPlane } from "../core/fusion";
 import type { ImageFacts, Series, Stack } from "../core/facts";
 import { shownScale } from "../core/suv";
 import { t } from "../core/text";
+import type { VolumePlan } from "../core/volume-plan";
 import { OverlayPlanes } from "../io/overlay-planes";
+import { OverlayCutter } from "../render/overlay-cutter";
 import { fusionIn, suvKindOf } from "../state/fusion";
 import { imageIn, stackIn } from "../state/panes";
 import type { PaneState, ViewerState } from "../state/store";
 import { fuseWords } from "./viewer-fusion-words";
 import { paletteFor, type Scene } from "./viewer-scene";
+import type { Volumes } from "./viewer-volumes";
 
 /** So many pictures on either side of the one in sight are overlaid ahead. */
 const AHEAD = 4;
 
 export interface FusionHouse {
   readonly apiUrl: string;
+  readonly volumes: Volumes;
   readonly announce: () => void;
   readonly loadStack: (seriesId: string) => void;
 }
 
 export class FusionLayer {
   private readonly planes: OverlayPlanes;
+  private readonly cutter = new OverlayCutter();
   private readonly ends = new Map<string, readonly [number, number]>();
   private made: Overlay | null = null;
 
@@ -35,12 +40,14 @@ export class FusionLayer {
     const fusion = fusionIn(pane);
     if (fusion === null || fusion.isHidden) {
       this.planes.close();
+      this.cutter.clear();
       return;
     }
     if (!state.stacks.has(fusion.seriesId)) {
       this.house.loadStack(fusion.seriesId);
     }
-    this.planes.want(fusion.seriesId, this.wordsAgainst(state, pane, fusion) === "" ? wantedImages(state, pane) : []);
+    const isAsked = this.wordsAgainst(state, pane, fusion) === "" && this.planFor(state, fusion)?.isCutHere === false;
+    this.planes.want(fusion.seriesId, isAsked ? wantedImages(state, pane) : []);
   }
 
   /** The scene with the overlay in it, once that has come. */
@@ -60,7 +67,8 @@ export class FusionLayer {
     if (fusion === null || fusion.isHidden || facts === undefined) {
       return true;
     }
-    return this.planes.planeOf(fusion.seriesId, facts) !== undefined || this.planes.failureOf(fusion.seriesId, facts) !== undefined;
+    const isRefused = this.wordsAgainst(state, pane, fusion) !== "" || this.failureOf(state, fusion, facts) !== undefined;
+    return isRefused || this.planeOf(state, fusion, facts) !== undefined;
   }
 
   /** Which series lies over the picture, in which colours; or why it does not yet. */
@@ -83,7 +91,7 @@ export class FusionLayer {
     if (overlay !== null) {
       return [title, overlayWords(state, overlay)];
     }
-    const failure = facts === undefined ? undefined : this.planes.failureOf(fusion.seriesId, facts);
+    const failure = facts === undefined ? undefined : this.failureOf(state, fusion, facts);
     const words = failure === undefined ? t("Loading") : failure || t("The server did not answer.");
     return [`${title}: ${words}`];
   }
@@ -102,8 +110,43 @@ export class FusionLayer {
     this.planes.close();
   }
 
+  /** How the upper series is a volume, and whether its frames are cut here; null: not known yet, or it is none. */
+  private planFor(state: ViewerState, fusion: Fusion): { readonly plan: VolumePlan; readonly stack: Stack; readonly isCutHere: boolean } | null {
+    const [volume, stack] = [state.volumes.get(fusion.seriesId), overlayStack(state, fusion)];
+    if (volume?.kind !== "ready" || stack === null) {
+      return null;
+    }
+    return { plan: volume.plan, stack, isCutHere: this.house.volumes.serverReason(volume.plan, stack) === "" };
+  }
+
+  private planeOf(state: ViewerState, fusion: Fusion, facts: ImageFacts): OverlayPlane | undefined {
+    const found = this.planFor(state, fusion);
+    if (found === null) {
+      return undefined;
+    }
+    const { plan, stack, isCutHere } = found;
+    return isCutHere ? this.cutter.planeOf(plan, stack, this.house.volumes.slicesOf(plan), facts) : this.planes.planeOf(fusion.seriesId, facts);
+  }
+
+  /** Why there is no overlay and will be none; undefined: it is on its way. */
+  private failureOf(state: ViewerState, fusion: Fusion, facts: ImageFacts): string | undefined {
+    const volume = state.volumes.get(fusion.seriesId);
+    if (volume?.kind === "refused") {
+      return volume.reasons.join(" ");
+    }
+    if (volume?.kind === "failed") {
+      return volume.words;
+    }
+    const found = this.planFor(state, fusion);
+    if (found?.isCutHere !== true) {
+      return this.planes.failureOf(fusion.seriesId, facts);
+    }
+    const { here, failed } = this.house.volumes.arrived(found.plan);
+    return failed > 0 && here + failed === found.plan.keys.length ? t("Some of its images could not be loaded.") : undefined;
+  }
+
   private overlayOf(state: ViewerState, fusion: Fusion, facts: ImageFacts): Overlay | null {
-    const plane = this.planes.planeOf(fusion.seriesId, facts);
+    const plane = this.planeOf(state, fusion, facts);
     const series = state.series.find(({ id }) => id === fusion.seriesId);
     const found = state.stacks.get(fusion.seriesId);
     const palette = paletteFor(state, fusion.colourMap);

@@ -72,7 +72,7 @@ export class ViewerPane {
     this.overlays = new OverlayLoader(announce);
     this.pictures = house.isServerDrawn ? new PictureLoader(announce) : null;
     this.enhancer = new Enhancer(house.drawSoon);
-    this.fusion = new FusionLayer({ apiUrl: house.apiUrl, announce, loadStack: house.loadStack });
+    this.fusion = new FusionLayer({ apiUrl: house.apiUrl, volumes: house.volumes, announce, loadStack: house.loadStack });
     this.stage = new Stage(store, () => this.retry());
     this.viewport = new Viewport(this.stage.picture, house.engine, announce);
     this.stage.picture.append(this.marks.root);

@@ -46,7 +46,8 @@ export class Volumes {
   /** After every change: plans and frames of what is shown as planes now, and nothing for other series. */
   follow(): void {
     const { state } = this.store;
-    const wanted = new Map(state.panes.filter((pane) => this.isWanted(pane)).map((pane) => [pane.seriesId, pane] as const));
+    const panes = [...state.panes.flatMap((pane) => overlaid(pane)), ...state.panes];
+    const wanted = new Map(panes.filter((pane) => this.isWanted(pane)).map((pane) => [pane.seriesId, pane] as const));
     for (const [seriesId, { loader }] of this.loadings) {
       if (!wanted.has(seriesId)) {
         loader.close();
@@ -167,6 +168,12 @@ export class Volumes {
     const [, , w] = center === undefined ? ([0, 0, 0] as Triple) : applyAffine(plan.ijwFromLps, center);
     return nearestNumber(plan, w);
   }
+}
+
+/** What lies over a pane's pictures is cut from its volume: as if a pane showed a plane of it. */
+function overlaid(pane: PaneState): PaneState[] {
+  const { fusion } = pane;
+  return fusion == null || fusion.isHidden ? [] : [{ ...pane, seriesId: fusion.seriesId, shows: "plane", fusion: null }];
 }
 
 /** From one slice outwards, on both sides in turn. */
