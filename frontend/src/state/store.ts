@@ -7,6 +7,7 @@ import type { DrawnKind } from "../core/findings";
 import type { Fusion } from "../core/fusion";
 import type { Hang, Prior } from "../core/hanging";
 import type { Mpr, PlaneName } from "../core/mpr";
+import type { KeyImages } from "../core/key-images";
 import type { Preferences } from "../core/preferences";
 import type { SuvKind } from "../core/suv";
 import type { View } from "../core/view";
@@ -141,6 +142,8 @@ export interface ViewerState {
   readonly cursor: Cursor | null;
   /** Readers' calibration lines, by the image's key. */
   readonly calibrations: Calibrations;
+  /** Of the study, in the order of the screen. */
+  readonly keyImages: KeyImages;
   readonly stacks: ReadonlyMap<string, StackState>;
   /** The last look at each series, for the next pane that opens it. */
   readonly looks: ReadonlyMap<string, Look>;

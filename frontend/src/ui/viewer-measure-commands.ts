@@ -102,7 +102,7 @@ export function findingCommands(parts: MeasureParts): Command[] {
       () => marking.isDrawing || mayChange(),
     ),
     {
-      ...command("show-or-hide-all-marks", t("Show or hide all marks"), ["K"], () => findings.show(!findings.isShown)),
+      ...command("show-or-hide-all-marks", t("Show or hide all marks"), ["%"], () => findings.show(!findings.isShown)),
       icon: "eye",
       isOn: () => findings.isShown,
     },

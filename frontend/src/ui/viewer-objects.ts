@@ -113,7 +113,7 @@ export class StoredObjects {
   }
 
   /** Opens an image that is named, as soon as its series is here. */
-  private open(named: Named): void {
+  open(named: Named): void {
     if (named.studyId !== "" && named.studyId !== this.store.state.study.id) {
       location.assign(`/viewer/${encodeURIComponent(named.studyId)}/?series=${encodeURIComponent(named.seriesId)}`);
       return;

@@ -1,6 +1,7 @@
 /** What a pane says of itself because of the other panes. */
 
 import { turnFor } from "../core/hanging";
+import { keyImageOf } from "../core/key-images";
 import { t } from "../core/text";
 import { priorIn } from "../state/hanging";
 import { bondOf, planeIn } from "../state/links";
@@ -19,6 +20,10 @@ export function paneNotes(state: ViewerState, pane: PaneState, { isServerDrawn, 
   const notes = [...ofScene, ...volumeNotes(state, pane), ...(isServerDrawn ? [t("Picture drawn by the server")] : []), ...studyNotes(state, pane), ...hangNotes(state, pane)];
   if (pane.look.presentation !== undefined) {
     notes.push(t("Presentation state: {name}", { name: pane.look.presentation }));
+  }
+  const keyImage = keyImageOf(state.keyImages, imageIn(state, pane));
+  if (keyImage !== undefined) {
+    notes.push(t("Key image"));
   }
   if (bondOf(state, pane) === "offset") {
     notes.push(t("Scrolls by offset: no common frame of reference"));
