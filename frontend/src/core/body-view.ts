@@ -152,18 +152,16 @@ export function fitBody(corners: readonly Triple[], size: Size, turn: Quaternion
 
 const MARGIN = 1.12;
 
+/** In a picture of another size as much of the body is in sight. */
+export function resized(camera: BodyCamera, before: Size, now: Size): BodyCamera {
+  const share = (one: Size): number => Math.max(1, Math.min(one.width, one.height));
+  return { ...camera, mmPerPx: (camera.mmPerPx * share(before)) / share(now) };
+}
+
 /** Where a point of the patient is on the picture. */
 export function placeOn(camera: BodyCamera, size: Size, lps: Triple): Point {
   const { right, down } = directionsOf(camera.turn);
   const along = (direction: Triple): number =>
     lps.reduce((sum, part, n) => sum + (part - (camera.center[n] as number)) * (direction[n] as number), 0);
   return { x: size.width / 2 + along(right) / camera.mmPerPx, y: size.height / 2 + along(down) / camera.mmPerPx };
-}
-
-export function isSameCamera(one: BodyCamera, other: BodyCamera): boolean {
-  return (
-    one.mmPerPx === other.mmPerPx &&
-    one.turn.every((part, n) => part === other.turn[n]) &&
-    one.center.every((part, n) => part === other.center[n])
-  );
 }

@@ -18,6 +18,7 @@ import {
   nudge,
   pan,
   placeOn,
+  resized,
   SIDES,
   spin,
   turnOf,
@@ -50,7 +51,7 @@ const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
 const ROUND_SECONDS = 12;
 
 /** How a body was seen last, while the page is open; by the series' id. */
-const remembered = new Map<string, { readonly camera: BodyCamera; readonly look: BodyLook }>();
+const remembered = new Map<string, { readonly camera: BodyCamera; readonly look: BodyLook; readonly size: Size }>();
 
 export function makeBody(pane: ViewerPane, house: PaneHouse): PaneContent {
   return new BodyPane(pane, house);
@@ -201,7 +202,7 @@ class BodyPane implements PaneContent {
     const before = remembered.get(this.seriesId);
     const [first] = offer.renderings;
     this.look = before?.look ?? (first === undefined ? null : lookOf(first, null));
-    this.camera = before?.camera ?? fitBody(offer.corners, this.size, turnOf("front"));
+    this.camera = before === undefined ? fitBody(offer.corners, this.size, turnOf("front")) : resized(before.camera, before.size, this.size);
     this.bar.offer(offer.renderings);
     this.sheet.offer(offer);
     this.changed();
@@ -209,7 +210,7 @@ class BodyPane implements PaneContent {
 
   private keep(): void {
     if (this.camera !== null && this.look !== null) {
-      remembered.set(this.seriesId, { camera: this.camera, look: this.look });
+      remembered.set(this.seriesId, { camera: this.camera, look: this.look, size: this.size });
     }
   }
 
@@ -323,11 +324,10 @@ class BodyPane implements PaneContent {
 
   private resize(): void {
     const size = { width: this.field.clientWidth, height: this.field.clientHeight };
-    const isFirst = this.size.width <= 1;
-    this.size = size;
-    if (isFirst && this.offer !== null && this.camera !== null) {
-      this.camera = fitBody(this.offer.corners, size, this.camera.turn);
+    if (this.camera !== null && size.width > 1) {
+      this.camera = resized(this.camera, this.size, size);
     }
+    this.size = size;
     this.changed();
   }
 
