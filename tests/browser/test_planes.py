@@ -78,15 +78,22 @@ def ask_server(page: Page, house: House, place: int) -> np.ndarray:
         "mode": about["mode"],
         "thickness_mm": f"{about['thicknessMm']}",
     }
-    answer = page.request.get(f"{house.url}/api/v1/series/{series}/plane", params=query)
-    while answer.status == 503:
-        page.wait_for_timeout(200)
-        answer = page.request.get(f"{house.url}/api/v1/series/{series}/plane", params=query)
-    assert answer.status == 200, answer.text()
+    answer = get_plane(page, house, series, query)
     told = json.loads(answer.headers["x-noctis-plane"])
     stored = np.frombuffer(answer.body(), "<i2").astype(float).reshape(about["rows"], -1)
     made: np.ndarray = stored * told["scale"] + told["offset"]
     return made
+
+
+def get_plane(page: Page, house: House, series: str, query: dict[str, Any]) -> Any:
+    """Ask until the volume is built and the kernels compiled, which the first one starts."""
+    address = f"{house.url}/api/v1/series/{series}/plane"
+    answer = page.request.get(address, params=query)
+    while answer.status == 503:
+        page.wait_for_timeout(200)
+        answer = page.request.get(address, params=query)
+    assert answer.status == 200, answer.text()
+    return answer
 
 
 def letters(page: Page, place: int) -> list[str]:
@@ -174,6 +181,9 @@ def test_the_server_cuts_where_it_draws_and_what_is_no_volume_says_why(
 ) -> None:
     page = open_page()
     page.goto(f"{live_house.url}/viewer/?study={study_uid}")
+    wait_until(page, lambda now: now["seriesId"] != "")
+    least = {"center": "0,0,0", "normal": "0,0,1", "up": "0,-1,0", "width_mm": 1, "height_mm": 1}
+    get_plane(page, live_house, report(page)["seriesId"], {**least, "columns": 1, "rows": 1})
     page.goto(f"{page.url.split('?')[0]}?surface=server")
     wait_until(page, lambda now: now["scene"] == "picture")
     open_planes(page)
@@ -191,3 +201,46 @@ def middle_of(page: Page, place: int) -> tuple[float, float]:
     box = stage(page, place).locator(".picture").bounding_box()
     assert box is not None
     return box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"]
+
+
+def test_what_is_drawn_on_a_plane_is_measured_there_and_found_again(
+    live_house: House, study_uid: str, open_page: Callable[..., Page]
+) -> None:
+    page = open_page()
+    open_study(page, live_house, study_uid)
+    open_planes(page)
+    stage(page, 2).locator(".picture").focus()
+    page.keyboard.press("m")
+    scale = report(page)["panes"][1]["view"]["scale"]
+    pixel_mm = plane(page, 2)["spacingMm"][0]
+    # 20 mm across and 15 mm down the coronal plane, drawn on the screen.
+    across, down = 20 / pixel_mm * scale, 15 / pixel_mm * scale
+    drag(page, 2, (-across / 2, -down / 2), (across / 2, down / 2))
+    found = wait_until_saved(page)
+    assert found["result"]["value"] == pytest.approx(25, abs=0.1)
+    assert found["result"]["provenance"] == "reformatted"
+    expect(stage(page, 2).locator(".mark-text")).to_contain_text("reformatted, trilinear")
+    expect(stage(page, 1).locator(".mark-text")).to_have_count(0)
+    # One step on it is gone, one back it is there; the list leads to it from the images alone.
+    stage(page, 2).locator(".picture").press("ArrowDown")
+    expect(stage(page, 2).locator(".mark-text")).to_have_count(0)
+    stage(page, 2).locator(".picture").press("ArrowUp")
+    expect(stage(page, 2).locator(".mark-text")).to_have_count(1)
+    page.reload()
+    wait_until(page, lambda now: now["scene"] == "picture")
+    page.keyboard.press("F9")
+    page.locator(".finding-jump").click()
+    wait_until(page, are_whole)
+    expect(stage(page, 2).locator(".mark-text")).to_contain_text("25.0")
+
+
+def wait_until_saved(page: Page) -> dict[str, Any]:
+    """Wait for the only finding to be on the server; return it."""
+    wait_until(page, lambda _now: states(page) == ["saved"])
+    (found,) = page.evaluate("window.noctis.findings")
+    return dict(found)
+
+
+def states(page: Page) -> list[str]:
+    """Return how it stands with each finding."""
+    return [one["state"] for one in page.evaluate("window.noctis.findings")]
