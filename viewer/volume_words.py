@@ -154,6 +154,7 @@ VOLUME_WORDS = (
     _("Volume rendering"),
     _("What counts"),
     _("What is connected to the 3D cursor"),
+    _("A reformatted picture has no attributes of its own."),
     _("What of a slab is shown"),
     _("Window of the upper series"),
     _("With and without the fused series"),

@@ -17,7 +17,7 @@ export type Slices = readonly (Pixels | undefined)[];
 
 export interface CutPicture {
   readonly pixels: Int16Array | Int32Array | Float32Array;
-  /** Whether pixels lack slices that have not arrived. */
+  /** Whether pixels may change when more slices arrive. */
   isPartial: boolean;
 }
 
@@ -75,6 +75,7 @@ export class Cut {
   private readonly found: Int32Array;
   private readonly isLow: boolean;
   private readonly reachMm: number;
+  private readonly hasAll: boolean;
 
   /** `layers`: fewer of them make a draft. */
   constructor(
@@ -98,6 +99,7 @@ export class Cut {
     // A negative slope turns high and low round.
     this.isLow = (slab.mode === "minip") !== values.slope < 0;
     this.reachMm = plan.spacingMm[2] / 2;
+    this.hasAll = slices.every((pixels) => pixels !== undefined);
   }
 
   get isDone(): boolean {
@@ -195,6 +197,8 @@ export class Cut {
       const sum = kept[column] as number;
       if (sum !== sum) {
         pixels[at + column] = outside;
+        // What stands for "outside" is the lowest value of all slices.
+        this.picture.isPartial ||= !this.hasAll;
         continue;
       }
       const count = found[column] as number;

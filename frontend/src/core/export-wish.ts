@@ -73,7 +73,7 @@ export function exportBody(choice: ExportChoice, screen: OnScreen): Body | null 
 function sourceOf({ scope }: ExportChoice, { studyId, seriesId, facts }: OnScreen): Body | null {
   switch (scope) {
     case "image":
-      return facts === undefined ? null : { images: [{ instance: facts.instanceId, frames: [facts.frame] }] };
+      return facts === undefined || facts.reformatted !== undefined ? null : { images: [{ instance: facts.instanceId, frames: [facts.frame] }] };
     case "series":
       return seriesId === "" ? null : { series: [seriesId] };
     case "key":

@@ -76,12 +76,12 @@ export class PlaneCutter {
   }
 
   private refineSoon(key: string, source: PlaneSource, cut: Cut): void {
-    const refined = `${key} ${source.arrived}`;
-    if (this.refined === refined) {
+    // What has arrived meanwhile is cut afterwards: else nothing would be finished while slices come.
+    if (this.refined === key) {
       return;
     }
     this.rest();
-    this.refined = refined;
+    this.refined = key;
     const go = (): void => {
       const end = performance.now() + PIECE_MS;
       const before = cut.rowsDone;

@@ -14,7 +14,7 @@ import type { PaneState, Store } from "../state/store";
 import type { ServerReason, Volumes } from "./viewer-volumes";
 
 export type PlaneSight =
-  | { readonly kind: "picture"; readonly facts: ImageFacts; readonly pixels: Pixels; readonly isDraft: boolean; readonly notes: readonly string[] }
+  | { readonly kind: "picture"; readonly facts: ImageFacts; readonly pixels: Pixels; readonly isWhole: boolean; readonly notes: readonly string[] }
   | { readonly kind: "loading"; readonly words: string }
   | { readonly kind: "refused"; readonly detail: string }
   | { readonly kind: "failed"; readonly detail: string };
@@ -60,12 +60,12 @@ export class PlaneSights {
     const slab = image.facts.reformatted?.slab ?? { mode: "thin", thicknessMm: 0 };
     const source = { plan, values: planeValues(plan, stack), slices: this.volumes.slicesOf(plan), arrived: here };
     const picture = this.cutter.pictureOf(image, slab, source);
-    this.isDraft = picture.isDraft;
     const count = plan.keys.length;
+    this.isDraft = picture.isDraft || picture.arrived < here || here + failed < count;
     const missing = failed > 0 ? [t("{failed} of {count} images could not be loaded", { failed, count })] : [];
     const coming = here + failed < count ? [t("Loading: {here} of {count} images", { here, count })] : [];
     const notes = [...planeNotes(image.facts), ...coming, ...missing];
-    return { kind: "picture", facts: image.facts, pixels: picture.pixels, isDraft: picture.isDraft, notes };
+    return { kind: "picture", facts: image.facts, pixels: picture.pixels, isWhole: !this.isDraft, notes };
   }
 
   private cutThere(pane: PaneState, image: PlaneImage, { plan, stack, reason }: { plan: VolumePlan; stack: Stack; reason: ServerReason }): PlaneSight {
@@ -83,7 +83,7 @@ export class PlaneSights {
     }
     this.isDraft = picture.isDraft || picture.facts !== image.facts;
     const notes = [...planeNotes(picture.facts), reasonWords(reason)];
-    return { kind: "picture", facts: picture.facts, pixels: picture.pixels, isDraft: this.isDraft, notes };
+    return { kind: "picture", facts: picture.facts, pixels: picture.pixels, isWhole: !this.isDraft, notes };
   }
 
   rest(): void {

@@ -103,7 +103,9 @@ export function sceneOf(state: ViewerState, pane: PaneState, means: Means): Scen
 function planeScene(state: ViewerState, pane: PaneState, sight: PlaneSight, means: Means): Scene {
   switch (sight.kind) {
     case "picture": {
-      const { facts, pixels, notes } = sight;
+      const { facts, pixels, notes, isWhole } = sight;
+      // A window that was found in half a picture would stay for the series.
+      const autos: AutoWindows = isWhole ? means.autos : new Map(means.autos);
       const frames: FrameSource = {
         pixelsOf: () => pixels,
         failureOf: () => undefined,
@@ -111,7 +113,7 @@ function planeScene(state: ViewerState, pane: PaneState, sight: PlaneSight, mean
         hasNoOverlays: () => false,
         drawnOf: null,
       };
-      const scene = imageScene(state, pane, facts, { ...means, frames });
+      const scene = imageScene(state, pane, facts, { ...means, frames, autos });
       return scene.kind === "picture" ? { ...scene, notes } : scene;
     }
     case "loading":

@@ -101,6 +101,11 @@ class Tags {
       this.fill(t("There is no image on the screen."));
       return;
     }
+    if (facts.reformatted !== undefined) {
+      this.now = null;
+      this.fill(t("A reformatted picture has no attributes of its own."));
+      return;
+    }
     // A header that is too long for one answer is searched by the server.
     const search = this.now?.table.isCut === true ? this.search.value.trim() : "";
     try {
