@@ -11,6 +11,7 @@ process' own: the rest are pages of mapped files, which the system takes back wh
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import tempfile
 import threading
@@ -18,7 +19,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.reconstruction import make_home, store_phantom
+import numpy as np
+from pydicom.uid import generate_uid
+
+from archive.phantom import PhantomShape, build_datasets
+from bench.reconstruction import make_home
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _WISHES: dict[str, dict[str, Any]] = {
@@ -37,11 +42,33 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="noctis-bench-") as name:
         folder = Path(name)
         make_home(folder)
-        short = store_phantom(folder / "short", 40, 64)[0]
-        long = store_phantom(folder / "long", options.slices, options.size)[0]
+        short, long = _store(40, 64), _store(options.slices, options.size)
         for kind, wish in _WISHES.items():
             _measure(kind, wish, (short, long), folder)
     return 0
+
+
+def _store(slices: int, size: int) -> Any:
+    """Store slices of one phantom's picture, moved on by a row from slice to slice."""
+    from archive.ingest import Source, ingest_file  # noqa: PLC0415
+    from archive.models import Series  # noqa: PLC0415
+
+    shape = PhantomShape(rows=size, columns=size, slices=3, spacing_mm=(0.7, 0.7), seed=slices)
+    one = list(build_datasets(shape))[1]
+    pixels = one.pixel_array
+    series_key = None
+    for number in range(slices):
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        one.InstanceNumber = number + 1
+        one.ImagePositionPatient = [-100, -100, round(0.7 * (number - slices / 2), 3)]
+        one.PixelData = np.roll(pixels, number, axis=0).tobytes()
+        file = io.BytesIO()
+        one.save_as(file, enforce_file_format=True)
+        file.seek(0)
+        outcome = ingest_file(Source(door="bench", sender="BENCH", facility_id=None), file)
+        series_key = outcome.series_id
+    assert series_key is not None
+    return Series.objects.select_related("study__patient").get(pk=series_key)
 
 
 def _measure(kind: str, wish: dict[str, Any], series: tuple[Any, Any], folder: Path) -> None:
