@@ -134,14 +134,14 @@ function pressed(event: KeyboardEvent): void {
   if (isField || event.ctrlKey || event.metaKey || event.altKey) {
     return;
   }
-  const acts: Readonly<Record<string, () => void>> = {
+  const acts: Readonly<Record<string, () => unknown>> = {
     j: () => move(1),
     ArrowDown: () => move(1),
     k: () => move(-1),
     ArrowUp: () => move(-1),
     c: () => press('[data-act="cancel"]'),
     r: () => press('[data-act="retry"]'),
-    Enter: () => press("[data-result], a.result, a.open"),
+    Enter: () => press("[data-result]") || press("a.result") || press("a.open"),
   };
   const isControl = event.target instanceof Element && event.target.closest("a, button, summary") !== null;
   const act = event.key === "Enter" && isControl ? undefined : acts[event.key];
@@ -172,6 +172,9 @@ function choose(row: HTMLElement): void {
   row.setAttribute("aria-current", "true");
 }
 
-function press(what: string): void {
-  chosen()?.querySelector<HTMLElement>(what)?.click();
+/** Presses what the chosen row has of this kind; false when it has none. */
+function press(what: string): boolean {
+  const found = chosen()?.querySelector<HTMLElement>(what) ?? null;
+  found?.click();
+  return found !== null;
 }
