@@ -18,6 +18,7 @@ from accounts.audit import record_for_user
 from archive import storage
 from archive.ingest import Source, ingest_file
 from archive.models import Instance, Study
+from archive.rendering import Rendering, find_window
 from imaging.drawn import Drawn, graphics_of
 from imaging.errors import NoctisError, UnreadableError, UnsupportedError
 from imaging.key_object_writer import write_key_objects
@@ -139,6 +140,12 @@ def _presentations(
         )
         groups.setdefault(key, []).append(one)
     series = generate_uid(prefix=None)
+    if wish.look.window is None:
+        known = {one.sop_instance_uid: one for one in marks.instances().values()}
+        for group in groups.values():
+            # The first image's window is that of the state.
+            uid = group[0].image.sop_instance_uid
+            _give_window(headers[uid], known[uid])
     return [
         write_presentation(
             group,
@@ -255,6 +262,16 @@ def _lift_tables(header: Dataset, instance: Instance) -> None:
         name = "_".join(re.findall("[A-Z][a-z]+", keyword)).lower()
         if keyword not in header and facts.get(name) is not None:
             setattr(header, keyword, facts[name])
+
+
+def _give_window(header: Dataset, instance: Instance) -> None:
+    """Set the window of an image that names none: what the screen finds in its pixels."""
+    if "WindowCenter" in header or is_colour(header):
+        return
+    found = find_window(instance, 0, Rendering())
+    if found is not None:
+        # Found as LINEAR_EXACT, written as LINEAR (PS3.3 C.11.2.1.2.1): the same two ends.
+        header.WindowCenter, header.WindowWidth = found.center + 0.5, found.width + 1.0
 
 
 def _store(author: Author, study: Study, form: str, made: Dataset) -> dict[str, Any]:

@@ -131,9 +131,11 @@ export class FindingApi {
   }
 
   /** Writes all marks of the study as DICOM objects and stores them beside the pictures. */
-  async storeObjects(form: ExportForm): Promise<{ stored: number; leftOut: number }> {
+  async storeObjects(form: ExportForm): Promise<{ stored: number; leftOut: number; reasons: readonly string[] }> {
     const answer = await this.ask("POST", `studies/${this.studyId}/mark-exports/`, { forms: [form] });
-    return { stored: asList(answer["objects"]).length, leftOut: asList(answer["left_out"]).length };
+    const leftOut = asList(answer["left_out"]);
+    const reasons = [...new Set(leftOut.map((one) => asText(asObject(one)["reason"])))];
+    return { stored: asList(answer["objects"]).length, leftOut: leftOut.length, reasons };
   }
 
   async saveLayer(layer: Layer): Promise<Layer> {

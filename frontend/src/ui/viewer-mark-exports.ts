@@ -35,9 +35,9 @@ export function exportRow(api: FindingApi, mayMark: boolean, say: (words: string
 
 async function store(api: FindingApi, form: ExportForm, say: (words: string) => void): Promise<void> {
   try {
-    const { stored, leftOut } = await api.storeObjects(form);
+    const { stored, leftOut, reasons } = await api.storeObjects(form);
     const kept = stored === 0 ? t("There was nothing to store.") : t("Stored beside the pictures: {count}", { count: stored });
-    say(leftOut === 0 ? kept : `${kept} ${t("Left out: {count}", { count: leftOut })}`);
+    say(leftOut === 0 ? kept : [`${kept}.`, `${t("Left out: {count}", { count: leftOut })}.`, ...reasons].join(" "));
   } catch (error) {
     say(error instanceof FindingError && error.message !== "" ? error.message : t("The server did not answer."));
   }

@@ -201,6 +201,12 @@ def test_a_presentation_state_keeps_drawings_colours_and_look(
     # top left is at the top... of the right side's mirror: columns stay, rows change ends.
     assert area.DisplayedAreaTopLeftHandCorner == [11, 21]
     assert area.DisplayedAreaBottomRightHandCorner == [74, 100]
+
+    # Without a look the window is the one on the screen: here from the pixels, -1000 to 24654 HU.
+    (plain,) = export(client, image, forms=["presentation"])
+    (voi,) = plain.SoftcopyVOILUTSequence
+    low, high = voi.WindowCenter - voi.WindowWidth / 2, voi.WindowCenter + voi.WindowWidth / 2
+    assert -1001 <= low < 0 < 20000 < high <= 24655
     assert area.PresentationPixelSpacing == [0.5, 0.25]
 
     layers = {layer.GraphicLayer: layer for layer in state.GraphicLayerSequence}
