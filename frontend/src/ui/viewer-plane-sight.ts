@@ -45,6 +45,7 @@ export class PlaneSights {
     }
     const [plan, stack, image] = [planIn(state, pane), stackIn(state, pane), planeImageIn(state, pane)];
     if (plan === null || stack === null || image === null) {
+      // The series has grown since it was planned, or its list of images is older: one of them is on its way.
       return { kind: "loading", words: "" };
     }
     const reason = this.volumes.serverReason(plan, stack);

@@ -10,7 +10,7 @@ import { FrameLoader } from "../io/frames";
 import type { Traffic } from "../io/traffic";
 import { fetchVolume } from "../io/volume";
 import type { FrameCache } from "../state/frame-cache";
-import { activePane, seriesIn, stackIn } from "../state/panes";
+import { seriesIn, stackIn } from "../state/panes";
 import type { PaneState, Store } from "../state/store";
 import { setVolume } from "../state/volumes";
 
@@ -186,14 +186,4 @@ function aroundSlice(indices: readonly number[], nearest: number): number[] {
 
 export function isPlanePane(pane: PaneState | undefined): boolean {
   return pane?.shows === "plane";
-}
-
-/** The volume that the active pane's planes are cut from goes first. */
-export function favourActive(store: Store, volumes: Volumes): boolean {
-  const pane = activePane(store.state);
-  if (!isPlanePane(pane)) {
-    return false;
-  }
-  volumes.favour(pane.seriesId);
-  return true;
 }
