@@ -1,0 +1,66 @@
+"""The German of viewer and worklist is whole: every word, none doubtful, and compiled as written."""
+
+from __future__ import annotations
+
+import gettext
+import re
+from pathlib import Path
+
+from django.utils import translation
+
+from viewer.words import WORDS
+
+ROOT = Path(__file__).resolve().parents[3]
+CATALOGUE = ROOT / "locale" / "de" / "LC_MESSAGES"
+PAGES = [
+    *(ROOT / "templates" / "viewer").glob("*.html"),
+    *(ROOT / "templates" / "worklist").glob("*.html"),
+    *(ROOT / "templates" / "registration").glob("log*.html"),
+    ROOT / "templates" / "partials" / "topbar.html",
+    ROOT / "templates" / "base.html",
+]
+_SAID = re.compile(r"""\{% translate (["'])(.+?)\1|_\((["'])([^"']+?)\3\)""")
+_STRING = re.compile(r'^(msgid|msgid_plural|msgstr(?:\[\d\])?) "(.*)"$')
+_PLACES = re.compile(r"\{\w+\}|%\(\w+\)s|%[1-9s]")
+
+
+def read_po() -> dict[str, list[str]]:
+    """Return the messages of the catalogue with their German; each string stands on one line."""
+    text = (CATALOGUE / "django.po").read_text(encoding="utf-8")
+    assert "fuzzy" not in text
+    assert "#~" not in text
+    found: dict[str, list[str]] = {}
+    for block in text.split("\n\n")[1:]:
+        lines = [line for line in block.splitlines() if line and not line.startswith("#")]
+        parts = [_STRING.match(line) for line in lines]
+        assert all(parts), block
+        said = [part[2].replace('\\"', '"') for part in parts if part and "str" in part[1]]
+        if parts and parts[0]:
+            key = parts[0][2].replace('\\"', '"')
+            assert key not in found, key
+            found[key] = said
+    return found
+
+
+def test_every_word_of_viewer_and_worklist_has_its_german() -> None:
+    known = read_po()
+    said = {two or four for page in PAGES for _q, two, _r, four in _SAID.findall(page.read_text())}
+    assert len(said) > 100
+    with translation.override("de"):
+        missing = [
+            word
+            for word in sorted(said | set(WORDS))
+            if word not in known and translation.gettext(word) == word
+        ]
+    assert missing == []
+
+
+def test_no_german_is_empty_or_loses_a_number_and_what_runs_is_what_is_written() -> None:
+    with (CATALOGUE / "django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    for word, german in read_po().items():
+        assert all(german), word
+        for one in german:
+            assert sorted(_PLACES.findall(one)) == sorted(_PLACES.findall(word)), word
+        told = compiled.gettext(word) if len(german) == 1 else compiled.ngettext(word, "", 1)
+        assert told == german[0], word
