@@ -18,6 +18,8 @@ _NAMES = {
     "volume_rendering": _("Volume rendering"),
 }
 _SHOWN = 160
+_ALONE = ("plane", "mode", "tissue", "preset")
+_FIRST = (*_ALONE, "thickness_mm", "spacing_mm", "views", "points", "normal", "up")
 
 
 def name_of(kind: str) -> str:
@@ -26,10 +28,22 @@ def name_of(kind: str) -> str:
 
 
 def describe(parameters: dict[str, Any]) -> str:
-    """Return parameters as one short line."""
-    words = [f"{name} {_short(value)}" for name, value in sorted(parameters.items())]
+    """Return parameters as one short line, what tells jobs apart first."""
+    named = [name for name in _FIRST if name in parameters]
+    named += sorted(parameters.keys() - {*_FIRST, "output"})
+    words = [_say(name, parameters[name]) for name in named]
+    if "output" in parameters:
+        words.append(f"→ {_short(parameters['output'])}")
     line = ", ".join(words) or gettext("as usual")
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+
+
+def _say(name: str, value: object) -> str:
+    if name in _ALONE:
+        return _short(value)
+    if name.endswith("_mm") and not isinstance(value, list):
+        return f"{name.removesuffix('_mm')} {_short(value)} mm"
+    return f"{name} {_short(value)}"
 
 
 def _short(value: object) -> str:
