@@ -24,7 +24,7 @@ ORIGIN = (-12.0, 4.0, -9.0)
 SIZE = 56
 WIDTH_MM = 44.8
 STEP_MM = 0.1
-POINTS = [[60, 0.0, "402010"], [110, 0.2, "c08040"], [170, 0.5, "40a0e0"], [250, 0.9, "ffffff"]]
+POINTS = [(60, 0.0, "402010"), (110, 0.2, "c08040"), (170, 0.5, "40a0e0"), (250, 0.9, "ffffff")]
 SHADE = [0.25, 0.75, 0.2]
 VIEWS = {
     "front": ([0, 1, 0], [0, 0, 1]),
@@ -46,7 +46,8 @@ def phantom() -> np.ndarray:
     for axis in range(3):
         for edge in (0, 1, -1, -2):
             np.moveaxis(values, axis, 0)[edge] = 0
-    return np.rint(values).astype(np.int16)
+    whole: np.ndarray = np.rint(values).astype(np.int16)
+    return whole
 
 
 def image_of(values: np.ndarray) -> vtk.vtkImageData:
@@ -106,7 +107,8 @@ def project(values: np.ndarray, view: str, mode: str) -> np.ndarray:
     reslice.SetSlabSliceSpacingFraction(1.0)
     reslice.Update()
     flat = numpy_support.vtk_to_numpy(reslice.GetOutput().GetPointData().GetScalars())
-    return flat.reshape(SIZE, SIZE).astype("<f4")
+    picture: np.ndarray = flat.reshape(SIZE, SIZE).astype("<f4")
+    return picture
 
 
 def render(values: np.ndarray, view: str, *, shaded: bool) -> np.ndarray:
@@ -146,7 +148,8 @@ def render(values: np.ndarray, view: str, *, shaded: bool) -> np.ndarray:
     grab.Update()
     pixels = numpy_support.vtk_to_numpy(grab.GetOutput().GetPointData().GetScalars())
     # VTK's pictures begin at the bottom.
-    return pixels.reshape(SIZE, SIZE, 3)[::-1].astype(np.uint8)
+    picture: np.ndarray = pixels.reshape(SIZE, SIZE, 3)[::-1].astype(np.uint8)
+    return picture
 
 
 def middle() -> np.ndarray:
