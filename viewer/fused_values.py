@@ -7,6 +7,7 @@ picture shows it. Only a series of the same study and frame of reference is take
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from archive.presets import suv_kinds_of
 from imaging.measure import Pixels, measure
 from imaging.measure_plane import MeasureError, Plane
 from imaging.measure_roi import value_unit
-from imaging.plane import PlaneGeometry
+from imaging.plane import PlaneGeometry, Slab
 
 # Of the shape, not of the values: they stand with the measurement itself.
 _OF_SHAPE = ("area_mm2", "area_by_count_mm2", "perimeter_mm", "histogram")
@@ -26,6 +27,19 @@ _OF_SHAPE = ("area_mm2", "area_by_count_mm2", "perimeter_mm", "histogram")
 
 class OtherSeriesError(MeasureError):
     """The second series has no values here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Under:
+    """A shape on a grid of pixels in the patient, under which a second series is looked at."""
+
+    kind: str
+    points: list[list[float]]
+    plane: Plane
+    grid: PlaneGeometry
+    slab: Slab
+    study_id: uuid.UUID
+    frame_of_reference_uid: str
 
 
 def measure_other(
@@ -36,20 +50,30 @@ def measure_other(
     Raises `OtherSeriesError` when it is of another study or frame of reference or the picture
     has no place in the patient, and as `archive.plane_values.read_plane_values`.
     """
-    others = Series.objects.select_related("study").filter(study_id=instance.study_id)
+    uid = str(instance.image.get("frame_of_reference_uid") or "")
+    grid = _grid_of(plane, instance)
+    return measure_under(
+        Under(kind, points, plane, grid, Slab(), instance.study_id, uid), series_id
+    )
+
+
+def measure_under(under: Under, series_id: uuid.UUID) -> dict[str, Any]:
+    """Return the statistics of the second series under a shape on any grid. Raises likewise."""
+    others = Series.objects.select_related("study").filter(study_id=under.study_id)
     other = others.filter(pk=series_id).first()
     if other is None:
         raise OtherSeriesError(_("There is no such series in this study."))
-    own_uid = str(instance.image.get("frame_of_reference_uid") or "")
+    own_uid = under.frame_of_reference_uid
     first = Instance.objects.filter(series=other, number_of_frames__gte=1).first()
     facts = {} if first is None else first.image
     if not own_uid or own_uid != facts.get("frame_of_reference_uid"):
         raise OtherSeriesError(_("The two series have no common frame of reference."))
-    found = read_plane_values(other, _grid_of(plane, instance))
+    found = read_plane_values(other, under.grid, slab=under.slab)
     if own_uid != found.frame_of_reference_uid:
         raise OtherSeriesError(_("The two series have no common frame of reference."))
     unit, factor, kinds = _scale_of(other, facts)
-    result = measure(kind, points, plane, Pixels(found.values, unit, None, factor))
+    pixels = Pixels(found.values, unit, None, factor)
+    result = measure(under.kind, under.points, under.plane, pixels)
     statistics = {name: value for name, value in result.statistics.items() if name not in _OF_SHAPE}
     return {
         **statistics,

@@ -25,8 +25,16 @@ from imaging.measure_plane import MeasureError, Plane
 from imaging.ordering import frame_view
 from imaging.plane import THIN, PlaneGeometry, Slab, voxel_reach_mm
 from imaging.shape import Reason
-from viewer.fused_values import relative_kinds
-from viewer.measured import OF_PIXELS, Shape, columns_of, doubts_of, places, scale_of
+from viewer.fused_values import Under, measure_under, relative_kinds
+from viewer.measured import (
+    OF_PIXELS,
+    Shape,
+    columns_of,
+    doubts_of,
+    finite,
+    places,
+    scale_of,
+)
 
 PROVENANCE = "reformatted"
 INTERPOLATION = "trilinear"
@@ -171,10 +179,13 @@ def place_on_plane(spot: OnPlane, shape: Shape) -> dict[str, Any]:
 
 
 # --- working out ----------------------------------------------------------------------
-def work_out_on_plane(spot: OnPlane, shape: Shape) -> dict[str, Any]:
+def work_out_on_plane(
+    spot: OnPlane, shape: Shape, other: uuid.UUID | None = None
+) -> dict[str, Any]:
     """Return the columns of a measurement that follow from the volume and the points.
 
-    Cuts the plane where the kind needs values; blocks for it, and for the volume.
+    Cuts the plane where the kind needs values; blocks for it, and for the volume. `other` is a
+    series that lies over the plane: its statistics stand among the others as `other`.
 
     Raises
     ------
@@ -201,6 +212,9 @@ def work_out_on_plane(spot: OnPlane, shape: Shape) -> dict[str, Any]:
     columns["statistics"]["interpolation"] = INTERPOLATION
     if "SUVbw" in (result.unit, result.statistics.get("unit")):
         columns["statistics"]["suv_kinds"] = relative_kinds(suv_kinds_of(series))
+    if other is not None and shape.kind in OF_PIXELS:
+        under = _under(spot, shape.kind, np.array(points), grid, _finest(axes))
+        columns["statistics"]["other"] = finite(measure_under(under, other))
     return {**placed, **columns}
 
 
@@ -211,26 +225,35 @@ def _measure_values(
     # Refused before anything is cut.
     if kind != "probe":
         measure(kind, points.tolist(), grid)
-    low, high = outline_reach(kind, points, (float(grid.steps[0]), float(grid.steps[1])))
-    first = np.floor(low) - 1
-    columns, rows = (int(size) for size in np.ceil(high) - first + 2)
-    layers = spot.plane.slab.count_samples(finest_mm)
-    if max(columns, rows) > SIDE_LIMIT_PX or columns * rows * layers > SAMPLES_LIMIT:
-        raise UnsupportedError(_("This region is too large for statistics."))
-    part = spot.plane.window(first, (columns, rows))
+    under = _under(spot, kind, points, grid, finest_mm)
     with places.one():
         found = read_plane_values(
-            spot.series, part, slab=spot.plane.slab, time_point=spot.plane.time_point
+            spot.series, under.grid, slab=under.slab, time_point=spot.plane.time_point
         )
     image = Instance.objects.filter(series=spot.series, number_of_frames__gt=0).first()
     unit, factor = scale_of(spot.series, frame_view(image.image, 0) if image else {})
     pixels = Pixels(found.values, unit, None, factor)
-    result = measure(kind, (points - first).tolist(), grid, pixels)
+    result = measure(kind, under.points, grid, pixels)
     outside = result.statistics.get("not_finite_count")
     notes = (*result.notes, *(("beyond_volume",) if outside else ()))
     return Result(
         kind, result.value, result.unit, result.provenance, result.uncertainty, result.statistics,
         notes,
+    )  # fmt: skip
+
+
+def _under(spot: OnPlane, kind: str, points: np.ndarray, plane: Plane, finest_mm: float) -> Under:
+    """Return the shape on the part of the grid that it covers; its points count from there."""
+    steps = (float(plane.steps[0]), float(plane.steps[1]))
+    low, high = outline_reach(kind, points, steps)
+    first = np.floor(low) - 1
+    columns, rows = (int(size) for size in np.ceil(high) - first + 2)
+    layers = spot.plane.slab.count_samples(finest_mm)
+    if max(columns, rows) > SIDE_LIMIT_PX or columns * rows * layers > SAMPLES_LIMIT:
+        raise UnsupportedError(_("This region is too large for statistics."))
+    return Under(
+        kind, (points - first).tolist(), plane, spot.plane.window(first, (columns, rows)),
+        spot.plane.slab, spot.study_id, spot.plane.frame_of_reference_uid,
     )  # fmt: skip
 
 

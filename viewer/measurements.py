@@ -19,7 +19,7 @@ from imaging.measure import Pixels, measure
 from imaging.measure_plane import MeasureError, Plane
 from viewer import marks
 from viewer.calibration import calibrate, usable_facts
-from viewer.fused_values import OtherSeriesError, measure_other, relative_kinds
+from viewer.fused_values import measure_other, relative_kinds
 from viewer.mark_planes import MarkPlane, OnFrame, OnPlane, Spot, work_out_on_plane
 from viewer.marks import Author
 from viewer.measured import OF_PIXELS, Shape, columns_of, doubts_of, finite, places, scale_of
@@ -108,9 +108,7 @@ def spot_of(mark: Measurement | Annotation) -> Spot:
 def _work_out_at(spot: Spot, shape: Shape, other: uuid.UUID | None) -> dict[str, Any]:
     if isinstance(spot, OnFrame):
         return work_out(spot.instance, spot.frame, shape, other)
-    if other is not None:
-        raise OtherSeriesError(_("A second series is measured under pictures as filed alone."))
-    return work_out_on_plane(spot, shape)
+    return work_out_on_plane(spot, shape, other)
 
 
 def create(author: Author, spot: Spot, shape: Shape, words: dict[str, Any]) -> Measurement:

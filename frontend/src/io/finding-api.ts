@@ -68,7 +68,7 @@ export class FindingApi {
   }
 
   async create(finding: Finding): Promise<Saved> {
-    const { kind, points, layer, label, isVisible, colour, plane } = finding;
+    const { kind, points, layer, label, isVisible, colour } = finding;
     const body = {
       ...placeBody(finding),
       kind,
@@ -77,7 +77,7 @@ export class FindingApi {
       label,
       is_visible: isVisible,
       ...(colour === "" ? {} : { style: { colour } }),
-      ...(finding.otherId === undefined || plane !== null || !hasStatistics(kind) ? {} : { other: finding.otherId }),
+      ...(finding.otherId === undefined || !hasStatistics(kind) ? {} : { other: finding.otherId }),
       ...wordsOf(finding),
     };
     return readSaved(await this.ask("POST", ADDRESSES[finding.family], body), finding.family);

@@ -379,8 +379,7 @@ export class Marking {
       return null;
     }
     const place = placeOn(shown.facts, series.id);
-    const isAlone = shown.fused == null || place === null || place.plane !== null;
-    return place === null || isAlone ? place : { ...place, otherId: shown.fused.fusion.seriesId };
+    return place === null || shown.fused == null ? place : { ...place, otherId: shown.fused.fusion.seriesId };
   }
 
   private hitAt({ shown, matrix }: Sight, at: Point, { pointerType }: Press): Hit | null {

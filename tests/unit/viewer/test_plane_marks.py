@@ -151,6 +151,25 @@ def test_a_region_has_the_values_that_another_program_cuts_out_there(
     assert row["notes"] == ([] if mode == "thin" else ["slab"])
 
 
+def test_a_second_series_of_the_study_tells_its_values_under_the_same_shape(
+    volume: Series, north: Facility, rada: User, client_of: Log
+) -> None:
+    # The same grid at 1,000 HU less: so must be the mean.
+    uids: dict[str, Any] = {
+        "StudyInstanceUID": volume.study.study_instance_uid,
+        "FrameOfReferenceUID": volume.frame_of_reference_uid,
+    }
+    placed: dict[str, Any] = {"origin": ORIGIN, "spacing_mm": SPACING, "step": (0, 0, STEP)}
+    lower = store_series(make_slices(phantom() - 1000, **placed, **uids), north)
+    open_volume(lower)
+    points = [[14.5, 11.5], [40.5, 47.5]]
+    body = wish(volume, kind="rectangle", points_px=points, other=str(lower.pk))
+    row = send(client_of(rada), "post", URL, body).json()
+    other = row["statistics"]["other"]
+    assert other["mean"] == pytest.approx(row["statistics"]["mean"] - 1000, abs=0.01)
+    assert other["series"] == str(lower.pk)
+
+
 def test_what_reaches_beyond_the_volume_says_so_and_counts_nothing_there(
     volume: Series, rada: User, client_of: Log
 ) -> None:
