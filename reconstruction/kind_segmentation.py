@@ -21,6 +21,7 @@ from reconstruction.wishes import (
     read_integer,
     read_number,
     read_points,
+    read_switch,
     read_vector,
     refuse_unknown,
 )
@@ -65,21 +66,14 @@ def parse(parameters: Parameters) -> WantedSegmentation:
             highest=highest,
             seed=read_vector(parameters, "seed", COORDINATE_LIMIT_MM) if has["seed"] else None,
             box=read_points(parameters, "box", 2, 2) if has["box"] else None,
-            largest=_read_switch(parameters, "largest"),
-            fill=_read_switch(parameters, "fill"),
+            largest=read_switch(parameters, "largest"),
+            fill=read_switch(parameters, "fill"),
         ),
         what=what,
         label=_read_label(parameters, PROPERTIES[what].kind.meaning),
         output=read_choices(parameters, "output", OUTPUTS, (JSON,)),
         time_point=read_integer(parameters, "time_point", 0, 99_999, 0),
     )
-
-
-def _read_switch(parameters: Parameters, name: str) -> bool:
-    given = parameters.get(name, False)
-    if not isinstance(given, bool):
-        raise ValidationError(_("%(name)s: give true or false.") % {"name": name})
-    return given
 
 
 def _read_label(parameters: Parameters, default: str) -> str:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+import numpy as np
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
 from archive.models import Series
 from archive.passport import read_passport
 from imaging.errors import UnsupportedError
+from reconstruction import tissue as tissues
 from reconstruction.mesh_files import GLB_TYPE, STL_TYPE, write_glb, write_stl
 from reconstruction.surfaces import Wish, build_surface, describe
+from reconstruction.tissue import Mask
+from reconstruction.volume_files import Volume
 from reconstruction.wishes import (
     Parameters,
     read_choice,
     read_choices,
     read_integer,
     read_number,
+    read_switch,
+    read_vector,
     refuse_unknown,
 )
 from reconstruction.work import Work
@@ -50,17 +56,20 @@ TISSUES = {
 _ANY = (0.35, 0.55, 0.75)
 _KNOWN = frozenset(
     {
-        "tissue", "lowest", "highest", "smoothing", "triangles", "parts", "output", "time_point",
+        "tissue", "lowest", "highest", "seed", "fill", "smoothing", "triangles", "parts", "output",
+        "time_point",
     }
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WantedSurface:
-    """A surface as it was asked for."""
+    """A surface as it was asked for; `seed` and `fill` as `reconstruction.tissue.Wish` has them."""
 
     tissue: str
     wish: Wish
+    seed: np.ndarray | None
+    fill: bool
     output: tuple[str, ...]
     time_point: int
 
@@ -79,6 +88,8 @@ def parse(parameters: Parameters) -> WantedSurface:
             triangles=read_integer(parameters, "triangles", *TRIANGLES, 300_000),
             parts=read_integer(parameters, "parts", 0, 1_000, 0),
         ),
+        seed=read_vector(parameters, "seed") if parameters.get("seed") is not None else None,
+        fill=read_switch(parameters, "fill"),
         output=read_choices(parameters, "output", FORMATS, FORMATS),
         time_point=read_integer(parameters, "time_point", 0, 99_999, 0),
     )
@@ -107,12 +118,25 @@ def require_hounsfield(series: Series) -> None:
         raise UnsupportedError(f"{words} {reasons}".strip())
 
 
+def _find_mask(work: Work, volume: Volume, wanted: WantedSurface, share: float) -> Mask:
+    wish = wanted.wish
+    tissue = tissues.Wish(wish.lowest, wish.highest, seed=wanted.seed, fill=wanted.fill)
+    path = work.folder / "mask"
+    return tissues.segment(volume, tissue, path, lambda done: work.step(share * done)).mask
+
+
 def run(work: Work, wanted: WantedSurface) -> None:
     """Make the surface."""
     if wanted.tissue != RANGE:
         require_hounsfield(work.series)
     volume = work.open_volume(time_point=wanted.time_point)
-    surface = build_surface(volume, wanted.wish, lambda done: work.step(0.9 * done))
+    mask, share = None, 0.0
+    if wanted.seed is not None or wanted.fill:
+        share = 0.3
+        mask = _find_mask(work, volume, wanted, share)
+    surface = build_surface(
+        volume, wanted.wish, lambda done: work.step(share + (0.9 - share) * done), mask
+    )
     name = f"surface_{wanted.tissue}"
     if STL in wanted.output:
         write_stl(surface.mesh, work.folder / "surface.stl")
@@ -127,6 +151,8 @@ def run(work: Work, wanted: WantedSurface) -> None:
             "tissue": wanted.tissue,
             "lowest": wish.lowest,
             "highest": wish.highest if wish.highest < VALUE_LIMIT else None,
+            "seed": wanted.seed.tolist() if wanted.seed is not None else None,
+            "fill": wanted.fill,
             "smoothing": wish.smoothing,
             "series_instance_uid": work.series.series_instance_uid,
             "frame_of_reference_uid": volume.about.get("frame_of_reference_uid") or "",

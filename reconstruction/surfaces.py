@@ -19,6 +19,7 @@ import numpy as np
 from imaging.errors import UnsupportedError
 from imaging.volume import VolumeGeometry
 from reconstruction.compiled import load_mesh_kernels
+from reconstruction.tissue import Mask
 from reconstruction.volume_files import Volume
 
 # A brick has at most so many layers; and so many triangles, unless one layer alone has more.
@@ -85,15 +86,21 @@ class Surface:
     parts: int
 
 
-def build_surface(volume: Volume, wish: Wish, step: Step = lambda _done: None) -> Surface:
+def build_surface(
+    volume: Volume,
+    wish: Wish,
+    step: Step = lambda _done: None,
+    mask: Mask | None = None,
+) -> Surface:
     """Return the surface of a volume; `step` is told 0 to 1 between bricks, and may raise.
 
+    A `mask` that `reconstruction.tissue` made of the same range says which voxels are meant.
     Closed everywhere: at the volume's border and at a gap of slices half a voxel beyond the
     outermost centres. Raises `UnsupportedError` when there is nothing, or far too much.
     """
     scale = volume.scale
     values = tuple((value - scale.offset) / scale.scale for value in (wish.lowest, wish.highest))
-    march = _March(volume, (values[0], values[1]))
+    march = _March(volume, (values[0], values[1]), mask)
     bricks = march.plan(lambda done: step(0.2 * done))
     total = sum(brick.triangles for brick in bricks)
     if not total:
@@ -131,7 +138,10 @@ class _Brick:
 class _March:
     """One walk through a volume, from slice to slice."""
 
-    def __init__(self, volume: Volume, values: tuple[float, float]) -> None:
+    def __init__(
+        self, volume: Volume, values: tuple[float, float], mask: Mask | None = None
+    ) -> None:
+        self._mask = mask
         self._kernels = load_mesh_kernels()
         self._table = self._kernels.make_table()
         self._voxels, self._values = volume.voxels, values
@@ -149,8 +159,14 @@ class _March:
         return list(zip([0, *ends], [*ends, self._slices], strict=True))
 
     def _mark(self, k: int, bounds: tuple[int, int], which: int) -> int:
-        found: int = self._kernels.mark(self._voxels, k, bounds, self._values, self._marks[which])
-        return found
+        marks = self._marks[which]
+        if self._mask is None or not bounds[0] <= k < bounds[1]:
+            found: int = self._kernels.mark(self._voxels, k, bounds, self._values, marks)
+            return found
+        marks[:] = 0
+        marks[1:-1, 1:-1] = self._mask.read(k, k + 1)[0]
+        across, down = marks[:, 1:] != marks[:, :-1], marks[1:] != marks[:-1]
+        return int(np.count_nonzero(across) + np.count_nonzero(down))
 
     def plan(self, step: Step) -> list[_Brick]:
         """Return the bricks with what they will hold, counted."""

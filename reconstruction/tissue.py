@@ -135,7 +135,8 @@ Walk = Callable[[Callable[[int, int], None]], None]
 
 def _levels(volume: Volume, wish: Wish) -> tuple[float, float]:
     scale = volume.scale
-    low, high = ((value - scale.offset) / scale.scale for value in (wish.lowest, wish.highest))
+    ends = [(value - scale.offset) / scale.scale for value in (wish.lowest, wish.highest)]
+    low, high = np.clip(ends, -1e6, 1e6)
     # Whole numbers are compared; 1e-6 is the rounding of a scale.
     return float(np.ceil(low - 1e-6)), float(np.floor(high + 1e-6))
 

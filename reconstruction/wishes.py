@@ -45,6 +45,14 @@ def read_integer(parameters: Parameters, name: str, least: int, most: int, defau
     return int(value)
 
 
+def read_switch(parameters: Parameters, name: str) -> bool:
+    """Return whether something is wanted; it is not unless said."""
+    given = parameters.get(name, False)
+    if not isinstance(given, bool):
+        raise ValidationError(_("%(name)s: give true or false.") % {"name": name})
+    return given
+
+
 def read_choice(
     parameters: Parameters, name: str, choices: Collection[str], default: str | None = None
 ) -> str:

@@ -168,8 +168,12 @@ export class TissuePanel {
   private async surface(): Promise<void> {
     const { store } = this.instrument;
     const pane = activePane(store.state);
-    const { lowest, highest } = this.rangeOfSeries(pane.seriesId);
-    const parameters = { tissue: "range", lowest, highest, parts: this.extent.value === "largest" ? 1 : 0 };
+    const wish = this.parameters();
+    if (wish === null) {
+      return;
+    }
+    const { lowest = 0, highest = 0, fill = false, seed = null } = wish;
+    const parameters = { tissue: "range", lowest, highest, fill, seed, parts: this.extent.value === "largest" ? 1 : 0 };
     if ((await this.ask("surface", parameters)) !== null) {
       this.say("");
       store.change(showSurface(pane.id));

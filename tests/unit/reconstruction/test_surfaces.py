@@ -17,7 +17,7 @@ from accounts.models import User
 from archive.models import Series
 from imaging.errors import UnsupportedError
 from imaging.volume import VolumeGeometry
-from reconstruction import kind_surface, surfaces
+from reconstruction import kind_surface, surfaces, tissue
 from reconstruction.assembly import Scale
 from reconstruction.surfaces import Mesh, Wish, build_surface
 from reconstruction.volume_files import Volume
@@ -161,6 +161,28 @@ def test_the_largest_parts_are_kept_and_nothing_is_no_surface() -> None:
         build_surface(volume, Wish(20_000))
 
 
+def test_a_mask_says_which_of_the_voxels_in_the_range_are_meant(tmp_path: Path) -> None:
+    affine = np.diag([1.0, 1.5, 2.0, 1])
+    small = ball((14, 20, 48), affine, np.array([8.0, 14, 13]), 5.0)
+    large = ball((14, 20, 48), affine, np.array([33.0, 14, 13]), 9.0)
+    hollow = -ball((14, 20, 48), affine, np.array([33.0, 14, 13]), 4.0)
+    volume = make_volume(np.maximum(small, np.minimum(large, hollow)), affine)
+    seed = np.array([33.0, 14, 20])
+
+    def build(name: str, *, fill: bool = False) -> surfaces.Surface:
+        wish = tissue.Wish(0, np.inf, seed=seed, fill=fill)
+        mask = tissue.segment(volume, wish, tmp_path / name).mask
+        return build_surface(volume, Wish(0), mask=mask)
+
+    shell, whole = build("shell"), build("whole", fill=True)
+    # By the formula of the ball: with its cavity, and without.
+    assert (shell.parts, whole.parts) == (2, 1)
+    assert shell.full.volume_mm3 == pytest.approx(4 / 3 * np.pi * (9**3 - 4**3), rel=0.02)
+    assert whole.full.volume_mm3 == pytest.approx(4 / 3 * np.pi * 9**3, rel=0.02)
+    assert_closed(shell.mesh)
+    assert shell.mesh.points[:, 0].min() > 20
+
+
 def test_smoothing_keeps_the_volume_and_calms_noise() -> None:
     affine = np.eye(4)
     values = ball((28, 28, 28), affine, np.array([13.5, 13.5, 13.5]), 10.0)
@@ -184,6 +206,7 @@ def test_smoothing_keeps_the_volume_and_calms_noise() -> None:
         ({"tissue": "range"}, "lowest:"),
         ({"tissue": "range", "lowest": 5, "highest": 5}, "highest:"),
         ({"triangles": 10}, "triangles:"),
+        ({"seed": [1, 2]}, "seed:"),
         ({"colour": "red"}, "colour:"),
     ],
 )
