@@ -51,6 +51,11 @@ def is_at(now: dict[str, Any], *lps: float) -> bool:
     return np.allclose(now["panes"][0]["plane"]["center"], lps, atol=0.1)
 
 
+def is_mode(mode: str) -> Callable[[dict[str, Any]], bool]:
+    """Return what asks whether the third plane is a slab of a kind."""
+    return lambda now: now["panes"][2]["plane"]["mode"] == mode
+
+
 def values_of(page: Page, place: int) -> np.ndarray:
     """Return the values of a pane's plane, (rows, columns), when it is whole."""
     stage(page, place).locator(".picture").focus()
@@ -167,7 +172,7 @@ def test_planes_lie_and_turn_in_the_patient_and_have_the_servers_pixels(
         expect(stage(page, place)).to_contain_text("W 500")
     stage(page, 3).locator(".picture").focus()
     for mode in ("mip", "minip", "mean"):
-        wait_until(page, lambda now, mode=mode: now["panes"][2]["plane"]["mode"] == mode)
+        wait_until(page, is_mode(mode))
         assert np.abs(values_of(page, 3) - ask_server(page, live_house, 3)).max() <= 1
         page.keyboard.press("*")
     page.keyboard.press("~")

@@ -33,9 +33,15 @@ def volume_of(stack: dict[str, Any]) -> Volume:
     "case", GOLDEN["cases"], ids=lambda case: "-".join((case["stack"], case["mode"]))
 )
 def test_planes_and_slabs_are_those_of_other_programs(case: dict[str, Any]) -> None:
-    vectors = (np.array(case[name]) for name in ("origin", "right", "down", "unit_normal"))
-    spacing = (case["spacing_mm"], case["spacing_mm"])
-    plane = PlaneGeometry(*vectors, spacing, case["rows"], case["columns"])
+    plane = PlaneGeometry(
+        origin=np.array(case["origin"]),
+        row_direction=np.array(case["right"]),
+        column_direction=np.array(case["down"]),
+        normal=np.array(case["unit_normal"]),
+        spacing_mm=(case["spacing_mm"], case["spacing_mm"]),
+        rows=case["rows"],
+        columns=case["columns"],
+    )
 
     made = cut_plane(
         volume_of(GOLDEN["stacks"][case["stack"]]), plane, Slab(case["mode"], case["thickness_mm"])
