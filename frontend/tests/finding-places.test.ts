@@ -85,6 +85,8 @@ test("planes are turned to where one was drawn, at right angles to one another",
   const [x, y, z] = axes.coronal.normal;
   expect([x, y, z].map((one) => Math.round(one * 1e9) / 1e9 + 0)).toEqual([0, 1, 0]);
   expect(shown?.rowDirection).toEqual([0.8, 0, 0.6]);
+  // Turned about the body's axis only, the axial picture stays as it was.
+  expect(axesAt("coronal", [0.8, -0.6, 0], [0, 0, -1]).axial).toEqual({ normal: [0, 0, 1], up: [0, -1, 0] });
   const dot = (one: Triple, other: Triple): number => one[0] * other[0] + one[1] * other[1] + one[2] * other[2];
   expect(dot(axes.axial.normal, axes.coronal.normal)).toBeCloseTo(0);
   expect(dot(axes.axial.normal, axes.sagittal.normal)).toBeCloseTo(0);

@@ -50,13 +50,17 @@ export function firstMpr(plan: VolumePlan, like?: Mpr): Mpr {
   return like === undefined ? made : { ...like, timePoint: plan.timePoint };
 }
 
-/** Three planes of which one has this row and column direction. */
+/** Three planes of which one has this row and column direction; the others stay upright where they are not leant. */
 export function axesAt(name: PlaneName, right: Triple, down: Triple): Mpr["axes"] {
   const { normal: n0, up } = AXES[name];
   const d0 = scaled(up, -1);
   const [r0, normal] = [cross(d0, n0), cross(right, down)];
   const turned = (v: Triple): Triple => added(added(scaled(right, dot(v, r0)), scaled(down, dot(v, d0))), scaled(normal, dot(v, n0)));
-  const axesOf = (one: PlaneName): PlaneAxes => ({ normal: turned(AXES[one].normal), up: turned(AXES[one].up) });
+  const axesOf = (one: PlaneName): PlaneAxes => {
+    const leant = turned(AXES[one].normal);
+    const isUpright = one !== name && dot(leant, AXES[one].normal) > 1 - 1e-9;
+    return isUpright ? AXES[one] : { normal: leant, up: turned(AXES[one].up) };
+  };
   return { axial: axesOf("axial"), coronal: axesOf("coronal"), sagittal: axesOf("sagittal") };
 }
 
