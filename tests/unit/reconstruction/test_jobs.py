@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -87,7 +88,7 @@ WRONG = [
     ('{"series": "%s", "kind": "tiny", "parameters": {"steps": 1e300}}', "steps"),
     ('{"series": "%s", "kind": "tiny", "parameters": {"steps": 9999999999999999}}', "steps"),
     ('{"series": "%s", "kind": "tiny", "parameters": {"then": "\\u0000"}}', "then"),
-    ('{"series": "%s", "kind": "tiny", "parameters": {"a": [[[[[[[[1]]]]]]]]}}', "a"),
+    ('{"series": "%s", "kind": "tiny", "parameters": {"then": [[[[[[[[1]]]]]]]]}}', "then"),
     ('{"series": "%s", "kind": "tiny", "parameters": {"steps": NaN}}', ""),
     ("[1, 2]", ""),
     ("[" * 100_000, ""),
@@ -148,6 +149,21 @@ def test_who_sees_which_jobs(
     assert {name for name, page in pages.items() if str(job.pk) in page} == {"rada", "nora"}
     assert str(job.pk) in read_missed(rada, begun)[0].decode()
     assert str(job.pk) not in read_missed(fiona, begun)[0].decode()
+
+
+def test_lists_cost_the_same_however_long_they_are(
+    small: Series, rada: User, client_of: ClientOf
+) -> None:
+    browser, costs = client_of(rada), []
+    for count in (1, 4):
+        for steps in range(count):
+            ask(rada, small, steps=count + steps)
+        for address in (ADDRESS, "/reconstructions/"):
+            with CaptureQueriesContext(connection) as queries:
+                assert browser.get(address).status_code == 200
+            costs.append(len(queries))
+
+    assert costs[:2] == costs[2:]
 
 
 def test_a_person_has_so_many_jobs_and_a_key_one(
