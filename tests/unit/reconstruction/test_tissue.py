@@ -93,8 +93,11 @@ def test_a_box_and_a_z_table_count_in_the_patients_millimetres(tmp_path: Path) -
     box = np.array([[9.0, 0, 3], [1.5, 20, -1]])
     part = segment(volume, Wish(0, 200, box=box), tmp_path / "part")
 
+    one = segment(volume, Wish(0, 200, box=np.array([[0, 0, 0.5], [99, 99, 2]])), tmp_path / "one")
+
     # By hand: slices stand for 1, 1.5, 1.5, 1 and 1 mm of 2 x 3 mm voxels.
     assert whole.volume_ml == pytest.approx(24 * 6 * (1 + 1.5 + 1.5 + 1 + 1) / 1000)
+    assert one.volume_ml == pytest.approx(24 * 6 * 1.5 / 1000)
     expected = np.zeros(full.shape, bool)
     expected[:3, :, 1:5] = True
     assert np.array_equal(mask_of(part), expected)
