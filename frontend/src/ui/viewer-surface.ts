@@ -4,10 +4,10 @@
  */
 
 import { cornersOf, readGlb, type SurfaceMesh } from "../core/surface-mesh";
-import { directionsOf, dragBall, edgesOf, fitBody, nudge, pan, SIDES, turnOf, zoom, type BodyCamera, type Side } from "../core/body-view";
+import { directionsOf, edgesOf, fitBody, SIDES, turnOf, type BodyCamera, type Side } from "../core/body-view";
 import type { Triple } from "../core/facts";
 import { t } from "../core/text";
-import type { Point, Size } from "../core/view";
+import type { Size } from "../core/view";
 import { JobError, type JobApi } from "../io/reconstructions";
 import { listSurfaces, runJob, type MadeSurface } from "../io/surfaces";
 import { openDrawer, type DrawnSurface, type SurfaceDrawer } from "../render/surface-drawer";
@@ -16,25 +16,16 @@ import { icon, make, setText } from "./dom";
 import { sideName } from "./viewer-body-bar";
 import type { PaneContent } from "./viewer-content";
 import type { PaneHouse, ViewerPane } from "./viewer-pane";
+import { wireHands } from "./viewer-surface-hands";
 import { colourFrom, FIRST_LOOK, hexOf, SurfaceList, type SurfaceLook } from "./viewer-surface-list";
 import { rangeWords, tissueName } from "./viewer-tissue-words";
 
-const STEP_RAD = Math.PI / 36;
-const LARGE_STEP_RAD = Math.PI / 6;
-const ZOOM_STEP = 1.1;
 /** A picture that takes longer is drawn with a third of the points each way while it moves. */
 const SLOW_MS = 60;
 const COARSE = 1 / 3;
 const SETTLE_MS = 200;
 /** Nearer than anything. */
 const NOTHING_CUT = -1e9;
-const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
-  ArrowLeft: [1, 0],
-  ArrowRight: [-1, 0],
-  ArrowUp: [0, -1],
-  ArrowDown: [0, 1],
-};
-
 interface Remembered {
   readonly camera: BodyCamera | null;
   readonly looks: ReadonlyMap<string, SurfaceLook>;
@@ -93,7 +84,13 @@ class SurfacePane implements PaneContent {
       cancel: () => this.work?.abort(),
     });
     this.root = make("div", { class: "body-pane surface-pane" }, this.field, this.words, this.list.root, this.bar());
-    this.wire();
+    wireHands(this.field, {
+      camera: () => this.camera,
+      size: () => this.size,
+      setCamera: (camera) => this.setCamera(camera),
+      turnTo: (side) => this.turnTo(side),
+      reset: () => this.reset(),
+    });
     this.resizes.observe(this.field);
   }
 
@@ -351,104 +348,4 @@ class SurfacePane implements PaneContent {
       reset,
     );
   }
-
-  /** One finger or the left button turns; two fingers, Shift or the middle button move; the right one zooms. */
-  private wire(): void {
-    const { field } = this;
-    const down = new Map<number, Point>();
-    let drag: ((to: Point) => void) | null = null;
-    let pinch: ((middle: Point, spread: number) => void) | null = null;
-    const begin = (event: PointerEvent | null): void => {
-      const start = this.camera;
-      const [from, other] = [...down.values()];
-      [drag, pinch] = [null, null];
-      if (start === null || from === undefined) {
-        return;
-      }
-      if (other !== undefined) {
-        const [middle, spread] = [middleOf(from, other), Math.max(1, spreadOf(from, other))];
-        pinch = (to, wide) => this.setCamera(pan(zoom(start, this.size, wide / spread, middle), to.x - middle.x, to.y - middle.y));
-      } else if (event?.button === 1 || event?.shiftKey === true) {
-        drag = (to) => this.setCamera(pan(start, to.x - from.x, to.y - from.y));
-      } else if (event?.button === 2) {
-        drag = (to) => this.setCamera(zoom(start, this.size, Math.exp((from.y - to.y) / 150)));
-      } else {
-        drag = (to) => this.setCamera(dragBall(start, this.size, from, to));
-      }
-    };
-    field.addEventListener("pointerdown", (event) => {
-      event.preventDefault();
-      field.focus({ preventScroll: true });
-      field.setPointerCapture(event.pointerId);
-      down.set(event.pointerId, this.placeOf(event));
-      begin(event);
-    });
-    field.addEventListener("pointermove", (event) => {
-      if (!down.has(event.pointerId)) {
-        return;
-      }
-      down.set(event.pointerId, this.placeOf(event));
-      const [one, other] = [...down.values()];
-      if (pinch !== null && one !== undefined && other !== undefined) {
-        pinch(middleOf(one, other), spreadOf(one, other));
-      } else if (one !== undefined) {
-        drag?.(one);
-      }
-    });
-    for (const end of ["pointerup", "pointercancel"] as const) {
-      field.addEventListener(end, (event) => {
-        if (down.delete(event.pointerId)) {
-          begin(null);
-        }
-      });
-    }
-    field.addEventListener("contextmenu", (event) => event.preventDefault());
-    field.addEventListener("keydown", (event) => this.press(event));
-    const turnWheel = (event: WheelEvent): void => {
-      event.preventDefault();
-      if (this.camera !== null) {
-        this.setCamera(zoom(this.camera, this.size, event.deltaY < 0 ? ZOOM_STEP : 1 / ZOOM_STEP, this.placeOf(event)));
-      }
-    };
-    field.addEventListener("wheel", turnWheel, { passive: false });
-  }
-
-  /** Keys of this view go before those of the page while it has the focus. */
-  private press(event: KeyboardEvent): void {
-    const { camera } = this;
-    if (camera === null || event.altKey || event.ctrlKey || event.metaKey) {
-      return;
-    }
-    const side = SIDES[Number(event.key) - 1];
-    const arrow = ARROWS[event.key];
-    if (side !== undefined) {
-      this.turnTo(side);
-    } else if (arrow !== undefined) {
-      const by = event.shiftKey ? LARGE_STEP_RAD : STEP_RAD;
-      this.setCamera(nudge(camera, arrow[0] * by, -arrow[1] * by));
-    } else if (event.key === "+" || event.key === "=") {
-      this.setCamera(zoom(camera, this.size, ZOOM_STEP));
-    } else if (event.key === "-") {
-      this.setCamera(zoom(camera, this.size, 1 / ZOOM_STEP));
-    } else if (event.key === "x") {
-      this.reset();
-    } else {
-      return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
-  private placeOf(event: MouseEvent): Point {
-    const box = this.field.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
-  }
-}
-
-function middleOf(one: Point, other: Point): Point {
-  return { x: (one.x + other.x) / 2, y: (one.y + other.y) / 2 };
-}
-
-function spreadOf(one: Point, other: Point): number {
-  return Math.hypot(one.x - other.x, one.y - other.y);
 }
