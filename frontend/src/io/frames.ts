@@ -10,6 +10,7 @@ import type { Lane, Traffic } from "./traffic";
 
 const CHUNK_IMAGES = 32;
 const CHUNK_BYTES = 16 << 20;
+const READ_BYTES = 512 << 10;
 const MOST_TRIES = 3;
 const FIRST_PAUSE_MS = 500;
 /** Frames that nobody waits for are told together. */
@@ -178,10 +179,10 @@ export class FrameLoader implements Lane {
 
   private async receive(stack: Stack, request: Request, body: ReadableStream<Uint8Array>): Promise<void> {
     const parser = new RecordParser();
-    const reader = body.getReader();
+    const read = readerOf(body);
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done || request.abort.signal.aborted) {
+      const value = await read();
+      if (value === null || request.abort.signal.aborted) {
         return;
       }
       const records = parser.push(value);
@@ -251,6 +252,25 @@ export class FrameLoader implements Lane {
     }
     this.onNews();
     this.traffic.pump();
+  }
+}
+
+/**
+ * Reads a body piece by piece, null at its end. Where the browser can, all pieces come in one piece of
+ * memory: pieces of their own would be as much waste as the series is large.
+ */
+function readerOf(body: ReadableStream<Uint8Array>): () => Promise<Uint8Array | null> {
+  try {
+    const reader = body.getReader({ mode: "byob" });
+    let room = new Uint8Array(READ_BYTES);
+    return async () => {
+      const { done, value } = await reader.read(room);
+      room = value === undefined ? room : new Uint8Array(value.buffer);
+      return done || value === undefined ? null : value;
+    };
+  } catch {
+    const reader = body.getReader();
+    return async () => (await reader.read()).value ?? null;
   }
 }
 
