@@ -78,4 +78,6 @@ test("marks belong to the frames that are named, or to all", () => {
   expect(belongsTo([named([])], "a", 7)).toBe(true);
   expect(belongsTo([named([2])], "a", 7)).toBe(false);
   expect(belongsTo([named([])], "b", 0)).toBe(false);
+  // An image that is not here, and a plane that is no image.
+  expect(belongsTo([{ ...named([]), instanceId: "" }], "", 0)).toBe(false);
 });

@@ -185,9 +185,9 @@ export function pathOf({ points, closed }: Shape): string {
   return closed ? `${way}Z` : way;
 }
 
-/** Whether marks belong on a frame of an image. */
+/** Whether marks belong on a frame of an image; neither an image that is not here nor a reformatted picture has a key. */
 export function belongsTo(images: readonly Named[], instanceId: string, frame: number): boolean {
-  return images.some((one) => one.instanceId === instanceId && (one.frames.length === 0 || one.frames.includes(frame)));
+  return instanceId !== "" && images.some((one) => one.instanceId === instanceId && (one.frames.length === 0 || one.frames.includes(frame)));
 }
 
 /** The part of a state that is of a frame; what names no images is of all. */

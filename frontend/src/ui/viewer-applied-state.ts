@@ -62,7 +62,11 @@ export class AppliedState {
     const { applied } = this;
     this.applied = null;
     applied?.before.forEach((look, id) => {
+      const { panes } = this.store.state;
       this.store.change(changeLooksAt(id, (now) => ({ ...asBefore(now, look), window: look.window ?? AS_FILED })));
+      // What is no image of the stack was not looked at by the state.
+      const others = new Map(panes.filter((pane) => pane.seriesId === id && pane.shows !== "stack").map((pane) => [pane.id, pane]));
+      this.store.change((state) => ({ ...state, panes: state.panes.map((pane) => unstated(others.get(pane.id) ?? pane)) }));
     });
   }
 
@@ -97,6 +101,9 @@ export class AppliedState {
   }
 
   private dressed(now: ViewerState, pane: PaneState): PaneState {
+    if (pane.shows !== "stack") {
+      return pane;
+    }
     const image = imageIn(now, pane);
     const before = this.applied?.before.get(pane.seriesId);
     if (this.applied === null || before === undefined) {
@@ -109,6 +116,11 @@ export class AppliedState {
     const look = { ...pane.look, ...stateLook(state, image, this.sizeOf(pane.id)), presentation: document.title || document.name };
     return { ...pane, look };
   }
+}
+
+function unstated(pane: PaneState): PaneState {
+  const { window } = pane.look;
+  return window.kind === "stated" ? { ...pane, look: { ...pane.look, window: window.otherwise } } : pane;
 }
 
 function asBefore(now: Look, { invert, view, isFitted }: Look): Look {

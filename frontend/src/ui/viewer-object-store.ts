@@ -157,7 +157,7 @@ export class ObjectStore {
 
   private marksOn({ facts }: Shown): readonly StoredMark[] {
     return (this.marks ?? []).filter(
-      ({ objectId, instanceId, frame }) => this.marked.has(objectId) && instanceId === facts.instanceId && frame === facts.frame,
+      ({ objectId, instanceId, frame }) => this.marked.has(objectId) && instanceId !== "" && instanceId === facts.instanceId && frame === facts.frame,
     );
   }
 
