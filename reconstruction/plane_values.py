@@ -13,9 +13,7 @@ from reconstruction.volumes import open_volume
 WAIT_SECONDS = 4.0
 
 
-def cut_values(
-    series: Series, plane: PlaneGeometry, slab: Slab, time_point: int
-) -> PlaneValues:
+def cut_values(series: Series, plane: PlaneGeometry, slab: Slab, time_point: int) -> PlaneValues:
     """Return the numbers that a client makes of the raw plane, NaN outside.
 
     Raises as `reconstruction.volumes.open_volume`.

@@ -130,7 +130,8 @@ def test_values_that_are_suv_of_another_kind_are_turned_back() -> None:
     assert older.suvbw_factor == pytest.approx(75 / (82.5 - 120 / 5.76), rel=1e-6)
     without = examine_suv(replace(facts, size_m=None))
     assert (without.verdict, without.suvbw_factor, without.factors["lbm"]) == ("ready", None, 1.0)
-    for wrong in ({"suv_type": "IBW"}, {"suv_type": "BSA"}, {"units": "CM2ML"}):
+    wrongs: list[dict[str, Any]] = [{"suv_type": "IBW"}, {"suv_type": "BSA"}, {"units": "CM2ML"}]
+    for wrong in wrongs:
         assert examine_suv(replace(facts, **wrong)).codes == ("other_suv_type",)
 
 
