@@ -31,8 +31,8 @@ logger = logging.getLogger("noctis.reconstruction")
 # Rows tell for so long what was made; files go earlier.
 HISTORY = timedelta(days=365)
 _WORK, _NEW = ".work-", ".new-"
-# Longer than any run is silent: what is older was left by a run that died.
-_LEFT_OVER_SECONDS = 3600
+# A run that died leaves its folder; one whose claim nobody holds is not worked in any more.
+_LEFT_OVER_SECONDS = {_WORK: 60, _NEW: 3600}
 
 
 def root() -> Path:
@@ -149,10 +149,12 @@ def _sweep_left_overs() -> None:
     known = None
     with suppress(FileNotFoundError):
         for path in list(root().iterdir()):
+            is_work = path.name.startswith(_WORK)
             with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime < _LEFT_OVER_SECONDS:
+                kept = _LEFT_OVER_SECONDS[_WORK if is_work else _NEW]
+                if time.time() - path.stat().st_mtime < kept:
                     continue
-            if path.name.startswith(_WORK):
+            if is_work:
                 is_used = ReconstructionJob.objects.filter(claim=_claim_of(path)).exists()
             else:
                 known = known if known is not None else _known_folders()

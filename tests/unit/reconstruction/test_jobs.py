@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -317,10 +319,14 @@ def test_files_go_after_their_time_and_when_they_are_too_many(
     small: Series, rada: User, client_of: ClientOf, settings: Settings
 ) -> None:
     jobs = [run_here(ask(rada, small, steps=steps)) for steps in (1, 2, 3)]
+    left_over = results.root() / f".work-{uuid.uuid4().hex}"
+    left_over.mkdir()
+    os.utime(left_over, (0, 0))
     old = timezone.now() - timedelta(days=8)
     ReconstructionJob.objects.filter(pk=jobs[0].pk).update(ended_at=old)
 
     assert results.sweep() == 1
+    assert not left_over.exists()
     settings.NOCTIS_RECONSTRUCTION_MB = 1
     ReconstructionJob.objects.filter(pk__in=[job.pk for job in jobs[1:]]).update(size_bytes=600_000)
     assert results.sweep() == 1
