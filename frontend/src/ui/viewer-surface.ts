@@ -26,6 +26,7 @@ const COARSE = 1 / 3;
 const SETTLE_MS = 200;
 /** Nearer than anything. */
 const NOTHING_CUT = -1e9;
+
 interface Remembered {
   readonly camera: BodyCamera | null;
   readonly looks: ReadonlyMap<string, SurfaceLook>;
