@@ -22,7 +22,7 @@ const SUV_ENDS = [5, 7, 10, 15, 20];
 
 export function fusionPanel(instrument: Instrument, apiUrl: string): SidePanel {
   const content = new FusionPanel(instrument, apiUrl);
-  return { id: FUSION_PANEL, name: t("Fusion and SUV"), icon: "blend", key: "Y", root: content.root, show: () => content.show() };
+  return { id: FUSION_PANEL, name: t("Fusion and SUV"), icon: "blend", key: "(", root: content.root, show: () => content.show() };
 }
 
 export function fusionCommands(store: Store): Command[] {
@@ -30,7 +30,7 @@ export function fusionCommands(store: Store): Command[] {
     {
       id: "toggle-overlay",
       name: t("With and without the fused series"),
-      keys: ["I"],
+      keys: [")"],
       group: "volume",
       icon: "blend",
       run: () => store.change(toggleOverlay()),
