@@ -111,7 +111,7 @@ class House:
 
     def _start_manager(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.browser.manager"],
+            [sys.executable, "-m", "tests.browser.manage_house"],
             env=self.environment,
             cwd=ROOT,
             stdin=subprocess.PIPE,
