@@ -36,8 +36,10 @@ from reconstruction.wishes import (
 )
 from reconstruction.work import Work
 
-# Planes between two returns of the volume's pages to the system.
-UNIT = 8
+# Rows between two returns of a large volume's pages to the system: so many slices, of each of
+# which 64 KB come along with whatever is looked at.
+ROWS_A_BAND = 256
+LARGE_BYTES = 128 << 20
 # Pixels times layers between two looks at whether the job is still wanted.
 SAMPLES_A_BAND = 1 << 24
 OBLIQUE = "oblique"
@@ -148,8 +150,6 @@ def _cut(work: Work, volume: Volume, wanted: WantedPlanes) -> None:
         pixels = to_int16(picture, volume.lowest)
         for output in outputs:
             output.add(pixels, plane)
-        if number % UNIT == UNIT - 1:
-            release_pages(volume)
     for output in outputs:
         output.finish()
     work.step(1.0)
@@ -161,11 +161,10 @@ def cut_in_bands(
     """Return a plane, cut in bands of rows: no cancelled job waits for a thick slab."""
     (plane, slab), (number, count) = what, place
     samples = plane.rows * plane.columns * slab.count_samples(finest_mm(volume.geometry))
-    bands = -(-samples // SAMPLES_A_BAND)
-    height = -(-plane.rows // bands)
-    if bands == 1:
-        work.step(number / count)
-        return cut_plane(volume, plane, slab)
+    height = max(1, plane.rows * SAMPLES_A_BAND // max(samples, 1))
+    is_large = volume.size_bytes > LARGE_BYTES
+    if is_large:
+        height = min(height, ROWS_A_BAND)
     picture = np.empty((plane.rows, plane.columns), np.float32)
     for first in range(0, plane.rows, height):
         work.step((number + first / plane.rows) / count)
@@ -173,6 +172,8 @@ def cut_in_bands(
         origin = plane.origin + plane.column_direction * (plane.spacing_mm[0] * first)
         band = replace(plane, origin=origin, rows=rows)
         picture[first : first + rows] = cut_plane(volume, band, slab)
+        if is_large:
+            release_pages(volume)
     return picture
 
 
