@@ -291,8 +291,11 @@ class SurfacePane implements PaneContent {
     return near + share * (far - near);
   }
 
+  /** Whole from the front and from the side: turning about the long axis brings nothing out of sight. */
   private fitted(side: Side): BodyCamera {
-    return fitBody(cornersOf([...this.meshes.values()]), this.size, turnOf(side));
+    const corners = cornersOf([...this.meshes.values()]);
+    const scales = (["front", "left"] as const).map((one) => fitBody(corners, this.size, turnOf(one)).mmPerPx);
+    return { ...fitBody(corners, this.size, turnOf(side)), mmPerPx: Math.max(...scales) };
   }
 
   private setCamera(camera: BodyCamera): void {
