@@ -19,7 +19,7 @@ from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.models import User
 from archive.news import newest_id
-from reconstruction.job_api import address_of
+from reconstruction.job_documents import address_of
 from reconstruction.job_words import describe, name_of
 from reconstruction.jobs import may_ask
 from reconstruction.models import ReconstructionJob
