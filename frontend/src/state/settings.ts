@@ -13,6 +13,7 @@ export interface SettingsStore {
 
 export class SettingsKeeper {
   problem = "";
+  private found: { readonly own: Preferences["keys"]; readonly keys: ReadonlyMap<string, readonly string[]> } | null = null;
   isSaving = false;
   private house: ReadonlyMap<string, readonly string[]> = new Map();
   private pause: ReturnType<typeof setTimeout> | undefined;
@@ -32,10 +33,16 @@ export class SettingsKeeper {
   /** The commands there are, with the keys of the house. */
   learn(house: ReadonlyMap<string, readonly string[]>): void {
     this.house = house;
+    this.found = null;
   }
 
+  /** The keys of every command; asked for in every frame by all that names them, and so kept. */
   keys(): ReadonlyMap<string, readonly string[]> {
-    return keysOf(this.house, this.current.keys);
+    const { keys: own } = this.current;
+    if (this.found === null || this.found.own !== own) {
+      this.found = { own, keys: keysOf(this.house, own) };
+    }
+    return this.found.keys;
   }
 
   change(part: Partial<Preferences>): void {
