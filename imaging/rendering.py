@@ -109,7 +109,7 @@ CT_RENDERINGS = (
     ),
     Rendering("mip", "MIP", HU, MIP, window=(500, 1300)),
     Rendering("minip", "MinIP", HU, MINIP, window=(-700, 800)),
-    Rendering("average", "Average, as a radiograph", HU, AVERAGE, window=(-550, 900)),
+    Rendering("average", "Average (X-ray)", HU, AVERAGE, window=(-550, 900)),
 )  # fmt: skip
 RELATIVE_RENDERINGS = (
     Rendering(
