@@ -69,7 +69,7 @@ function listOf(name: string, rows: readonly Row[]): HTMLElement {
 
 function commandRows(commands: readonly Command[], group: Command["group"]): Row[] {
   return commands
-    .filter((command) => command.group === group)
+    .filter((command) => command.group === group && command.keys.length > 0)
     .map(({ name, keys, shownKeys }) => [name, shownKeys ?? keys.slice(0, 2).map((key) => keyName(key))] as const);
 }
 
