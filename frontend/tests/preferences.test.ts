@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CORNER_FIELDS, CORNERS, cornerOf, cornersFor, DRAG_TOOLS, HOUSE_CORNERS, HOUSE_PREFERENCES, keysOf, placeField, WHEEL_WAYS } from "../src/core/preferences";
 import { readPreferences } from "../src/io/preferences";
 import { documentOf } from "../src/io/settings";
+import { SettingsKeeper } from "../src/state/settings";
 import golden from "../../tests/golden/preferences.json" with { type: "json" };
 
 describe("what the server takes", () => {
@@ -38,6 +39,17 @@ describe("keys", () => {
   });
   it("of a command that is no more are left alone", () => {
     expect(keysOf(house, { gone: ["f"] }).get("fit")).toEqual(["f"]);
+  });
+});
+
+describe("kept keys", () => {
+  it("are worked out once, and anew when the reader changes them", () => {
+    const keeper = new SettingsKeeper(HOUSE_PREFERENCES, { save: (wish) => Promise.resolve(wish), renew: () => null }, () => undefined);
+    keeper.learn(new Map([["fit", ["f"]]]));
+    const before = keeper.keys();
+    expect(keeper.keys()).toBe(before);
+    keeper.change({ keys: { fit: ["g"] } });
+    expect(keeper.keys().get("fit")).toEqual(["g"]);
   });
 });
 
