@@ -163,7 +163,7 @@ function stackCommands({ store }: Instrument): Command[] {
       isOn: (state) => state.cine.isPlaying,
     },
     command("faster", t("Faster"), ["."], () => store.change((state) => setCine(speedBy(state, 1))(state))),
-    command("repeat-of-film", t("Repeat, there and back, once"), ["'"], () => store.change(turnRepeat())),
+    command("repeat-of-film", t("Repeat, there and back, once"), ["_"], () => store.change(turnRepeat())),
     command("slower", t("Slower"), [","], () => store.change((state) => setCine(speedBy(state, -1))(state))),
   ];
 }
