@@ -33,6 +33,7 @@ from reconstruction.planes import to_int16
 from reconstruction.volume_door import PROBLEMS, WAIT_SECONDS, VolumeView
 from reconstruction.volume_files import Volume
 from reconstruction.volumes import open_volume
+from reconstruction.warm import kernels_within
 from reconstruction.wishes import refuse_unknown
 
 # Pixels begin at a multiple of this, so that a page can look at them where they lie.
@@ -89,6 +90,7 @@ class SeriesCurved(VolumeView):
         wanted = parse_curve(request.data)
         ensure_view_recorded(request._request, series.study)
         volume = open_volume(series, time_point=wanted.time_point, wait_seconds=WAIT_SECONDS)
+        kernels_within(WAIT_SECONDS)
         with _places.one():
             content = _encode(volume, wanted)
         response = HttpResponse(content, content_type="application/octet-stream")

@@ -49,7 +49,9 @@ def compile_ahead(stopped: threading.Event, *, niceness: int) -> None:
     """Compile the kernels in a child, unless that was done. Blocks until it ends, or `stopped`."""
     if _are_compiled():
         return
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
+    environment = dict(os.environ)
+    if settings.SETTINGS_MODULE:  # None where settings are overridden for a while
+        environment["DJANGO_SETTINGS_MODULE"] = settings.SETTINGS_MODULE
     child = subprocess.Popen(
         [sys.executable, "-c", _CODE, str(niceness)],
         cwd=settings.BASE_DIR, env=environment, stdout=subprocess.DEVNULL,
@@ -65,7 +67,9 @@ def compile_ahead(stopped: threading.Event, *, niceness: int) -> None:
 
 
 def _are_compiled() -> bool:
-    """Whether a compiled kernel is there that is newer than its source."""
+    """Whether this process has the kernels, or compiled ones lie there, newer than their source."""
+    if load_kernels.cache_info().currsize:
+        return True
     changed = Path(__file__).with_name("kernels.py").stat().st_mtime
     kept = (cache_root() / "kernels").rglob("kernels.cut*.nbi")
     return any(path.stat().st_mtime > changed for path in kept)
