@@ -225,7 +225,7 @@ class FilmControl {
     const [name, picture] = !loops ? [t("Play once"), "arrow-right-to-line"] : swings ? [t("There and back"), "arrow-left-right"] : [t("Repeat"), "repeat"];
     setAttribute(this.loop, "aria-pressed", `${loops}`);
     setAttribute(this.loop, "aria-label", name);
-    setAttribute(this.loop, "data-tip", `${name} · m`);
+    setAttribute(this.loop, "data-tip", `${name} · _`);
     setIcon(this.loop.firstElementChild as SVGSVGElement, picture);
     setUnlessFocused(this.speed, `${state.cine.framesPerSecond}`);
   }
