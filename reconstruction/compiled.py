@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from archive.caches import cache_root
+
+
+def code_folder() -> Path:
+    """Return where compiled loops are kept: numba's own NUMBA_CACHE_DIR, else in the home."""
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    return Path(named) if named else cache_root() / "kernels"
+
+
+def keep_code(compiler: ModuleType) -> None:
+    """Let numba keep what it compiles; called before the first loop is defined."""
+    folder = code_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    compiler.config.CACHE_DIR = str(folder)
 
 
 @cache

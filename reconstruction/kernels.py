@@ -17,15 +17,13 @@ import math
 import numba
 import numpy as np
 
-from archive.caches import cache_root
+from reconstruction.compiled import keep_code
 
 MIP, MINIP, MEAN = 1, 2, 3
 # Rounding of a position that lies on the very edge must not lose it.
 EDGE = 1e-6
 
-_kept = cache_root() / "kernels"
-_kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-numba.config.CACHE_DIR = str(_kept)  # type: ignore[attr-defined]  # filled when it loads
+keep_code(numba)
 
 
 @numba.njit(nogil=True, cache=True, inline="always")

@@ -18,15 +18,13 @@ from itertools import pairwise
 import numba
 import numpy as np
 
-from archive.caches import cache_root
+from reconstruction.compiled import keep_code
 
 TRIANGLES_A_CUBE = 5
 # A crossing keeps this far from a voxel's centre, in voxels: no triangle without an area.
 EDGE = 1e-3
 
-_kept = cache_root() / "kernels"
-_kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-numba.config.CACHE_DIR = str(_kept)  # type: ignore[attr-defined]  # filled when it loads
+keep_code(numba)
 
 # Corners are numbered x + 2 y + 4 z; edges lie along x (4), y (4), z (4).
 _EDGES = tuple(

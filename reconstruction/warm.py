@@ -19,10 +19,9 @@ from typing import Any
 
 from django.conf import settings
 
-from archive.caches import cache_root
 from archive.per_process import PerProcess
 from imaging.errors import BusyError
-from reconstruction.compiled import load_kernels
+from reconstruction.compiled import code_folder, load_kernels
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ import os, sys
 os.nice(int(sys.argv[1]))
 import django
 django.setup()
-from reconstruction.compiled import load_kernels
+from reconstruction.compiled import code_folder, load_kernels
 load_kernels()
 """
 
@@ -71,7 +70,7 @@ def _are_compiled() -> bool:
     if load_kernels.cache_info().currsize:
         return True
     changed = Path(__file__).with_name("kernels.py").stat().st_mtime
-    kept = (cache_root() / "kernels").rglob("kernels.cut*.nbi")
+    kept = code_folder().rglob("kernels.cut*.nbi")
     return any(path.stat().st_mtime > changed for path in kept)
 
 

@@ -68,6 +68,9 @@ def main(arguments: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         environment = {**os.environ}
         environment.pop("DATABASE_URL", None)
+        # Compiled once for all parts and their houses.
+        compiled = tempfile.TemporaryDirectory(prefix="noctis-kernels-")
+        environment["NUMBA_CACHE_DIR"] = stack.enter_context(compiled)
         for name, start in (
             ("NOCTIS_TEST_POSTGRES_URL", services.run_postgres),
             ("NOCTIS_TEST_REDIS_URL", services.run_redis),
