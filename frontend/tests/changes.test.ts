@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import type { Series, Stack } from "../src/core/facts";
 import { readSeriesList } from "../src/io/api";
-import { activeLook, activeImage, goTo, renewSeries, renewStack, setStack } from "../src/state/changes";
+import { activeLook, activeImage, filedSpeed, goTo, renewSeries, renewStack, setCine, setStack } from "../src/state/changes";
 import { activePane, firstPane } from "../src/state/panes";
 import type { ViewerState } from "../src/state/store";
 import { imageFacts } from "./facts";
@@ -51,4 +51,12 @@ describe("what arrives while a study is open", () => {
     const before = { ...opened(), series: [], panes: [firstPane("")] };
     expect(activePane(renewSeries(series("report", "b"))(before)).seriesId).toBe("b");
   });
+});
+
+test("a film runs as fast as its file says, else as the reader likes, within what a screen can show", () => {
+  expect(filedSpeed(imageFacts({ frame_time_ms: 40 }), 12)).toBe(25);
+  expect(filedSpeed(imageFacts({ frame_time_ms: 0 }), 12)).toBe(12);
+  expect(filedSpeed(imageFacts({}), null)).toBe(15);
+  const speeds = [0, 24.6, 500].map((framesPerSecond) => setCine({ framesPerSecond })(opened()).cine.framesPerSecond);
+  expect(speeds).toEqual([1, 25, 60]);
 });

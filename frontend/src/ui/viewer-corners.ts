@@ -55,12 +55,11 @@ export class Corners {
   }
 
   show(now: CornerFacts): void {
-    // Warnings stand where they always stand, whatever the reader has chosen for the corners.
-    const warnings = [...now.enhancement, ...markLines(now), ...overlayLines(now), ...remarkLines(now)];
-    this.fill("top-left", linesOf(now, "top_left"));
-    this.fill("top-right", [...warnings, ...linesOf(now, "top_right")], warnings.length);
-    this.fill("bottom-left", [...inversionLine(now), ...linesOf(now, "bottom_left")]);
-    this.fill("bottom-right", linesOf(now, "bottom_right"));
+    const warnings = warningLines(now);
+    this.fill("top-left", cornerLines(now, "top_left"));
+    this.fill("top-right", [...warnings, ...cornerLines(now, "top_right")], warnings.length);
+    this.fill("bottom-left", [...inversionLine(now), ...cornerLines(now, "bottom_left")]);
+    this.fill("bottom-right", cornerLines(now, "bottom_right"));
     const letters = edgeLetters(now.facts, now.view);
     EDGES.forEach((edge) => setText(this.edges.get(edge) as Element, letters[edge]));
     this.showScale(now);
@@ -153,12 +152,18 @@ function uptakeWindow({ center, width }: ResolvedVoi, { factor, unit }: ShownSca
   return Number.isNaN(width) ? "" : `${unit} ${ends.join(" – ")}`;
 }
 
-function linesOf(now: CornerFacts, corner: Corner): string[] {
+/** What the reader wants to stand in a corner, as far as this image has it. */
+export function cornerLines(now: CornerFacts, corner: Corner): string[] {
   return now.texts[corner].map((field) => LINES[field](now)).filter((line) => line !== "");
 }
 
 function inversionLine({ invert }: CornerFacts): string[] {
   return invert ? [t("Inverted")] : [];
+}
+
+/** Warnings stand where they always stand, whatever the reader has chosen for the corners. */
+export function warningLines(now: CornerFacts): string[] {
+  return [...now.enhancement, ...markLines(now), ...overlayLines(now), ...remarkLines(now)];
 }
 
 function markLines({ facts, scale }: CornerFacts): string[] {
