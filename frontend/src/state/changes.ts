@@ -7,6 +7,7 @@ import type { View } from "../core/view";
 import type { WindowChoice } from "../core/voi";
 import { firstLookIn } from "./fusion";
 import { activePane, changeLooksAt, changePane, FIRST_LOOK, imageIn, openIn, seriesIn, stackIn } from "./panes";
+import { isCut } from "./curves";
 import { activePlace, goToStep } from "./volumes";
 import type { Cine, Look, PaneState, StackState, ToolName, ViewerState } from "./store";
 
@@ -107,7 +108,7 @@ export function placeInSight(state: ViewerState): { readonly index: number; read
 
 export function goTo(index: number): Change {
   return (state) => {
-    if (activePane(state).shows === "plane") {
+    if (isCut(activePane(state))) {
       return goToStep(index)(state);
     }
     const count = activeStack(state)?.images.length ?? 0;
@@ -128,7 +129,7 @@ export function step(by: number): Change {
 export function nextOfFilm(state: ViewerState): Pick<Look, "index" | "direction"> | null {
   const { index, count } = placeInSight(state);
   const { loops, swings } = state.cine;
-  const isSwinging = loops && swings && count > 1 && activePane(state).shows !== "plane";
+  const isSwinging = loops && swings && count > 1 && !isCut(activePane(state));
   const onward = index >= count - 1 ? -1 : index <= 0 ? 1 : activeLook(state).direction;
   const direction = isSwinging ? onward : 1;
   if (index + direction < count) {
@@ -143,7 +144,7 @@ export function stepRound(): Change {
     if (next === null) {
       return setCine({ isPlaying: false })(state);
     }
-    return activePane(state).shows === "plane" ? goToStep(next.index)(state) : look(() => next)(state);
+    return isCut(activePane(state)) ? goToStep(next.index)(state) : look(() => next)(state);
   };
 }
 

@@ -16,6 +16,7 @@ import {
   type ImagePlane,
 } from "../core/planes";
 import type { WindowChoice } from "../core/voi";
+import { isCut } from "./curves";
 import { activePane, imageIn, paneOf, seriesIn, stackIn } from "./panes";
 import type { Cursor, LinkName, Links, Look, PaneState, ViewerState } from "./store";
 
@@ -52,7 +53,7 @@ export type Bond = "none" | "place" | "offset";
 
 export function bondOf(state: ViewerState, pane: PaneState): Bond {
   const [source, own] = [planeIn(state, activePane(state)), planeIn(state, pane)];
-  if (pane.shows === "plane" || activePane(state).shows === "plane") {
+  if (isCut(pane) || isCut(activePane(state))) {
     return "none";
   }
   if (!state.links.scroll || pane.id === state.activePaneId || source === null || own === null || !areParallel(source, own)) {
@@ -103,8 +104,8 @@ function keepAnchors(before: ViewerState, after: ViewerState): ViewerState {
 
 function remember(state: ViewerState): ViewerState {
   const looks = new Map(state.looks);
-  state.panes.filter(({ seriesId, shows }) => seriesId !== "" && shows !== "plane").forEach(({ seriesId, look }) => looks.set(seriesId, look));
-  if (activePane(state).shows !== "plane") {
+  state.panes.filter((pane) => pane.seriesId !== "" && !isCut(pane)).forEach(({ seriesId, look }) => looks.set(seriesId, look));
+  if (!isCut(activePane(state))) {
     looks.set(activePane(state).seriesId, activePane(state).look);
   }
   return { ...state, looks };
@@ -208,7 +209,7 @@ export function followSlice({ lps, normal, frameOfReferenceUid }: { lps: Triple;
     }
     const panes = state.panes.map((pane) => {
       const [own, stack] = [planeIn(state, pane), stackIn(state, pane)];
-      if (pane.shows === "plane" || own === null || stack === null || !areParallel(own, { ...own, normal })) {
+      if (isCut(pane) || own === null || stack === null || !areParallel(own, { ...own, normal })) {
         return pane;
       }
       const found = nearestSlice(inSpace(planesOf(stack), frameOfReferenceUid), lps, own);
@@ -226,7 +227,7 @@ function followCursor(before: ViewerState, after: ViewerState): ViewerState {
     return after;
   }
   const panes = after.panes.map((pane) => {
-    const stack = pane.id === cursor.paneId || pane.shows === "plane" ? null : stackIn(after, pane);
+    const stack = pane.id === cursor.paneId || isCut(pane) ? null : stackIn(after, pane);
     const found = stack === null ? null : nearestSlice(inSpace(planesOf(stack), cursor.frameOfReferenceUid), cursor.lps);
     const isElsewhere = found === null || !found.isInside || found.index === pane.look.index;
     return isElsewhere ? pane : { ...pane, look: { ...pane.look, index: found.index } };

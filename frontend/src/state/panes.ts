@@ -1,9 +1,11 @@
 /** The panes of the page: what each shows, which one is active, how they stand in a grid. */
 
 import type { ImageFacts, Series, Stack } from "../core/facts";
+import { sectionImage } from "../core/curve-facts";
 import { planeImage, type PlaneImage } from "../core/plane-facts";
 import type { VolumePlan } from "../core/volume-plan";
 import { AS_FILED } from "../core/voi";
+import { curveOf, isCut } from "./curves";
 import type { Layout, Look, PaneState, ViewerState } from "./store";
 
 export const FIRST_LOOK: Look = {
@@ -52,7 +54,10 @@ export function stackIn(state: ViewerState, pane: PaneState): Stack | null {
 
 /** What a pane shows, as an image: of the stack, or cut from the volume. */
 export function imageIn(state: ViewerState, pane: PaneState): ImageFacts | undefined {
-  if (pane.shows === "plane") {
+  if (pane.shows === "curved") {
+    return curveOf(state, pane.seriesId).picture?.facts;
+  }
+  if (isCut(pane)) {
     return planeImageIn(state, pane)?.facts;
   }
   return stackIn(state, pane)?.images[pane.look.index];
@@ -67,6 +72,10 @@ export function planIn(state: ViewerState, pane: PaneState): VolumePlan | null {
 /** The plane that a pane shows, when it shows one. */
 export function planeImageIn(state: ViewerState, pane: PaneState): PlaneImage | null {
   const [plan, stack, mpr] = [planIn(state, pane), stackIn(state, pane), state.mpr.get(pane.seriesId)];
+  if (pane.shows === "section" && plan !== null && stack !== null) {
+    const { wish, picture, atMm } = curveOf(state, pane.seriesId);
+    return picture === null ? null : sectionImage(wish, picture.geometry, atMm ?? 0, plan, stack);
+  }
   if (pane.shows !== "plane" || plan === null || stack === null || mpr === undefined) {
     return null;
   }
@@ -92,7 +101,7 @@ export function changePane(paneId: string, change: (pane: PaneState) => PaneStat
     }
     const panes = state.panes.map((pane) => (pane.id === paneId ? next : pane));
     // A plane's picture is no image of the stack: how it lies there says nothing of the stack's own.
-    const looks = next.shows === "plane" ? state.looks : new Map(state.looks).set(next.seriesId, next.look);
+    const looks = isCut(next) ? state.looks : new Map(state.looks).set(next.seriesId, next.look);
     return { ...state, panes, looks };
   };
 }

@@ -14,9 +14,10 @@ import type { View } from "../core/view";
 import type { VolumePlan } from "../core/volume-plan";
 import type { WindowChoice } from "../core/voi";
 import type { Calibrations } from "./calibrations";
+import type { Curve } from "./curves";
 
 /** Tools that act on the picture alone. */
-export type PlainTool = "window" | "scroll" | "zoom" | "pan" | "cursor" | "magnifier";
+export type PlainTool = "window" | "scroll" | "zoom" | "pan" | "cursor" | "magnifier" | "curve";
 
 export type ToolName = PlainTool | "select" | DrawnKind;
 
@@ -58,7 +59,8 @@ export type StackState =
   | { readonly kind: "failed"; readonly words: string };
 
 /** What a pane shows of its series: images, pictures cut from its volume, or other contents. */
-export type PaneShows = "stack" | "plane" | "curved" | "volume" | "surface";
+/** "curved": along a line; "section": the plane across it. */
+export type PaneShows = "stack" | "plane" | "curved" | "section" | "volume" | "surface";
 
 /** One picture's place on the page. */
 export interface PaneState {
@@ -134,6 +136,8 @@ export interface ViewerState {
   readonly volumes: ReadonlyMap<string, VolumeState>;
   /** How each volume is cut, by the series' id; all panes of a series share it. */
   readonly mpr: ReadonlyMap<string, Mpr>;
+  /** The line that is drawn through each volume, by the series' id. */
+  readonly curves?: ReadonlyMap<string, Curve>;
   /** Whether planes show where the others cross them. */
   readonly hasCrosshair: boolean;
   readonly links: Links;

@@ -17,6 +17,7 @@ import {
   type Slab,
 } from "../core/mpr";
 import { imageFromLps, planeOf } from "../core/planes";
+import { curvedPanes, curveOf, curveStep, goAlongCurve, isAlong, isCurvedOn, isCut } from "./curves";
 import { activePane, AS_STACK, FIRST_LOOK, paneOf, planeImageIn, planIn } from "./panes";
 import type { Look, PaneState, ViewerState, VolumeState } from "./store";
 
@@ -25,7 +26,7 @@ type Change = (state: ViewerState) => ViewerState;
 const MPR_LAYOUT = { rows: 2, columns: 2 };
 
 export function isMprOn(state: ViewerState): boolean {
-  return state.beforeMpr !== null && state.panes.some(({ shows }) => shows === "plane");
+  return state.beforeMpr !== null && !isCurvedOn(state) && state.panes.some(({ shows }) => shows === "plane");
 }
 
 /** The active pane's series as three planes and, in the fourth place, its volume; again: as it was. */
@@ -46,9 +47,34 @@ function openMpr(): Change {
       ...PLANE_NAMES.map((plane, place) => ({ ...base, id: `${free + place}`, shows: "plane" as const, plane, look: seen })),
       { ...base, id: `${free + PLANE_NAMES.length}`, shows: "volume", look },
     ];
-    const beforeMpr = { layout: state.layout, panes: state.panes, activePaneId: state.activePaneId };
-    const cine = { ...state.cine, isPlaying: false };
-    return { ...state, layout: MPR_LAYOUT, panes, activePaneId: `${free}`, isMaximised: false, beforeMpr, beforePrior: null, cine };
+    return onPlanes(state, panes);
+  };
+}
+
+/** Puts panes of a volume in place of what is there, which comes back with `leaveMpr`. */
+function onPlanes(state: ViewerState, panes: readonly PaneState[]): ViewerState {
+  const isBefore = state.beforeMpr !== null && (isMprOn(state) || isCurvedOn(state));
+  const beforeMpr = isBefore ? state.beforeMpr : { layout: state.layout, panes: state.panes, activePaneId: state.activePaneId };
+  const cine = { ...state.cine, isPlaying: false };
+  const activePaneId = panes[0]?.id ?? state.activePaneId;
+  return { ...state, layout: MPR_LAYOUT, panes, activePaneId, isMaximised: false, beforeMpr, beforePrior: null, cine };
+}
+
+/** Planes to draw a line on, the picture along it and the plane across it; again: as it was. */
+export function toggleCurved(): Change {
+  return (state) => {
+    if (isCurvedOn(state)) {
+      const left = leaveMpr()(state);
+      return left.tool === "curve" ? { ...left, tool: state.preferences.mouse.left ?? "window" } : left;
+    }
+    const { seriesId, look } = activePane(state);
+    if (seriesId === "") {
+      return state;
+    }
+    const free = Math.max(0, ...state.panes.map(({ id }) => Number(id))) + 1;
+    const seen: Look = { ...FIRST_LOOK, window: look.window, invert: look.invert, colourMap: look.colourMap, smooth: look.smooth };
+    const opened = onPlanes(state, curvedPanes(seriesId, seen, free, { ...AS_STACK, hang: null, wanted: null, fusion: null }));
+    return curveOf(state, seriesId).wish.points.length < 2 ? { ...opened, tool: "curve" } : opened;
   };
 }
 
@@ -124,6 +150,9 @@ function changeMpr(change: (mpr: Mpr, state: ViewerState) => Mpr): Change {
 export function activePlace(state: ViewerState): { readonly index: number; readonly count: number } | null {
   const pane = activePane(state);
   const [plan, mpr] = [planIn(state, pane), state.mpr.get(pane.seriesId)];
+  if (isAlong(pane)) {
+    return curveStep(state, pane.seriesId) ?? { index: 0, count: 0 };
+  }
   return pane.shows !== "plane" || plan === null || mpr === undefined ? null : placeOf(mpr, pane.plane, plan);
 }
 
@@ -131,6 +160,9 @@ export function activePlace(state: ViewerState): { readonly index: number; reado
 export function goToStep(index: number): Change {
   return (state) => {
     const pane = activePane(state);
+    if (isAlong(pane)) {
+      return goAlongCurve(pane.seriesId, index)(state);
+    }
     const [plan, place] = [planIn(state, pane), activePlace(state)];
     if (plan === null || place === null) {
       return state;
@@ -215,7 +247,7 @@ export function stepTimePoint(by: 1 | -1): Change {
 // --- what panes share --------------------------------------------------------------------------------
 /** The rule: planes of one volume share their window; a picture that is turned stays where it was held. */
 export function followPlanes(before: ViewerState, after: ViewerState): ViewerState {
-  if (!after.panes.some(({ shows }) => shows === "plane")) {
+  if (!after.panes.some((pane) => isCut(pane))) {
     return after;
   }
   const moved = followCursor(before, after);
@@ -223,11 +255,11 @@ export function followPlanes(before: ViewerState, after: ViewerState): ViewerSta
   const was = paneOf(before, active.id);
   let isChanged = moved !== after;
   const panes = moved.panes.map((pane) => {
-    if (pane.shows !== "plane") {
+    if (!isCut(pane)) {
       return pane;
     }
     const shared = was === undefined || pane.seriesId !== active.seriesId ? null : sharedLook(was, active, pane);
-    const view = heldView(before, moved, pane);
+    const view = pane.shows === "plane" ? heldView(before, moved, pane) : null;
     isChanged = isChanged || shared !== null || view !== null;
     return shared === null && view === null ? pane : { ...pane, look: { ...pane.look, ...shared, ...view } };
   });
@@ -236,7 +268,7 @@ export function followPlanes(before: ViewerState, after: ViewerState): ViewerSta
 
 function sharedLook(was: PaneState, active: PaneState, pane: PaneState): Partial<Look> | null {
   const isSame = was.seriesId === active.seriesId && was.shows === active.shows;
-  if (!isSame || active.shows !== "plane" || pane.id === active.id || was.look === active.look) {
+  if (!isSame || !isCut(active) || pane.id === active.id || was.look === active.look) {
     return null;
   }
   const { window, invert, colourMap } = active.look;

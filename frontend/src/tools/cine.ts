@@ -1,6 +1,7 @@
 /** Plays the stack as a film; waits for a frame that has not come yet. */
 
 import { activeStack, nextOfFilm, stepRound } from "../state/changes";
+import { isCut } from "../state/curves";
 import { activePane } from "../state/panes";
 import type { Store } from "../state/store";
 
@@ -32,7 +33,7 @@ export class Cine {
     const place = nextOfFilm(state);
     const next = place === null ? null : activeStack(state)?.images[place.index];
     // At the film's end there is nothing to wait for.
-    const isReady = activePane(state).shows === "plane" || next === null || (next !== undefined && this.isReady(next.key));
+    const isReady = isCut(activePane(state)) || next === null || (next !== undefined && this.isReady(next.key));
     if (now < this.due || !isReady) {
       return;
     }

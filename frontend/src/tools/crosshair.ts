@@ -106,7 +106,7 @@ export class CrosshairHand {
     const { shown, size } = this.viewport();
     const mpr = state.mpr.get(pane?.seriesId ?? "");
     const plane = shown?.facts.reformatted === undefined ? null : planeOf(shown.facts);
-    const isFree = state.hasCrosshair && isPlainTool(state.tool) && pane?.shows === "plane";
+    const isFree = state.hasCrosshair && isPlainTool(state.tool) && state.tool !== "curve" && pane?.shows === "plane";
     if (!isFree || shown === null || plane === null || mpr === undefined) {
       return null;
     }

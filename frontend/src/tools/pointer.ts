@@ -9,6 +9,7 @@ import { setView } from "../state/changes";
 import type { PlainTool, ToolName } from "../state/store";
 import type { Marking } from "./marking";
 import { cursorTool } from "./cursor";
+import { curveTool } from "./curve";
 import { magnifierTool } from "./magnifier";
 import { panTool } from "./pan";
 import { scrollTool, WheelScroll } from "./scroll";
@@ -23,6 +24,7 @@ const TOOLS: Readonly<Record<PlainTool, Tool>> = {
   pan: panTool,
   cursor: cursorTool,
   magnifier: magnifierTool,
+  curve: curveTool,
 };
 const MIDDLE_BUTTON = 1;
 const RIGHT_BUTTON = 2;

@@ -17,6 +17,8 @@ import { Cine } from "../tools/cine";
 import { Pointers } from "../tools/pointer";
 import type { Instrument } from "../tools/tool";
 import { isPhone, make } from "./dom";
+import { curveCommands } from "./viewer-curve-commands";
+import { CurvesOnPage } from "./viewer-curves";
 import { adoptFiledSpeed, makeCommands, type Command } from "./viewer-commands";
 import { Connection } from "./viewer-connection";
 import { fusionCommands, fusionPanel } from "./viewer-fusion-panel";
@@ -70,6 +72,7 @@ class ViewerApp {
   private readonly objects: StoredObjects;
   private readonly keyImages: KeyImagesOnPage;
   private readonly reconstruct: Reconstruct;
+  private readonly curves: CurvesOnPage;
   private speedOf = "";
   private isDrawDue = false;
 
@@ -83,7 +86,7 @@ class ViewerApp {
     const marks = { onNews: (news: MarkNews) => this.findings.hear(news), onReset: () => this.findings.reload(), onKeyImages: () => void this.keyImages.load() };
     const connection = new Connection(page.seriesUrl, () => this.panes.retryFailed());
     this.news = new StudyNews(page, this.store, marks, (state) => connection.hear(state), (news) => this.reconstruct.hear(news));
-    this.panes = this.makePanes(page.apiUrl);
+    this.panes = this.makePanes(page.apiUrl, page.person.csrfToken);
     const main = make("div", { class: "reading" });
     const first = root.querySelector<HTMLImageElement>("img.first-picture");
     root.replaceChildren(main);
@@ -107,12 +110,13 @@ class ViewerApp {
     this.side.registerPanel(tissue.panel);
     this.reconstruct = new Reconstruct(page, this.store);
     this.side.registerPanel(this.reconstruct.panel);
+    this.curves = new CurvesOnPage(this.store, this.panes, this.reconstruct, (words) => this.findings.say(words));
     this.side.registerPanel(exportPanel(page, this.store));
     this.side.registerPanel(settingsPanel(instrument, settings, () => commands));
     const leave = (): void => location.assign(page.worklistUrl || "/");
     this.strip = new SeriesStrip(this.store);
     this.controls = new PaneControls(page, this.store, this.panes, this.strip, (words) => this.findings.say(words));
-    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.keyImages.commands, ...this.controls.commands, ...volumeCommands(this.store), reconstructCommand(this.store), ...fusionCommands(this.store), ...surfaceCommands(this.store, () => openTissue(this.store)), ...this.side.commands()], settings);
+    const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.keyImages.commands, ...this.controls.commands, ...volumeCommands(this.store), ...curveCommands(this.store), reconstructCommand(this.store), ...fusionCommands(this.store), ...surfaceCommands(this.store, () => openTissue(this.store)), ...this.side.commands()], settings);
     this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
     this.help = new Help(this.store, commands);
     this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
@@ -141,7 +145,7 @@ class ViewerApp {
     void this.keyImages.load();
   }
 
-  private makePanes(apiUrl: string): Panes {
+  private makePanes(apiUrl: string, csrfToken: string): Panes {
     const isServerDrawn = chooseSource(location.search) === "server";
     const onOutdated = (seriesId: string): void => this.news.renewStack(seriesId);
     return new Panes({
@@ -156,6 +160,7 @@ class ViewerApp {
       onOutdated,
       loadStack: (seriesId) => void loadStack(this.store, seriesId),
       apiUrl,
+      csrfToken,
     });
   }
 
@@ -206,6 +211,7 @@ class ViewerApp {
     this.toolbar.show();
     this.findings.show();
     this.controls.show();
+    this.curves.show();
     this.help.show();
     this.spoken.show(this.store.state, this.panes.active.scene);
     this.side.show();

@@ -9,7 +9,7 @@ import { make } from "./dom";
 import type { PaneHouse, ViewerPane } from "./viewer-pane";
 
 /** Kinds that have no picture of their own. */
-export type ContentKind = Exclude<PaneShows, "stack" | "plane" | "curved">;
+export type ContentKind = Exclude<PaneShows, "stack" | "plane" | "curved" | "section">;
 
 export interface PaneContent {
   readonly root: HTMLElement;

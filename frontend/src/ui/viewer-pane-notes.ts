@@ -5,6 +5,7 @@ import { keyImageOf } from "../core/key-images";
 import { t } from "../core/text";
 import { priorIn } from "../state/hanging";
 import { bondOf, planeIn } from "../state/links";
+import { isCut } from "../state/curves";
 import { imageIn, planIn } from "../state/panes";
 import type { PaneState, ViewerState } from "../state/store";
 import { pointWords } from "./viewer-point";
@@ -37,7 +38,7 @@ export function paneNotes(state: ViewerState, pane: PaneState, { isServerDrawn, 
 
 /** What the passport found of the volume that the plane is cut from, as far as it concerns the plane. */
 function volumeNotes(state: ViewerState, pane: PaneState): string[] {
-  const plan = pane.shows === "plane" ? planIn(state, pane) : null;
+  const plan = isCut(pane) ? planIn(state, pane) : null;
   return [...new Set((plan?.notes ?? []).map(({ code, words }) => noteWords(code, words)))].filter((note) => note !== "");
 }
 

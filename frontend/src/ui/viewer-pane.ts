@@ -14,6 +14,7 @@ import type { FrameCache } from "../state/frame-cache";
 import { studyIn } from "../state/hanging";
 import { activatePane, imageIn, paneOf, seriesIn, stackIn } from "../state/panes";
 import type { PaneState, Store } from "../state/store";
+import { curveOf, curvePlace, curveStep, isAlong } from "../state/curves";
 import { isPlayed } from "../state/video";
 import { setAttribute } from "./dom";
 import { ContentHost, isContent } from "./viewer-content";
@@ -21,7 +22,8 @@ import { ColourBar } from "./viewer-colour-bar";
 import { FusionLayer } from "./viewer-fusion";
 import { MarksHost, type MarksLayer } from "./viewer-layers";
 import { paneNotes } from "./viewer-pane-notes";
-import { PlaneSights } from "./viewer-plane-sight";
+import { CurvedSights, drawWords } from "./viewer-curved-sight";
+import { PlaneSights, type PlaneSight } from "./viewer-plane-sight";
 import { sceneOf, type AutoWindows, type Means, type Scene } from "./viewer-scene";
 import { wantedPictures } from "./viewer-server-drawn";
 import { PATIENCE_MS, Stage } from "./viewer-stage";
@@ -41,6 +43,7 @@ export interface PaneHouse {
   readonly drawSoon: () => void;
   readonly onOutdated: (seriesId: string) => void;
   readonly loadStack: (seriesId: string) => void;
+  readonly csrfToken: string;
   /** Where the REST interface lies. */
   readonly apiUrl: string;
 }
@@ -57,6 +60,7 @@ export class ViewerPane {
   private readonly marks = new MarksHost();
   private readonly content: ContentHost;
   private readonly planes: PlaneSights;
+  private readonly curves: CurvedSights;
   private opened: Stack | null = null;
   private current: Scene = { kind: "loading" };
   private awaitedSince = 0;
@@ -78,6 +82,7 @@ export class ViewerPane {
     this.stage.picture.append(this.marks.root);
     this.content = new ContentHost(this, house);
     this.planes = new PlaneSights(store, house.volumes, house.drawSoon);
+    this.curves = new CurvedSights(store, house.csrfToken, house.drawSoon);
     this.stage.picture.after(this.content.root);
     this.stage.picture.after(this.colourBar.root);
     for (const news of ["pointerdown", "focusin", "wheel"]) {
@@ -198,7 +203,7 @@ export class ViewerPane {
     this.picture.dataset["tool"] = state.tool;
     const number = state.panes.indexOf(pane) + 1;
     setAttribute(this.root, "data-align", pane.hang?.align || null);
-    setAttribute(this.root, "data-plane", isPlanePane(pane) && this.current.kind === "picture" ? pane.plane : null);
+    setAttribute(this.root, "data-plane", pane.shows === "plane" && this.current.kind === "picture" ? pane.plane : null);
     setAttribute(this.root, "data-active", pane.id === state.activePaneId);
     setAttribute(this.root, "aria-label", state.panes.length > 1 ? t("Pane {number}", { number }) : t("Stage"));
     const now = { study: studyIn(state, pane), series, facts: imageIn(state, pane), index: this.indexOf(pane), loaded, size, center: this.centerOf(pane) };
@@ -215,16 +220,21 @@ export class ViewerPane {
 
   /** A plane's steps through the volume, in place of the stack's images. */
   private stepsOf(pane: PaneState): boolean[] {
-    const { count = 0 } = imageIn(this.house.store.state, pane)?.reformatted ?? {};
+    const along = isAlong(pane) ? curveStep(this.house.store.state, pane.seriesId) : null;
+    const { count = 0 } = along ?? imageIn(this.house.store.state, pane)?.reformatted ?? {};
     return new Array<boolean>(count).fill(true);
   }
 
   private indexOf(pane: PaneState): number {
-    return imageIn(this.house.store.state, pane)?.reformatted?.index ?? pane.look.index;
+    const along = isAlong(pane) ? curveStep(this.house.store.state, pane.seriesId) : null;
+    return along?.index ?? imageIn(this.house.store.state, pane)?.reformatted?.index ?? pane.look.index;
   }
 
   /** Where planes cross, for those of which one number does not say where they lie. */
   private centerOf(pane: PaneState): Triple | null {
+    if (isAlong(pane)) {
+      return curvePlace(this.house.store.state, pane.seriesId)?.lps ?? null;
+    }
     return isPlanePane(pane) ? (this.house.store.state.mpr.get(pane.seriesId)?.center ?? null) : null;
   }
 
@@ -232,6 +242,7 @@ export class ViewerPane {
   dispose(): void {
     this.content.dispose();
     this.planes.rest();
+    this.curves.rest();
     this.loader.close();
     this.pictures?.close();
     this.enhancer.dispose();
@@ -253,8 +264,22 @@ export class ViewerPane {
       overlaysOf: (facts) => this.overlays.of(facts, series?.stackUrl ?? ""),
     };
     const content = isContent(this.state?.shows ?? "stack") ? this.content : null;
-    const plane = isPlanePane(this.state) ? (pane: PaneState) => this.planes.sightOf(pane) : null;
+    const plane = isPlanePane(this.state) ? (pane: PaneState) => this.sightOf(pane) : null;
     return { plane, frames, size: this.viewport.size, autos: this.house.autos, scalePerMm: this.scalePerMm, content };
+  }
+
+  private sightOf(pane: PaneState): PlaneSight {
+    if (pane.shows !== "curved") {
+      this.curves.rest();
+    }
+    const isUndrawn = pane.shows === "section" && curveOf(this.house.store.state, pane.seriesId).picture === null;
+    if (pane.shows === "curved" || isUndrawn) {
+      this.planes.rest();
+    }
+    if (isUndrawn) {
+      return { kind: "waiting", words: drawWords() };
+    }
+    return pane.shows === "curved" ? this.curves.sightOf(pane) : this.planes.sightOf(pane);
   }
 
   /** Asks once more for what could not be had. */
@@ -267,6 +292,7 @@ export class ViewerPane {
       this.loader.retry();
       this.house.volumes.retry(seriesId);
       this.planes.retry();
+      this.curves.retry();
       this.pictures?.retry();
       this.fusion.retry();
       store.announce();

@@ -112,7 +112,7 @@ export class Panes {
   private maximise(event: MouseEvent): void {
     const { store } = this.house;
     const isPicture = event.target instanceof Element && event.target.closest(".picture") !== null;
-    if (isPicture && !event.defaultPrevented && isPlainTool(store.state.tool)) {
+    if (isPicture && !event.defaultPrevented && isPlainTool(store.state.tool) && store.state.tool !== "curve") {
       store.change(toggleMaximised());
     }
   }

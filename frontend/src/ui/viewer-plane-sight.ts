@@ -16,6 +16,8 @@ import type { ServerReason, Volumes } from "./viewer-volumes";
 export type PlaneSight =
   | { readonly kind: "picture"; readonly facts: ImageFacts; readonly pixels: Pixels; readonly isWhole: boolean; readonly notes: readonly string[] }
   | { readonly kind: "loading"; readonly words: string }
+  /** For the reader's hand. */
+  | { readonly kind: "waiting"; readonly words: string }
   | { readonly kind: "refused"; readonly detail: string }
   | { readonly kind: "failed"; readonly detail: string };
 

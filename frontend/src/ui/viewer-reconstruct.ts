@@ -95,6 +95,12 @@ export class Reconstruct {
     this.list.hear(payload);
   }
 
+  /** Has a series made by somebody else's wish; the panel shows how far it is. */
+  async make(seriesId: string, kind: Kind | "curved", parameters: JsonObject): Promise<void> {
+    this.store.change(setOpenPanel(PANEL));
+    await this.create(seriesId, kind, parameters);
+  }
+
   private show(): void {
     if (!this.isReady) {
       this.isReady = true;
@@ -174,10 +180,14 @@ export class Reconstruct {
       setText(this.note, t("Choose at least one output."));
       return;
     }
+    await this.create(series.id, choice.kind, parametersOf(choice) as JsonObject);
+  }
+
+  private async create(series: string, kind: string, parameters: JsonObject): Promise<void> {
     this.go.disabled = true;
     setText(this.note, t("Asking the server …"));
     try {
-      const id = await this.api.create({ series: series.id, kind: choice.kind, parameters: parametersOf(choice) as JsonObject });
+      const id = await this.api.create({ series, kind, parameters });
       setText(this.note, "");
       await this.list.renew(id);
     } catch (error) {

@@ -118,6 +118,8 @@ function planeScene(state: ViewerState, pane: PaneState, sight: PlaneSight, mean
     }
     case "loading":
       return sight;
+    case "waiting":
+      return words(sight.words, "");
     case "refused":
       return words(t("This series is no volume: planes cannot be cut from it."), sight.detail);
     case "failed":

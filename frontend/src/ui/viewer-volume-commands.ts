@@ -15,6 +15,10 @@ export function planeName(name: string): string {
       return t("Coronal");
     case "sagittal":
       return t("Sagittal");
+    case "curved":
+      return t("Along the line");
+    case "section":
+      return t("Across the line");
     default:
       return name;
   }

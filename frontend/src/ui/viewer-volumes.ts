@@ -9,6 +9,7 @@ import { applyAffine, nearestNumber, type VolumePlan } from "../core/volume-plan
 import { FrameLoader } from "../io/frames";
 import type { Traffic } from "../io/traffic";
 import { fetchVolume } from "../io/volume";
+import { isCut } from "../state/curves";
 import type { FrameCache } from "../state/frame-cache";
 import { seriesIn, stackIn } from "../state/panes";
 import type { PaneState, Store } from "../state/store";
@@ -67,7 +68,7 @@ export class Volumes {
   }
 
   private isWanted({ shows, seriesId }: PaneState): boolean {
-    return shows === "plane" || shows === "curved" || (shows === "volume" && (this.held.get(seriesId) ?? 0) > 0);
+    return isCut({ shows }) || (shows === "volume" && (this.held.get(seriesId) ?? 0) > 0);
   }
 
   /** Goes before the others when frames are asked for. */
@@ -185,5 +186,5 @@ function aroundSlice(indices: readonly number[], nearest: number): number[] {
 }
 
 export function isPlanePane(pane: PaneState | undefined): boolean {
-  return pane?.shows === "plane";
+  return pane !== undefined && isCut(pane);
 }
