@@ -295,6 +295,7 @@ WORDS = (
     _("Sheets to print"),
     _("Shift"),
     _("Show"),
+    _("Show as key images"),
     _("Show more"),
     _("Show or hide all marks"),
     _("Show {name}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pydicom.uid import (
     BasicTextSRStorage,
     CTImageStorage,
     GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
     RTStructureSetStorage,
 )
 
@@ -38,7 +40,7 @@ def make_object(number: int, sop_class_uid: str, modality: str, **content: Any) 
 
 
 def make_study() -> list[Dataset]:
-    """Return a CT image, structures on it, a state for it and a report about it."""
+    """Return a CT image, structures on it, a state for it, a report about it, and who chose it."""
     picture = image(
         np.full((SIZE, SIZE), 1000, np.uint16), SOPClassUID=CTImageStorage,
         SOPInstanceUID=f"{STUDY}.1.1", StudyInstanceUID=STUDY, SeriesInstanceUID=f"{STUDY}.1",
@@ -83,7 +85,12 @@ def make_study() -> list[Dataset]:
         4, BasicTextSRStorage, "SR", ValueType="CONTAINER", CompletionFlag="COMPLETE",
         ConceptNameCodeSequence=code("Findings"), ContentSequence=[text, named, number],
     )  # fmt: skip
-    return [picture, structures, state, report]
+    chosen = item(RelationshipType="CONTAINS", ValueType="IMAGE", ReferencedSOPSequence=reference)
+    selection = make_object(
+        5, KeyObjectSelectionDocumentStorage, "KO", ValueType="CONTAINER", ContentSequence=[chosen],
+        ConceptNameCodeSequence=code("For Teaching", "113004", "DCM"),
+    )  # fmt: skip
+    return [picture, structures, state, report, selection]
 
 
 def test_objects_are_read_laid_over_and_applied(
@@ -131,6 +138,18 @@ def test_objects_are_read_laid_over_and_applied(
     wait_until(page, lambda now: now["voi"]["center"] == 1000)
     assert page.evaluate("window.noctis.view.rotationDeg") == 0
     expect(page.get_by_text("Presentation state: SOFT")).to_have_count(0)
+
+    # A selection of key objects: its images are key images on this page, and lead there.
+    told = page.get_by_text("Key image", exact=True)
+    expect(told).to_have_count(0)
+    page.get_by_role("button", name="Show as key images").click()
+    expect(told).to_be_visible()
+    row = page.locator(".key-images-body li")
+    expect(row).to_contain_text("For Teaching")
+    expect(row.get_by_role("button")).to_have_text(re.compile("Series 1, image"))
+    page.keyboard.press("Shift+O")
+    page.get_by_role("button", name="Show as key images").click()
+    expect(told).to_have_count(0)
 
     # A report is read as text, whatever it holds; what it names is opened.
     page.locator(".objects-list li", has_text="Findings").or_(

@@ -1,6 +1,6 @@
 /** Key images: one press makes the picture on the screen one; the panel lists them, leads to them, takes notes. */
 
-import { keyImageOf, type KeyImage } from "../core/key-images";
+import { keyImageOf, ownOf, type KeyImage } from "../core/key-images";
 import type { Named } from "../core/stored-objects";
 import { t } from "../core/text";
 import type { ViewerPage } from "../io/api";
@@ -43,7 +43,7 @@ export class KeyImagesOnPage {
       icon: "flag",
       isInMenu: true,
       canRun: () => this.mayMark,
-      isOn: (state) => keyImageOf(state.keyImages, activeImage(state)) !== undefined,
+      isOn: (state) => keyImageOf(ownOf(state.keyImages), activeImage(state)) !== undefined,
       run: () => this.toggle(),
     };
     this.commands = this.mayMark ? [toggle] : [];
@@ -52,8 +52,8 @@ export class KeyImagesOnPage {
   /** Reads them, at first and when somebody has changed one. */
   async load(): Promise<void> {
     try {
-      const keyImages = await this.api.read();
-      this.store.change((state) => ({ ...state, keyImages }));
+      const own = await this.api.read();
+      this.store.change((state) => ({ ...state, keyImages: [...own, ...state.keyImages.filter(({ selection }) => selection !== undefined)] }));
     } catch {
       // The list stays as it is; the next news or change reads it again.
     }
@@ -62,7 +62,7 @@ export class KeyImagesOnPage {
   private toggle(): void {
     const { state } = this.store;
     const facts = activeImage(state);
-    const there = keyImageOf(state.keyImages, facts);
+    const there = keyImageOf(ownOf(state.keyImages), facts);
     if (facts === undefined || facts.reformatted !== undefined || !state.series.some(({ id, studyId }) => this.isOfStudy(id, studyId))) {
       this.ways.say(t("Only an image of this study can be a key image."));
     } else {
@@ -98,11 +98,16 @@ export class KeyImagesOnPage {
   }
 
   private rowOf(one: KeyImage): HTMLElement {
-    const { seriesId, instanceId, frame, seriesNumber, instanceNumber } = one;
-    const words = t("Series {series}, image {image}", { series: seriesNumber ?? "–", image: instanceNumber ?? "–" });
-    const jump = make("button", { type: "button", class: "button key-image-jump" }, frame > 0 ? `${words} / ${frame + 1}` : words);
-    jump.addEventListener("click", () => this.ways.open({ instanceId, seriesId, studyId: "", words, frames: [frame] }));
+    const { seriesId, instanceId, frame, seriesNumber, instanceNumber, selection } = one;
+    const words = selection?.words ?? t("Series {series}, image {image}", { series: seriesNumber ?? "–", image: instanceNumber ?? "–" });
+    const isNamed = frame !== null && frame > 0 && selection === undefined;
+    const jump = make("button", { type: "button", class: "button key-image-jump" }, isNamed ? `${words} / ${frame + 1}` : words);
+    jump.addEventListener("click", () => this.ways.open({ instanceId, seriesId, studyId: "", words, frames: frame === null ? [] : [frame] }));
     const row = make("li", {}, jump);
+    if (selection !== undefined) {
+      row.append(make("p", { class: "object-note", dir: "auto" }, [selection.title, one.note].filter(Boolean).join(" · ")));
+      return row;
+    }
     if (!this.mayMark) {
       row.append(make("p", { class: "object-note", dir: "auto" }, one.note));
       return row;

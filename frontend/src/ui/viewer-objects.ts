@@ -1,8 +1,9 @@
 /** Objects of the study that are no pictures: read in their pane, laid over pictures, applied to them. */
 
+import { isSelectedBy, selectedBy } from "../core/key-images";
 import { belongsTo, type Named, type ObjectDocument, type StoredObject } from "../core/stored-objects";
 import { t } from "../core/text";
-import { activeSeries, goTo, openSeries } from "../state/changes";
+import { activeSeries, goTo, openSeries, setOpenPanel } from "../state/changes";
 import { stackIn } from "../state/panes";
 import type { Store } from "../state/store";
 import { icon, make, setAttribute } from "./dom";
@@ -14,6 +15,7 @@ import type { ViewerPane } from "./viewer-pane";
 import type { SidePanel } from "./viewer-side";
 
 const OBJECTS = "objects";
+const KEY_IMAGES = "key-images";
 const OUTLINED = new Set(["segmentation", "structures"]);
 
 export class StoredObjects {
@@ -142,7 +144,7 @@ export class StoredObjects {
   private show(): void {
     this.known.load();
     const { objects, hasFailed } = this.known;
-    const now = JSON.stringify([objects?.map((one) => [one.id, this.known.isOn(one.id), this.readyOf(one), this.known.markCount(one.id), this.known.isMarked(one.id)]), hasFailed, this.applied.id, this.liveCounts(), this.hiddenParts()]);
+    const now = JSON.stringify([objects?.map((one) => [one.id, this.known.isOn(one.id), this.readyOf(one), this.known.markCount(one.id), this.known.isMarked(one.id)]), hasFailed, this.applied.id, this.store.state.keyImages.length, this.liveCounts(), this.hiddenParts()]);
     if (now === this.drawn) {
       return;
     }
@@ -157,7 +159,7 @@ export class StoredObjects {
   }
 
   private readyOf(object: StoredObject): string {
-    const isAsked = object.kind === "presentation" || OUTLINED.has(object.kind);
+    const isAsked = object.kind === "presentation" || object.kind === "key_objects" || OUTLINED.has(object.kind);
     const document = isAsked ? this.known.documentOf(object) : "";
     return typeof document === "string" ? document : "ready";
   }
@@ -189,6 +191,8 @@ export class StoredObjects {
       row.append(...this.outlineControls(object, document));
     } else if (object.kind === "presentation" && document !== null) {
       row.append(this.stateButton(document), ...this.twinNote(document));
+    } else if (object.kind === "key_objects" && document !== null) {
+      row.append(this.selectionButton(document));
     } else if (this.known.markCount(object.id) > 0) {
       row.append(this.marksSwitch(object.id));
     }
@@ -227,6 +231,21 @@ export class StoredObjects {
       return make("li", {}, make("label", { title: part.words }, one, swatch(part.colour), make("span", { dir: "auto" }, part.name)));
     });
     return [label, make("ul", { class: "object-legend", "aria-label": t("Legend") }, ...legend)];
+  }
+
+  // --- key object selections ---------------------------------------------------------------
+  private selectionButton(document: ObjectDocument): HTMLElement {
+    const isOn = this.store.state.keyImages.some((one) => isSelectedBy(one, document.id));
+    const selected = selectedBy(document);
+    const button = make("button", { type: "button", class: "button", "aria-pressed": `${isOn}`, disabled: selected.length === 0 }, t("Show as key images"));
+    button.addEventListener("click", () => {
+      const others = this.store.state.keyImages.filter((one) => !isSelectedBy(one, document.id));
+      this.store.change((state) => ({ ...state, keyImages: isOn ? others : [...others, ...selected] }));
+      if (!isOn) {
+        this.store.change(setOpenPanel(KEY_IMAGES));
+      }
+    });
+    return button;
   }
 
   // --- presentation states ---------------------------------------------------------------

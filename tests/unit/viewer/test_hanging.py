@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,13 @@ from tests import factories
 from tests.unit.imaging.build import image, written
 from tests.unit.viewer.conftest import store
 from tests.unit.viewer.test_views import page_of
+from viewer.models import HangingProtocol
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Log = Callable[[User], Client]
 ADDRESS = "/api/v1/hanging-protocols/"
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 LAYOUT = {"rows": 1, "columns": 2, "panes": [{"find": {"modality": "CT"}}, {}]}
 
 
@@ -147,6 +151,24 @@ def test_a_change_names_the_version_that_was_seen(rada: User, client_of: Log) ->
     assert client.delete(f"{one}?version=1").status_code == 409
     assert client.delete(f"{one}?version=2").status_code == 204
     assert client.get(one).status_code == 404
+
+
+def test_layouts_saved_in_the_first_form_still_hang_and_can_be_changed(
+    ct_series: Series, rada: User, client_of: Log
+) -> None:
+    client = client_of(rada)
+    for row in json.loads((GOLDEN / "hanging_version_1.json").read_text()):
+        kept = HangingProtocol.objects.create(owner=rada, **row)
+        loaded = client.get(f"{ADDRESS}{kept.pk}/").json()
+        assert {name: loaded[name] for name in row} == row
+        # All that was understood then is taken now, too.
+        body = {"version": row["version"], "rules": row["rules"], "layout": row["layout"]}
+        again = client.patch(f"{ADDRESS}{kept.pk}/", body, content_type="application/json")
+        assert again.status_code == 200, again.content
+    now = hung(client, ct_series.study)
+    assert (now["name"], now["rows"], now["columns"]) == ("CT CHEST", 1, 3)
+    assert [pane["series_id"] for pane in now["panes"]] == ["", str(ct_series.pk), ""]
+    assert now["links"]["lines"] is True
 
 
 @pytest.mark.parametrize(
