@@ -14,9 +14,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
+from archive.json_bodies import PlainJSONParser
 from archive.places import Places
 from archive.viewing import ensure_view_recorded
 from imaging.curve import FORMS
@@ -66,7 +66,7 @@ class SeriesCurved(VolumeView):
     """A curved picture of a series."""
 
     http_method_names = ["post", "options"]
-    parser_classes = [JSONParser]
+    parser_classes = [PlainJSONParser]
 
     @extend_schema(
         operation_id="series_curved",

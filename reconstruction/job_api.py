@@ -17,16 +17,16 @@ from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.exceptions import APIException, NotFound, ParseError, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.models import User
+from archive.json_bodies import PlainJSONParser
 from archive.models import Series
 from imaging.errors import MissingError, NotAllowedError
 from reconstruction.job_documents import (
@@ -72,20 +72,9 @@ class TooManyJobs(APIException):
     wait = 5
 
 
-class StrictJSONParser(JSONParser):
-    """JSON as the standard has it, nested no deeper than a request can be."""
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        """Read the body."""
-        try:
-            return super().parse(stream, media_type, parser_context)
-        except RecursionError as error:
-            raise ParseError(_("The JSON is nested too deeply.")) from error
-
-
 class _JobView(VolumeView):
     http_method_names = ["get", "head", "options", "post", "delete"]
-    parser_classes = [StrictJSONParser]
+    parser_classes = [PlainJSONParser]
 
     def person(self) -> User:
         """Return who asks."""

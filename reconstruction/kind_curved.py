@@ -15,6 +15,7 @@ from imaging.lut import Window
 from imaging.plane import PlaneGeometry
 from reconstruction.curved import (
     KNOWN,
+    SAMPLES_LIMIT,
     WantedCurve,
     cut_curve,
     describe_curve,
@@ -23,7 +24,8 @@ from reconstruction.curved import (
 )
 from reconstruction.derived import CURVED, REFORMATTED, derived_series
 from reconstruction.outputs import DICOM, JSON, NIFTI, NPY, OUTPUTS, PNG, PictureOutput, npy_head
-from reconstruction.planes import cut_plane, to_int16
+from reconstruction.plane_stack import SIDE_LIMIT_PX
+from reconstruction.planes import cut_plane, finest_mm, to_int16
 from reconstruction.volume_files import Volume, release_pages
 from reconstruction.wishes import (
     Parameters,
@@ -36,6 +38,8 @@ from reconstruction.wishes import (
 from reconstruction.work import Work
 
 VIEWS_LIMIT = 72
+# Of all views together, which are held at one time.
+PIXELS_LIMIT = 1 << 26
 SECTIONS_LIMIT = 2000
 _OWN = frozenset({"views", "cross_spacing_mm", "cross_width_mm", "output", "window"})
 
@@ -79,6 +83,7 @@ def run(work: Work, wanted: WantedJob) -> None:
         place_curve(volume, wanted.curve, 360.0 * number / wanted.views)
         for number in range(wanted.views)
     ]
+    _check_sizes(volume, wanted, sides)
     share = 1.0 if wanted.cross_spacing_mm is None else 0.5
     pictures = []
     for number, side in enumerate(sides):
@@ -90,6 +95,28 @@ def run(work: Work, wanted: WantedJob) -> None:
     if wanted.cross_spacing_mm is not None and DICOM in wanted.outputs:
         _write_sections(work, volume, wanted, sides[0])
     work.step(1.0)
+
+
+def _check_sizes(volume: Volume, wanted: WantedJob, sides: list[CurvedGeometry]) -> None:
+    """Refuse what is too large, before anything is cut. Raises `ValidationError`."""
+    if sum(one.rows * one.columns for one in sides) > PIXELS_LIMIT:
+        raise ValidationError(_("views: the pictures would be too large together."))
+    if wanted.cross_spacing_mm is None:
+        return
+    if len(_places(wanted, sides[0])) > SECTIONS_LIMIT:
+        raise ValidationError(_("cross_spacing_mm: these would be too many sections."))
+    size = _size_of(wanted, sides[0])
+    layers = wanted.curve.slab.count_samples(finest_mm(volume.geometry))
+    if size > SIDE_LIMIT_PX or size * size * layers > SAMPLES_LIMIT:
+        raise ValidationError(_("cross_width_mm: the sections would be too large."))
+
+
+def _places(wanted: WantedJob, side: CurvedGeometry) -> np.ndarray:
+    return np.arange(0.0, side.arc_mm[-1] + 1e-6, wanted.cross_spacing_mm or 1.0)
+
+
+def _size_of(wanted: WantedJob, side: CurvedGeometry) -> int:
+    return max(1, round(wanted.cross_width_mm / side.spacing_mm[1]))
 
 
 def _write(
@@ -140,16 +167,13 @@ def _write_array(work: Work, pictures: list[np.ndarray]) -> None:
 def _write_sections(work: Work, volume: Volume, wanted: WantedJob, side: CurvedGeometry) -> None:
     """Write planes at right angles to the line, as a series of their own."""
     step = wanted.cross_spacing_mm or 1.0
-    places = np.arange(0.0, side.arc_mm[-1] + 1e-6, step)
-    if len(places) > SECTIONS_LIMIT:
-        raise ValidationError(_("cross_spacing_mm: these would be too many sections."))
+    places = _places(wanted, side)
     writer = derived_series(
         work, volume, image_type=("MPR",), codes=(REFORMATTED,), name="sections",
         description=f"Sections across, {step:g} mm", planes=len(places),
         derivation=f"At right angles to a line, every {step:g} mm",
     )  # fmt: skip
-    pixel = side.spacing_mm[1]
-    size = max(1, round(wanted.cross_width_mm / pixel))
+    pixel, size = side.spacing_mm[1], _size_of(wanted, side)
     thickness = volume.geometry.spacing_mm[2] if not wanted.curve.slab.thickness_mm else None
     for number, place in enumerate(places):
         work.step(0.5 + 0.5 * number / len(places))

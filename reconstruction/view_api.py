@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import ValidationError
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from archive.json_bodies import PlainJSONParser
 from archive.picture_answers import answer_unchanged, kept_private
 from archive.places import Places
 from archive.viewing import ensure_view_recorded
@@ -74,7 +74,7 @@ class SeriesView3d(VolumeView):
     """A view of a series from any side: composited, or a projection along the rays."""
 
     http_method_names = ["get", "head", "post", "options"]
-    parser_classes = [JSONParser]
+    parser_classes = [PlainJSONParser]
 
     @extend_schema(operation_id="series_view3d", parameters=_PARAMETERS, responses=_RESPONSES)
     def get(self, request: Request, series_id: uuid.UUID) -> HttpResponseBase:

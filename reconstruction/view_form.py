@@ -98,7 +98,7 @@ def parse_view(query: Mapping[str, object]) -> WantedView:
     )
 
 
-def as_text(name: str, value: object) -> str:
+def as_text(name: str, value: object, depth: int = 0) -> str:
     """Return a value of JSON as a query would say it. Raises `ValidationError`."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -106,9 +106,10 @@ def as_text(name: str, value: object) -> str:
         return value
     if isinstance(value, int | float):
         return repr(value)
-    if isinstance(value, list) and len(value) <= 4 * POINTS_LIMIT:
+    # A list of lists at most: that of points or cuts.
+    if isinstance(value, list) and depth < 2 and len(value) <= 4 * POINTS_LIMIT:
         deep = any(isinstance(one, list) for one in value)
-        return (";" if deep else ",").join(as_text(name, one) for one in value)
+        return (";" if deep else ",").join(as_text(name, one, depth + 1) for one in value)
     raise ValidationError(_("%(name)s: give a number, a text or a list.") % {"name": name})
 
 

@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from accounts.address import read_address
 from accounts.models import User
+from archive.json_bodies import PlainJSONParser
 from imaging.errors import ConflictError, MissingError
 from viewer.export_form import DICOM, FORMS, JPEG, PRINT, ExportForm
 from viewer.export_marks import Dresser
@@ -39,7 +40,6 @@ from viewer.exports import (
     path_of,
     record,
 )
-from viewer.mark_fields import PlainJSONParser
 from viewer.marks import Author
 
 _PROBLEMS = {

@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Facility, User
+from archive.json_bodies import PlainJSONParser
 from archive.models import Study
 from archive.viewing import ensure_view_recorded
 from viewer.api import PictureView
@@ -29,7 +30,6 @@ from viewer.hanging import (
 )
 from viewer.hanging_form import ChangedHanging, HangingAnswer, NewHanging
 from viewer.mark_api import read_version
-from viewer.mark_fields import PlainJSONParser
 from viewer.models import HangingProtocol
 from viewer.page import hang
 

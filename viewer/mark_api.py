@@ -23,6 +23,7 @@ from rest_framework.views import APIView
 from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.models import User
+from archive.json_bodies import PlainJSONParser
 from archive.models import Instance, Series
 from archive.video_shown import as_shown
 from archive.viewing import ensure_view_recorded
@@ -30,7 +31,6 @@ from imaging.errors import BusyError, ConflictError, NotAVolumeError
 from imaging.measure_plane import MeasureError
 from viewer import marks
 from viewer.fused_values import OtherSeriesError
-from viewer.mark_fields import PlainJSONParser
 from viewer.marks import Author
 from viewer.measured import Shape
 from viewer.models import Drawing, Kept, Mark

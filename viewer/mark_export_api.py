@@ -21,12 +21,13 @@ from rest_framework.views import APIView
 from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.models import User
+from archive.json_bodies import PlainJSONParser
 from archive.models import Study
 from imaging.presentation_writer import Look
 from viewer.annotations_form import AnnotationSerializer, KeyImageSerializer, LayerSerializer
 from viewer.mark_api import PICTURE, PROBLEMS, MayMark
 from viewer.mark_exports import FORMS, Wish, export_marks
-from viewer.mark_fields import COORDINATE_LIMIT, LinesField, PlainJSONParser, Strict
+from viewer.mark_fields import COORDINATE_LIMIT, LinesField, Strict
 from viewer.mark_rows import StudyMarks, gather_marks
 from viewer.mark_tables import write_table
 from viewer.marks import Author

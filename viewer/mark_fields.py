@@ -8,8 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ParseError, ValidationError
-from rest_framework.parsers import JSONParser
+from rest_framework.exceptions import ValidationError
 
 from imaging.text import clean_line
 
@@ -30,17 +29,6 @@ _LINES = ("solid", "dashed", "dotted")
 # Least and most of each number of a style.
 _STYLE_NUMBERS = {"line_width": (0.5, 20.0), "font_size": (6.0, 96.0), "fill_opacity": (0.0, 1.0)}
 _FINDING_LENGTHS = {"value": 64, "scheme": 16, "meaning": 64}
-
-
-class PlainJSONParser(JSONParser):
-    """JSON that is nested no deeper than a request can be."""
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        """Read the body."""
-        try:
-            return super().parse(stream, media_type, parser_context)
-        except RecursionError as error:
-            raise ParseError(_("The JSON is nested too deeply.")) from error
 
 
 @extend_schema_field(_POINTS_SCHEMA)

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
+from archive.json_bodies import PlainJSONParser
 from viewer.api import PictureView
-from viewer.mark_fields import PlainJSONParser
 from viewer.preferences import read_preferences, replace_preferences
 from viewer.preferences_form import FORMAT, PreferencesForm
 

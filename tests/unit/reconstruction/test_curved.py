@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from django.test import Client
 from pydicom import Dataset, dcmread
+from rest_framework.exceptions import ValidationError
 
 from accounts.models import User
 from archive.models import Series
@@ -158,6 +159,9 @@ def test_a_line_is_sent_and_the_picture_comes_with_its_columns(
     for name, value in wrong:
         refused = browser.post(address, {**straight, name: value}, content_type="application/json")
         assert (refused.status_code, refused.json()["detail"].split(":")[0]) == (400, name)
+    nested = "[" * 100_000 + "]" * 100_000
+    for one in (address, address.replace("curved", "view3d")):
+        assert browser.post(one, nested, content_type="application/json").status_code == 400
 
 
 @pytest.mark.django_db(transaction=True)
@@ -195,3 +199,15 @@ def test_a_job_writes_the_picture_from_all_sides_and_sections_across(
     assert sorted(one.name for one in work.files) == [
         "curved.json", "curved.npy", "pictures.zip",
     ]  # fmt: skip
+    too_large: list[tuple[str, dict[str, Any]]] = [
+        ("cross_width_mm", {"spacing_mm": 0.1, "cross_width_mm": 500, "cross_spacing_mm": 50}),
+        ("cross_width_mm", {"cross_spacing_mm": 50, "cross_width_mm": 500, "mode": "mip",
+                            "thickness_mm": 200}),
+        ("cross_spacing_mm", {"cross_spacing_mm": 0.1, "points": [[0, 0, 0], [0, 0, 300]]}),
+        ("views", {"views": 72, "width_mm": 400, "spacing_mm": 0.1,
+                   "points": [[0, 0, 0], [0, 0, 300]]}),
+    ]  # fmt: skip
+    for name, also in too_large:
+        wish = {"points": LINE, "width_mm": 4, "spacing_mm": 0.5, **also}
+        with pytest.raises(ValidationError, match=f"{name}: "):
+            kind_curved.run(work, kind_curved.parse(wish))

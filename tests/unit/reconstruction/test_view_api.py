@@ -43,7 +43,7 @@ def marked_left() -> np.ndarray:
         ("points", "1,0.5,fffff;2,1,000000"), ("points", "1,1.5,ffffff;2,1,000000"),
         ("shaded", "yes"), ("clip", "5,1,0,1,0,1"), ("clip", "1,2"), ("cuts", "0,0,0,5"),
         ("quality", "best"), ("format", "bmp"), ("window", "40"), ("zoom", "2"),
-        ("time_point", "-1"), ("columns", [[1], {}]),
+        ("time_point", "-1"), ("columns", [[1], {}]), ("points", [[[1]]]),
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_named(name: str, value: object) -> None:
