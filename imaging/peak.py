@@ -15,6 +15,9 @@ from imaging.volume import VolumeGeometry
 
 VOLUME_ML = 1.0
 RADIUS_MM = (VOLUME_ML * 1000 * 3 / (4 * math.pi)) ** (1 / 3)
+# Voxels of a ball, and additions in all: some ten seconds of one core. Fine CT would take hours.
+OFFSETS_LIMIT = 20_000
+ADDITIONS_LIMIT = 1 << 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,14 @@ def find_highest(voxels: np.ndarray, geometry: VolumeGeometry, ball: Ball | None
 def find_peak(voxels: np.ndarray, geometry: VolumeGeometry, ball: Ball | None) -> Peak | None:
     """Return the millilitre of the highest mean whose middle is a voxel in the ball.
 
-    It lies wholly within the volume. None where no such ball is, or slices are uneven.
+    It lies wholly within the volume. None where no such ball is, slices are uneven, or it would
+    take too long.
     """
-    if not geometry.is_even:
+    offsets = _offsets(geometry) if geometry.is_even else None
+    if offsets is None:
         return None
-    offsets = _offsets(geometry)
+    _slices, rows, columns = geometry.shape
+    left = ADDITIONS_LIMIT
     reach = np.abs(offsets).max(axis=0)
     slices = range(int(reach[2]), geometry.shape[0] - int(reach[2]))
     tops = np.array([int(plane.max()) for plane in voxels])
@@ -67,6 +73,11 @@ def find_peak(voxels: np.ndarray, geometry: VolumeGeometry, ball: Ball | None) -
     for k in sorted(slices, key=lambda k: -bounds[k]):
         if best is not None and bounds[k] <= best[0]:
             break
+        if ball is not None and not _inside(geometry, k, ball).any():
+            continue
+        left -= len(offsets) * rows * columns
+        if left < 0:
+            return None
         found = _best_of_slice(voxels, geometry, k, (offsets, reach, ball))
         if found is not None and (best is None or found[0] > best[0]):
             best = (found[0], k, *found[1:])
@@ -108,11 +119,16 @@ def _best_of_slice(
     return (value, j + int(rj), i + int(ri)) if math.isfinite(value) else None
 
 
-def _offsets(geometry: VolumeGeometry) -> np.ndarray:
-    """Return (n, 3) steps in column, row, slice to the voxels of a ball of a millilitre."""
+def _offsets(geometry: VolumeGeometry) -> np.ndarray | None:
+    """Return (n, 3) steps in column, row, slice to the voxels of a ball of a millilitre.
+
+    None when they are too many to go through.
+    """
     affine = geometry.lps_from_ijw[:3, :3]
     # How far each index can run within the radius, whatever the axes' angles.
     reach = np.ceil(RADIUS_MM * np.linalg.norm(np.linalg.inv(affine), axis=1)).astype(int)
+    if math.prod(2.0 * reach + 1) > 2 * OFFSETS_LIMIT:
+        return None
     grid = np.stack(
         np.meshgrid(*(np.arange(-one, one + 1) for one in reach), indexing="ij"), axis=-1
     ).reshape(-1, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from imaging.peak import Ball, find_highest, find_peak
 from imaging.volume import VolumeGeometry
@@ -53,5 +54,21 @@ def test_the_peak_is_the_millilitre_of_the_highest_mean_and_not_about_the_highes
     alone = find_peak(voxels, where, Ball(np.array([-22.0, 35.0, 17.0]), 1.0))
     assert alone is not None
     assert alone.value == 100.0
+    # Voxels of a hundredth of a millimetre: a thousand million of them in a millilitre.
+    assert find_peak(voxels, geometry(voxels.shape, MIRRORED / 400), None) is None
     # Too small for a millilitre.
     assert find_peak(voxels[:3], geometry((3, 12, 13), MIRRORED), None) is None
+
+
+def test_what_would_take_hours_has_no_peak_but_near_a_place_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    voxels = np.zeros((11, 12, 13), np.int16)
+    voxels[5, 5, 5] = 2100
+    where = geometry(voxels.shape, MIRRORED)
+    # 21 voxels of a ball about each of a slice's.
+    monkeypatch.setattr("imaging.peak.ADDITIONS_LIMIT", 21 * 12 * 13)
+    assert find_peak(voxels, where, None) is None
+    near = find_peak(voxels, where, Ball(np.array([-30.0, 35.0, 25.0]), 1.0))
+    assert near is not None
+    assert near.value == 100.0
