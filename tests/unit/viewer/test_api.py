@@ -14,6 +14,7 @@ import zstandard
 from django.test import Client
 from django.urls import reverse
 from PIL import Image
+from pydicom.uid import UltrasoundMultiFrameImageStorage
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import AuditRow, Facility, User
@@ -112,6 +113,32 @@ def test_frames_come_in_the_asked_order(
         assert (frame, status) == (0, 0)
         assert Instance.objects.get(pk=instance).image["image_position_patient"][2] == 5 * index
         assert (np.frombuffer(payload, "<i2") == index).all()
+
+
+def test_a_film_of_coloured_ultrasound_is_a_stack_whose_frames_come_by_ranges(
+    north: Facility, rada: User, client_of: Log
+) -> None:
+    colours = np.random.default_rng(4).integers(0, 256, (5, 8, 6, 3)).astype(np.uint8)
+    dataset = factories.read_bundled("CT_small.dcm", SOPInstanceUID="1.2.3.61", Modality="US")
+    for keyword in ("RescaleSlope", "RescaleIntercept", "PixelSpacing", "ImagePositionPatient"):
+        delattr(dataset, keyword)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = (
+        UltrasoundMultiFrameImageStorage
+    )
+    dataset.Rows, dataset.Columns, dataset.NumberOfFrames, dataset.FrameTime = 8, 6, 5, "40"
+    dataset.SamplesPerPixel, dataset.PlanarConfiguration = 3, 0
+    dataset.PhotometricInterpretation, dataset.PixelRepresentation = "RGB", 0
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+    dataset.PixelData = colours.tobytes()
+    series = store(factories.as_part10(dataset), north).series
+    client = client_of(rada)
+    stack = client.get(stack_url(series)).json()
+    images = [{**stack["shared"], **one} for one in stack["images"]]
+    assert [one["frame"] for one in images] == [0, 1, 2, 3, 4]
+    assert {(one["pixel_format"], one["frame_time_ms"]) for one in images} == {("rgb8", 40)}
+    records = read_records(body_of(client.get(frames_url(series, "3-4,1"))))
+    assert [(frame, index) for _i, frame, _s, index, _p in records] == [(3, 3), (4, 4), (1, 1)]
+    assert [payload for *_, payload in records] == [colours[n].tobytes() for n in (3, 4, 1)]
 
 
 def test_a_browser_keeps_frames_for_its_own_session_alone(
