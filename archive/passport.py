@@ -32,7 +32,7 @@ logger = logging.getLogger("noctis.passport")
 
 KIND = "passport"
 # Of the rules by which passports are made; older ones are made again.
-RULES = 4
+RULES = 5
 QUIET = timedelta(seconds=2)
 # A series that never comes to rest gets a passport all the same.
 LONGEST_WAIT = timedelta(seconds=30)

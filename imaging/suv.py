@@ -26,6 +26,8 @@ PET_CLASSES = frozenset(
 )
 # Nobody images a tracer later than this after giving it.
 LONGEST_DECAY = timedelta(days=30)
+# Nor when less than a thousandth is left: clocks that differ would make it a day.
+LONGEST_HALF_LIVES = 10
 # From 10 kBq (an animal's trace) to 1 TBq; a dose below it was written in MBq.
 DOSES_BQ = (1e4, 1e12)
 _PHILIPS, _PHILIPS_SUV, _PHILIPS_ACTIVITY = "Philips PET Private Group", 0x00, 0x09
@@ -251,7 +253,10 @@ def _decay_seconds(facts: PetFacts, earliest: datetime | None) -> tuple[float, s
         return 0.0, "no_injection_time"
     if not timedelta(0) <= scan - injected <= LONGEST_DECAY:
         return 0.0, "bad_times"
-    return (scan - injected).total_seconds(), ""
+    decay_s = (scan - injected).total_seconds()
+    if facts.half_life_s is not None and decay_s > LONGEST_HALF_LIVES * facts.half_life_s > 0:
+        return 0.0, "bad_times"
+    return decay_s, ""
 
 
 def _scan_start(facts: PetFacts, earliest: datetime | None) -> datetime | None:

@@ -50,6 +50,15 @@ def test_an_injection_before_midnight_is_of_the_day_before() -> None:
     assert examine_suv(facts).suvbw_factor == pytest.approx(FACTOR, rel=1e-4)
 
 
+def test_an_injection_some_minutes_after_the_scan_is_not_of_the_day_before() -> None:
+    """Clocks that differ: 23 h 55 min of F-18 would make every value 8,600 times as high."""
+    verdict = examine_suv(replace(READY, injection_time=time(10, 5)))
+    assert (verdict.verdict, verdict.codes) == ("not_ready", ("bad_times",))
+    # Zr-89, 78.4 h, is imaged after days.
+    days = replace(READY, injected_at=SCAN - timedelta(days=6), half_life_s=78.4 * 3600)
+    assert examine_suv(days).verdict == "ready"
+
+
 def test_a_full_date_and_time_of_injection_wins() -> None:
     facts = replace(READY, injected_at=SCAN - timedelta(hours=1), injection_time=time(1, 0))
     assert examine_suv(facts).suvbw_factor == pytest.approx(FACTOR, rel=1e-4)
