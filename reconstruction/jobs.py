@@ -103,7 +103,8 @@ def ask_for(
         # Asked for twice at the same moment.
         known = _find_same(user, digest, key)
         if known is None:
-            raise
+            # A job of a facility that the person has left.
+            raise ConflictError(_("This Idempotency-Key was used for another job.")) from None
         return known
     wake(job)
     return job

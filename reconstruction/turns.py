@@ -61,8 +61,7 @@ def _claim(job: ReconstructionJob, worker: str) -> bool:
     """Take the job unless another worker was faster."""
     now = timezone.now()
     with transaction.atomic():
-        unchanged = ReconstructionJob.objects.filter(pk=job.pk, status=job.status, claim=job.claim)
-        count = unchanged.update(
+        count = _unchanged(job).update(
             status=Status.RUNNING, claim=uuid.uuid4(), lease_until=now + LEASE, started_at=now,
             attempts=F("attempts") + 1, worker=worker[:150],
         )  # fmt: skip
@@ -70,6 +69,13 @@ def _claim(job: ReconstructionJob, worker: str) -> bool:
             job.refresh_from_db()
             publish(job)
     return count == 1
+
+
+def _unchanged(job: ReconstructionJob) -> QuerySet[ReconstructionJob]:
+    """Return the job if nobody has claimed it, or renewed its lease, since it was read."""
+    return ReconstructionJob.objects.filter(
+        pk=job.pk, status=job.status, claim=job.claim, lease_until=job.lease_until
+    )
 
 
 def _due(lane: str) -> QuerySet[ReconstructionJob]:
@@ -155,8 +161,7 @@ def _wait(job: ReconstructionJob, claim: uuid.UUID, **columns: object) -> None:
 def _give_up(job: ReconstructionJob) -> None:
     """Fail a job that ended its worker as often as it may."""
     with transaction.atomic():
-        unchanged = ReconstructionJob.objects.filter(pk=job.pk, status=job.status, claim=job.claim)
-        count = unchanged.update(
+        count = _unchanged(job).update(
             status=Status.FAILED, ended_at=timezone.now(), claim=None, lease_until=None,
             reason=_("Its worker ended %(count)d times in the middle of it.")
             % {"count": job.attempts},

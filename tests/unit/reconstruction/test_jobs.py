@@ -21,7 +21,9 @@ from pytest_django import Settings
 from accounts.models import AuditRow, Facility, User
 from archive.models import Event, Instance, Series
 from archive.news_views import read_missed
+from imaging.errors import ConflictError
 from reconstruction import results, turns
+from reconstruction.jobs import ask_for
 from reconstruction.models import ReconstructionJob
 from reconstruction.run import run_safely
 from reconstruction.work import Work
@@ -35,6 +37,7 @@ from tests.unit.reconstruction.jobs import (
     look_at,
     run_here,
 )
+from tests.unit.reconstruction.tiny.apps import KIND
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ClientOf = Callable[[User], Client]
@@ -193,6 +196,16 @@ def test_a_person_has_so_many_jobs_and_a_key_one(
     assert "2 reconstructions" in refused.json()["detail"]
 
 
+def test_a_key_of_a_job_that_is_not_seen_any_more_is_a_conflict(
+    small: Series, rada: User, north: Facility
+) -> None:
+    ask_for(rada, small, (KIND, {"steps": 1}), key="one")
+    ReconstructionJob.objects.update(facility=None)
+
+    with pytest.raises(ConflictError):
+        ask_for(rada, small, (KIND, {"steps": 2}), key="one")
+
+
 def test_a_cancelled_job_stays_cancelled_until_somebody_tries_again(
     small: Series, rada: User, client_of: ClientOf
 ) -> None:
@@ -313,6 +326,18 @@ def test_attempts_are_bounded(small: Series, rada: User) -> None:
         job = run_here(job)
 
     assert (job.status, job.reason, job.attempts) == ("failed", "Much is going on.", 3)
+
+
+def test_a_lease_renewed_since_it_was_read_is_not_taken(small: Series, rada: User) -> None:
+    ask(rada, small)
+    late, claim = claim_next("one")
+    ReconstructionJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    seen = look_at(late)
+    assert turns.renew(late, claim)
+
+    assert not turns._claim(seen, "two")
+
+    assert turns.is_held(late.pk, claim)
 
 
 def test_files_go_after_their_time_and_when_they_are_too_many(
