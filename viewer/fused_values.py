@@ -16,11 +16,15 @@ from django.utils.translation import gettext as _
 from archive.models import Instance, Series
 from archive.plane_values import read_plane_values
 from archive.presets import suv_kinds_of
+from imaging.errors import UnsupportedError
 from imaging.measure import Pixels, measure
 from imaging.measure_plane import MeasureError, Plane
 from imaging.measure_roi import value_unit
 from imaging.plane import PlaneGeometry, Slab
+from viewer.measured import places
 
+# A lower picture of more rows or columns is not overlaid.
+SIDE_LIMIT_PX = 2048
 # Of the shape, not of the values: they stand with the measurement itself.
 _OF_SHAPE = ("area_mm2", "area_by_count_mm2", "perimeter_mm", "histogram")
 
@@ -48,7 +52,8 @@ def measure_other(
     """Return the statistics of the second series under the shape, with its key and unit.
 
     Raises `OtherSeriesError` when it is of another study or frame of reference or the picture
-    has no place in the patient, and as `archive.plane_values.read_plane_values`.
+    has no place in the patient, UnsupportedError when it is too large, and as
+    `archive.plane_values.read_plane_values`.
     """
     uid = str(instance.image.get("frame_of_reference_uid") or "")
     grid = _grid_of(plane, instance)
@@ -68,7 +73,8 @@ def measure_under(under: Under, series_id: uuid.UUID) -> dict[str, Any]:
     facts = {} if first is None else first.image
     if not own_uid or own_uid != facts.get("frame_of_reference_uid"):
         raise OtherSeriesError(_("The two series have no common frame of reference."))
-    found = read_plane_values(other, under.grid, slab=under.slab)
+    with places.one():
+        found = read_plane_values(other, under.grid, slab=under.slab)
     if own_uid != found.frame_of_reference_uid:
         raise OtherSeriesError(_("The two series have no common frame of reference."))
     unit, factor, kinds = _scale_of(other, facts)
@@ -103,6 +109,8 @@ def _grid_of(plane: Plane, instance: Instance) -> PlaneGeometry:
     rows, columns = instance.rows or 0, instance.columns or 0
     if plane.origin is None or plane.spacing is None or not rows or not columns:
         raise OtherSeriesError(_("This picture has no place in the patient."))
+    if max(rows, columns) > SIDE_LIMIT_PX:
+        raise UnsupportedError(_("This picture is too large for statistics."))
     between_rows, between_columns = plane.spacing
     row, column = np.array(plane.row_direction), np.array(plane.column_direction)
     center = (

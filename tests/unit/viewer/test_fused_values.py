@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +18,12 @@ from archive.models import Instance, Series, Study
 from archive.passport import make_passport
 from archive.pet_phantom import PetShape, build_pet_ct, build_suv, spheres_of, turned
 from archive.phantom import PhantomShape
+from imaging.errors import UnsupportedError
+from imaging.measure_plane import Plane
 from reconstruction.compiled import load_kernels
 from reconstruction.volumes import open_volume
 from tests import factories
+from viewer.fused_values import measure_other
 
 CT = PhantomShape(rows=64, columns=64, slices=9, spacing_mm=(3.0, 3.0), thickness_mm=5.0)
 # Turned about the patient's length, mirrored, other voxels than the CT's and not cubes.
@@ -116,6 +120,16 @@ def test_series_of_different_frames_of_reference_are_refused(
     assert refused.status_code == 400
     words = "The two series have no common frame of reference."
     assert refused.json()["errors"]["other"] == [words]
+
+
+def test_a_picture_that_is_not_overlaid_is_not_cut_for_numbers_either() -> None:
+    plane = Plane(
+        spacing=(1.0, 1.0), origin=(0.0, 0.0, 0.0),
+        row_direction=(1.0, 0.0, 0.0), column_direction=(0.0, 1.0, 0.0),
+    )  # fmt: skip
+    huge = Instance(rows=60_000, columns=60_000, image={})
+    with pytest.raises(UnsupportedError):
+        measure_other(huge, plane, "probe", [[1.0, 1.0]], uuid.uuid4())
 
 
 def test_the_phantom_holds_its_uptake_where_it_says() -> None:
