@@ -215,7 +215,13 @@ export class ViewerPane {
 
   /** Whether what is on the screen is not yet the picture that it will be. */
   get isDraft(): boolean {
-    return isPlanePane(this.state) && this.planes.isDraft;
+    const pane = this.state;
+    if (pane !== undefined && isAlong(pane)) {
+      const { picture, wish } = curveOf(this.house.store.state, pane.seriesId);
+      const isOfLine = picture !== null && !picture.isDraft && picture.wish === wish;
+      return !isOfLine || (pane.shows === "section" && this.planes.isDraft);
+    }
+    return isPlanePane(pane) && this.planes.isDraft;
   }
 
   /** A plane's steps through the volume, in place of the stack's images. */
