@@ -43,7 +43,6 @@ EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 REFORMATTED: Code = ("113072", "DCM", "Multiplanar reformatting")
 CURVED: Code = ("113073", "DCM", "Curved multiplanar reformatting")
 RENDERED: Code = ("113074", "DCM", "Volume rendering")
-SURFACE: Code = ("113075", "DCM", "Surface rendering")
 HIGHEST_KEPT: Code = ("113078", "DCM", "Maximum intensity projection")
 LOWEST_KEPT: Code = ("113079", "DCM", "Minimum intensity projection")
 RESAMPLED: Code = ("113085", "DCM", "Spatial resampling")

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Protocol, cast
 
 from reconstruction.work import Work
 
-_MODULES = {
+KINDS: dict[str, str] = {
     "mpr": "reconstruction.kind_mpr",
     "mip": "reconstruction.kind_mip",
     "minip": "reconstruction.kind_minip",
@@ -30,8 +29,6 @@ _MODULES = {
     "segmentation": "reconstruction.kind_segmentation",
     "volume_rendering": "reconstruction.kind_volume_rendering",
 }
-
-KINDS: dict[str, str] = {kind: module for kind, module in _MODULES.items() if find_spec(module)}
 
 
 class Kind(Protocol):
