@@ -50,6 +50,12 @@ def open_study(page: Page, address: str) -> None:
     wait_for(page, "window.noctis?.report.scene ?? ''", "picture")
 
 
+_SLOWEST_S = """() => Math.max(...[...document.querySelectorAll("*")].flatMap((one) => {
+  const { transitionDuration, animationDuration } = getComputedStyle(one);
+  return `${transitionDuration}, ${animationDuration}`.split(", ").map(parseFloat);
+}))"""
+
+
 def test_keys_and_corners_are_the_readers_own_on_every_screen(
     address: str, open_page: Callable[..., Page]
 ) -> None:
@@ -75,6 +81,26 @@ def test_keys_and_corners_are_the_readers_own_on_every_screen(
     other.keyboard.press("F8")
     expect(invert).to_have_attribute("aria-pressed", "true")
     expect(other.locator(".corner.bottom-left")).to_contain_text("Inverted")
+
+    # The right button does what the reader wants, the wheel too; nothing moves for whom motion hurts.
+    other.keyboard.press("y")
+    other.select_option("#settings-right", "window")
+    other.select_option("#settings-wheel", "zoom")
+    before = other.evaluate("window.noctis.report.voi.width")
+    scale = other.evaluate("window.noctis.view.scale")
+    box = other.locator(".picture").bounding_box()
+    assert box is not None
+    other.mouse.move(box["x"] + 50, box["y"] + 50)
+    other.mouse.down(button="right")
+    other.mouse.move(box["x"] + 150, box["y"] + 90, steps=3)
+    other.mouse.up(button="right")
+    wait_for(other, f"window.noctis.report.voi.width !== {before}", True)
+    other.mouse.wheel(0, -100)
+    wait_for(other, f"window.noctis.view.scale > {scale}", True)
+    assert other.evaluate("window.noctis.report.index") == 0
+    other.emulate_media(reduced_motion="reduce")
+    assert other.evaluate(_SLOWEST_S) <= 0.001
+    other.keyboard.press("y")
 
     # The first page has an older version only of what it did not change itself.
     other.keyboard.press("y")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from pydicom import Dataset, dcmread
 from pydicom.uid import UID
 
@@ -125,12 +125,33 @@ def test_pixels_on_the_screen_are_those_of_the_file(
     assert len(np.unique(expected)) > 20, "a picture of one grey would prove nothing"
 
 
+_MARKED = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, 1, canvas.height);
+  return Array.from({ length: canvas.height }, (_, row) => data[4 * row + 3] > 0);
+}"""
+
+
 def test_scrolls_by_key_wheel_and_slider_and_names_the_slice(
     live_house: House, phantom: Phantom, open_page: Callable[..., Page]
 ) -> None:
     page = open_page()
+    held: list[Route] = []
+    frames = re.compile(r"/frames/\?")
+    page.route(frames, lambda route: held.append(route))
     page.goto(phantom.address(live_house))
-    wait_until(page, lambda now: now["scene"] == "picture")
+    # The server's small picture stands there until the pixels have come.
+    preview = page.locator("img.preview")
+    expect(preview).to_be_visible()
+    assert preview.evaluate("one => one.decode().then(() => one.naturalWidth)") == 256
+    assert report(page)["scene"] == "loading"
+    for route in held:
+        route.continue_()
+    page.unroute(frames)
+    wait_until(page, lambda now: now["scene"] == "picture" and now["loaded"] == SLICES)
+    expect(preview).to_have_count(0)
+    # The slider's marks: every image has come.
+    marks = page.locator(".slider-marks")
+    wait_until(page, lambda _now: marks.evaluate(_MARKED) == [True] * SLICES)
     corner = page.locator(".corner.top-left")
     page.keyboard.press("End")
     wait_until(page, lambda now: now["index"] == SLICES - 1 and now["scene"] == "picture")

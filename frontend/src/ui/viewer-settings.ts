@@ -80,7 +80,8 @@ class Settings {
   private mouse(now: Preferences): HTMLElement {
     const tools: Choice[] = DRAG_TOOLS.map((tool) => [tool, toolName(tool)]);
     const { mouse } = now;
-    const change = (part: Partial<Preferences["mouse"]>): void => this.keeper.change({ mouse: { ...mouse, ...part } });
+    // Of now, not of when this was drawn: two changes may come before the next frame.
+    const change = (part: Partial<Preferences["mouse"]>): void => this.keeper.change({ mouse: { ...this.keeper.preferences.mouse, ...part } });
     return section(
       t("Mouse"),
       select(t("Left button"), "left", [["", t("By screen")], ...tools], mouse.left ?? "", (tool) =>
@@ -106,12 +107,12 @@ class Settings {
         return;
       }
       const { center, width } = shown.voi;
-      this.keeper.change({ presets: [...now.presets, { label, modality: modality || "*", center, width }] });
+      this.keeper.change({ presets: [...this.keeper.preferences.presets, { label, modality: modality || "*", center, width }] });
     });
-    const rows = now.presets.map((preset, at) => {
+    const rows = now.presets.map((preset) => {
       const remove = make("button", { type: "button", class: "button" }, t("Remove"));
       remove.setAttribute("aria-label", `${t("Remove")}: ${preset.label}`);
-      remove.addEventListener("click", () => this.keeper.change({ presets: now.presets.filter((_, i) => i !== at) }));
+      remove.addEventListener("click", () => this.keeper.change({ presets: this.keeper.preferences.presets.filter((one) => one !== preset) }));
       const words = `${preset.label} · ${preset.modality === "*" ? t("all") : preset.modality} · W ${round(preset.width)} L ${round(preset.center)}`;
       return make("div", { class: "settings-row" }, make("span", { dir: "auto" }, words), remove);
     });
@@ -123,10 +124,11 @@ class Settings {
     const texts = cornersFor(now, modality);
     const places: Choice[] = [["", t("Not shown")], ...CORNERS.map((corner): Choice => [corner, cornerName(corner)])];
     const fields = CORNER_FIELDS.map((field) =>
-      select(fieldName(field), `corner-${field}`, places, cornerOf(texts, field) ?? "", (corner) =>
-        this.keeper.change({
-          corners: { ...now.corners, [key]: placeField(texts, field, corner === "" ? null : (corner as Corner)) },
-        }),
+      select(fieldName(field), `corner-${field}`, places, cornerOf(texts, field) ?? "", (corner) => {
+        const { preferences } = this.keeper;
+        const placed = placeField(cornersFor(preferences, modality), field, corner === "" ? null : (corner as Corner));
+        this.keeper.change({ corners: { ...preferences.corners, [key]: placed } });
+      },
       ),
     );
     const note = make("p", { class: "settings-note" }, t("Warnings and the patient's banner always stay."));
@@ -135,7 +137,7 @@ class Settings {
 
   private marks(now: Preferences): HTMLElement {
     const { marks } = now;
-    const change = (part: Partial<Preferences["marks"]>): void => this.keeper.change({ marks: { ...marks, ...part } });
+    const change = (part: Partial<Preferences["marks"]>): void => this.keeper.change({ marks: { ...this.keeper.preferences.marks, ...part } });
     const colour = make("input", { type: "color", id: "settings-colour", value: marks.colour ?? "#ffd166" });
     colour.addEventListener("change", () => change({ colour: colour.value }));
     return section(
