@@ -29,7 +29,8 @@ def voxels() -> np.ndarray:
     """Return the volume: waves and steps, int16."""
     k, j, i = np.indices(SHAPE)
     waves = 700 * np.sin(i / 3) + 500 * np.cos(j / 2.5) + 60 * k
-    return np.rint(waves + 300 * ((i + 2 * j + 3 * k) % 5 == 0) - 200).astype(np.int16)
+    steps = 300 * ((i + 2 * j + 3 * k) % 5 == 0)
+    return np.asarray(np.rint(waves + steps - 200), np.int16)
 
 
 def columns() -> list[dict[str, list[float]]]:
@@ -68,7 +69,7 @@ def probe(points: np.ndarray) -> np.ndarray:
     found = numpy_support.vtk_to_numpy(data.GetScalars()).copy()
     valid = numpy_support.vtk_to_numpy(data.GetArray(look.GetValidPointMaskArrayName()))
     found[valid == 0] = np.nan
-    return found.reshape(points.shape[:-1])
+    return np.asarray(found.reshape(points.shape[:-1]))
 
 
 def main() -> None:

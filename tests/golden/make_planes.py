@@ -116,7 +116,12 @@ def cut(case: dict[str, Any], stack: dict[str, Any]) -> list[list[float | None]]
     for depth in depths:
         places = flat + depth * normal
         layers.append(by_table(affine, places, table, holes) if table else by_itk(affine, places))
-    merge: dict[str, Any] = {"thin": np.nanmax, "mip": np.nanmax, "minip": np.nanmin, "mean": np.nanmean}
+    merge: dict[str, Any] = {
+        "thin": np.nanmax,
+        "mip": np.nanmax,
+        "minip": np.nanmin,
+        "mean": np.nanmean,
+    }
     with warnings.catch_warnings():
         # Where every layer is outside.
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -46,6 +46,6 @@ def test_key_images_come_in_the_order_of_the_screen_with_their_marks(
     # A bare slice is one grey; the line is drawn in the middle row, in a colour.
     assert (bare.shape, len(np.unique(bare))) == ((128, 128, 3), 1)
     middle, step = marked.shape[0] // 2, marked.shape[1] // 128
-    line = marked[middle - 2 * step : middle + 3 * step, 30 * step : 60 * step]
-    assert np.ptp(line, axis=-1).max() > 50
+    row = marked[middle - 2 * step : middle + 3 * step, 30 * step : 60 * step]
+    assert np.ptp(row, axis=-1).max() > 50
     assert client.get(f"{first['picture_url']}?longest_px=5").status_code == 400

@@ -94,7 +94,7 @@ def test_knows_the_same_lists_and_fields_as_the_page() -> None:
     wishes = form.PreferencesDocument(data=GOLDEN["document"])
     assert wishes.is_valid(), wishes.errors
     assert wishes.validated_data == GOLDEN["document"]
-    parts: dict[str, serializers.Field[Any, Any, Any, Any]] = wishes.fields
+    parts: dict[str, serializers.Field[Any, Any, Any, Any]] = dict(wishes.fields)
     assert set(GOLDEN["document"]) == set(parts)
     for name, part in parts.items():
         if isinstance(part, serializers.Serializer):
