@@ -104,7 +104,11 @@ def _work(job: ReconstructionJob, claim: uuid.UUID, folder: Path) -> None:
 
 
 class _Teller:
-    """Tells the row how far the run is, now and then, and the run that nobody wants it."""
+    """Tells the row how far the run is, now and then, and the run that it must end.
+
+    Raises JobCancelledError when nobody wants it any more, StorageUnavailableError when the disk
+    is full but for the archive's reserve.
+    """
 
     def __init__(self, job: ReconstructionJob, claim: uuid.UUID) -> None:
         self._job, self._claim = job, claim
@@ -117,6 +121,9 @@ class _Teller:
         self._next_look = now + LOOK_SECONDS
         if not turns.is_held(self._job.pk, self._claim):
             raise JobCancelledError
+        if progress <= 1.0 - STORING_SHARE:
+            # What is being made must not take the room of what is being received.
+            storage.check_reserve()
         if now >= self._next_tell and progress > self._job.progress:
             self._next_tell = now + TELL_SECONDS
             turns.tell_progress(self._job, self._claim, min(progress, 1.0))

@@ -306,13 +306,15 @@ def test_who_has_many_jobs_does_not_stand_before_others(
     [
         ("refuse", "failed", "This cannot be made."),
         ("full", "failed", "The disk is full."),
+        ("fill", "failed", "The disk is full: its reserve is reached."),
         ("crash", "failed", "An unexpected error was logged."),
         ("busy", "queued", "Much is going on."),
     ],
 )
 def test_a_failure_is_told_in_words(
-    small: Series, rada: User, then: str, status: str, words: str
+    small: Series, rada: User, settings: Settings, then: str, status: str, words: str
 ) -> None:
+    settings.NOCTIS_DISK_RESERVE_MB = 0
     job = run_here(ask(rada, small, then=then))
 
     assert (job.status, job.reason, job.claim) == (status, words, None)

@@ -18,6 +18,13 @@ from archive import storage
 from imaging.errors import BusyError, UnsupportedError
 from reconstruction.work import Work
 
+_ERRORS = {
+    "busy": BusyError("Much is going on."),
+    "refuse": UnsupportedError("This cannot be made."),
+    "crash": RuntimeError("Doe^Jane"),
+    "full": OSError(errno.ENOSPC, "No space left on device"),
+}
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -47,14 +54,12 @@ def run(work: Work, wanted: Wanted) -> None:
     while wanted.then == "gate" and not (settings.NOCTIS_HOME / "go").exists():
         work.step(0.5)
         time.sleep(0.02)
-    if wanted.then == "busy":
-        raise BusyError("Much is going on.")
-    if wanted.then == "refuse":
-        raise UnsupportedError("This cannot be made.")
-    if wanted.then == "crash":
-        raise RuntimeError("Doe^Jane")
-    if wanted.then == "full":
-        raise OSError(errno.ENOSPC, "No space left on device")
+    if wanted.then in _ERRORS:
+        raise _ERRORS[wanted.then]
+    if wanted.then == "fill":
+        settings.NOCTIS_DISK_RESERVE_MB = 1 << 40
+        time.sleep(0.3)
+        work.step(0.9)
     if wanted.then == "build":
         work.open_volume()
     path = work.folder / "made.txt"
