@@ -162,7 +162,7 @@ def retry_job(user: User, job: ReconstructionJob, *, address: str = "") -> None:
             _check_limit(job.requested_by)
             count = ended.update(
                 status=Status.QUEUED, attempts=0, due_at=timezone.now(), reason="",
-                ended_at=None, files_removed_at=None, files=[], size_bytes=0,
+                ended_at=None, files_removed_at=None, files=[], size_bytes=0, is_storing=False,
             )  # fmt: skip
             job.refresh_from_db()
             if count:

@@ -229,6 +229,19 @@ def test_a_cancelled_job_stays_cancelled_until_somebody_tries_again(
     assert browser.delete(address).status_code == 409
 
 
+def test_a_job_that_failed_while_it_stored_can_be_tried_again_and_cancelled(
+    small: Series, rada: User, client_of: ClientOf
+) -> None:
+    browser, job = client_of(rada), ask(rada, small)
+    claimed, claim = claim_next()
+    assert turns.begin_storing(claimed, claim)
+    assert browser.delete(f"{ADDRESS}{job.pk}/").status_code == 409
+    turns.fail(claimed, claim, "The disk is full.")
+
+    assert browser.post(f"{ADDRESS}{job.pk}/retry/").status_code == 202
+    assert browser.delete(f"{ADDRESS}{job.pk}/").status_code == 204
+
+
 def test_progress_never_runs_backwards(small: Series, rada: User) -> None:
     job = ask(rada, small, steps=3)
     first, first_claim = claim_next("one")
