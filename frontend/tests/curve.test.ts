@@ -33,7 +33,9 @@ import {
   undoCurve,
   type CurvedPicture,
 } from "../src/state/curves";
+import { firstPane } from "../src/state/panes";
 import type { ViewerState } from "../src/state/store";
+import { toggleCurved, toggleMpr } from "../src/state/volumes";
 import { pointUnder, segmentUnder } from "../src/tools/curve";
 import { imageFacts } from "./facts";
 
@@ -173,5 +175,26 @@ describe("drawing a line", () => {
     expect(segmentUnder(marks, { x: 110, y: 104 }, 1)).toBe(1);
     expect(segmentUnder(marks, { x: 190, y: 104 }, 1)).toBe(-1);
     expect(segmentUnder(marks, { x: 110, y: 110 }, 1)).toBe(-1);
+  });
+});
+
+describe("the page of a line", () => {
+  const pane = firstPane("a");
+  const state = { panes: [pane], activePaneId: pane.id, layout: { rows: 1, columns: 1 }, beforeMpr: null, tool: "zoom", cine: {}, preferences: { mouse: { left: "pan" } } } as unknown as ViewerState;
+  const shows = (now: ViewerState): string[] => now.panes.map((one) => one.shows);
+
+  test("comes with the hand that draws, and leaves the page and the hand as the reader wants them", () => {
+    const opened = toggleCurved()(state);
+    expect([shows(opened), opened.tool]).toEqual([["plane", "plane", "curved", "section"], "curve"]);
+    const left = toggleCurved()(opened);
+    expect([left.panes, left.tool]).toEqual([state.panes, "pan"]);
+  });
+
+  test("goes over into three planes and back, and still knows how the page was before", () => {
+    const planes = toggleMpr()(toggleCurved()(state));
+    expect(shows(planes)).toEqual(["plane", "plane", "plane", "volume"]);
+    expect(shows(toggleCurved()(planes))).toEqual(["plane", "plane", "curved", "section"]);
+    expect(toggleCurved()(toggleCurved()(planes)).panes).toEqual(state.panes);
+    expect(toggleMpr()(planes).panes).toEqual(state.panes);
   });
 });

@@ -28,7 +28,16 @@ export function curvedFacts(key: string, wish: CurveWish, geometry: CurveGeometr
   return { ...facts, imagePositionPatient: null, imageOrientationPatient: null };
 }
 
-/** The plane at right angles to the line at a length along it. */
+interface Made {
+  readonly plan: VolumePlan;
+  readonly stack: Stack;
+  readonly image: PlaneImage;
+}
+
+const KEPT = 16;
+const made = new Map<string, Made>();
+
+/** The plane at right angles to the line at a length along it; the same object for the same plane. */
 export function sectionImage(wish: CurveWish, geometry: CurveGeometry, arcMm: number, plan: VolumePlan, stack: Stack): PlaneImage | null {
   const origin = originOf(plan, stack);
   if (origin === null) {
@@ -39,8 +48,19 @@ export function sectionImage(wish: CurveWish, geometry: CurveGeometry, arcMm: nu
     ...about(SECTION, wish, plan, { index: Math.round(columnAt(geometry, arcMm)), count: geometry.columns }),
     slab: { mode: "thin", thicknessMm: 0 },
   };
-  const key = ["section", plan.seriesId, plan.timePoint, grid.spacingMm, grid.rows, ...grid.origin, ...grid.right, ...grid.down].join("/");
-  return { grid, facts: reformattedFacts({ ...origin, key, reformatted }, grid, plan.frameOfReferenceUid) };
+  const key = [SECTION, plan.seriesId, plan.timePoint, reformatted.index, reformatted.count, grid.spacingMm, grid.rows, ...grid.origin, ...grid.right, ...grid.down].join("/");
+  const kept = made.get(key);
+  if (kept?.plan === plan && kept.stack === stack) {
+    return kept.image;
+  }
+  const image = { grid, facts: reformattedFacts({ ...origin, key, reformatted }, grid, plan.frameOfReferenceUid) };
+  made.delete(key);
+  made.set(key, { plan, stack, image });
+  const [oldest] = made.keys();
+  if (made.size > KEPT && oldest !== undefined) {
+    made.delete(oldest);
+  }
+  return image;
 }
 
 export function sectionGrid(geometry: CurveGeometry, arcMm: number, widthMm: number, finest: number): PlaneGrid {

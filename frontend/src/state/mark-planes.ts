@@ -7,7 +7,7 @@ import { lpsFromPx } from "../core/measure-plane";
 import { axesAt, PLANE_NAMES, SLAB_MODES, type Mpr, type PlaneName, type SlabMode } from "../core/mpr";
 import { activatePane, activePane, openIn } from "./panes";
 import type { PaneState, ViewerState } from "./store";
-import { forgetVolume, toggleMpr } from "./volumes";
+import { forgetVolume, leaveMpr, toggleMpr } from "./volumes";
 
 type Change = (state: ViewerState) => ViewerState;
 
@@ -39,7 +39,7 @@ function withPlanes(state: ViewerState, seriesId: string): ViewerState {
   }
   const own = state.panes.find((pane) => pane.seriesId === seriesId);
   const active = own === undefined ? openIn(activePane(state).id, seriesId)(state) : activatePane(own.id)(state);
-  const left = active.beforeMpr === null ? active : toggleMpr()(active);
+  const left = active.beforeMpr === null ? active : leaveMpr()(active);
   const there = activePane(left).seriesId === seriesId ? left : openIn(activePane(left).id, seriesId)(left);
   return toggleMpr()(there);
 }

@@ -78,7 +78,8 @@ export function toggleCurved(): Change {
   };
 }
 
-function leaveMpr(): Change {
+/** The page as it was before a volume took it. */
+export function leaveMpr(): Change {
   return (state) => {
     const { beforeMpr } = state;
     return beforeMpr === null ? state : { ...state, ...beforeMpr, isMaximised: false, beforeMpr: null, cine: { ...state.cine, isPlaying: false } };

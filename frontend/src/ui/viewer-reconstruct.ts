@@ -184,6 +184,7 @@ export class Reconstruct {
   }
 
   private async create(series: string, kind: string, parameters: JsonObject): Promise<void> {
+    const wasDisabled = this.go.disabled;
     this.go.disabled = true;
     setText(this.note, t("Asking the server …"));
     try {
@@ -193,7 +194,7 @@ export class Reconstruct {
     } catch (error) {
       setText(this.note, error instanceof JobError ? error.message : t("The server cannot be reached."));
     } finally {
-      this.go.disabled = false;
+      this.go.disabled = wasDisabled;
     }
   }
 }
