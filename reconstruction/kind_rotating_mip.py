@@ -13,7 +13,7 @@ from imaging.lut import Window
 from imaging.plane import MIP, PlaneGeometry, Slab
 from reconstruction.derived import HIGHEST_KEPT, derived_series
 from reconstruction.outputs import DICOM, NIFTI, OUTPUTS, SeriesOutput, open_outputs
-from reconstruction.planar import cut_in_bands
+from reconstruction.planar import cut_in_bands, refuse_endless
 from reconstruction.plane_stack import PlaneStack, corners_lps
 from reconstruction.planes import to_int16
 from reconstruction.rotation import (
@@ -77,6 +77,9 @@ def run(work: Work, wanted: WantedRotation) -> None:
     axis = slice_normal(geometry) if wanted.axis is None else wanted.axis
     rotation = plan_rotation(geometry, axis, wanted.views, wanted.degrees)
     diagonal = float(np.linalg.norm(np.ptp(corners_lps(geometry), axis=0)))
+    if not is_along_slices(geometry, axis):
+        what = (rotation.planes[0], Slab(MIP, diagonal))
+        refuse_endless(volume, what, wanted.views, name="views")
     description = f"Rotating MIP, {wanted.views} views"
     series = None
     if DICOM in wanted.outputs:

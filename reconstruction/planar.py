@@ -42,6 +42,8 @@ ROWS_A_BAND = 256
 LARGE_BYTES = 128 << 20
 # Pixels times layers between two looks at whether the job is still wanted.
 SAMPLES_A_BAND = 1 << 24
+# Pixels times layers of a whole job: some hours of one core, in which others wait.
+WORK_LIMIT = 1 << 39
 OBLIQUE = "oblique"
 WORDS = {THIN: "", MIP: "MIP", MINIP: "MinIP", MEAN: "mean"}
 CODES: dict[str, tuple[Code, ...]] = {
@@ -142,6 +144,7 @@ def _cut(work: Work, volume: Volume, wanted: WantedPlanes) -> None:
             _("spacing_mm: these would be %(count)d planes; %(most)d are allowed.")
             % {"count": stack.count, "most": PLANES_LIMIT}
         )
+    refuse_endless(volume, (stack.first, slab), stack.count, name="spacing_mm")
     words = f"{WORDS[wanted.mode]} {thickness:g} mm" if wanted.mode != THIN else "MPR"
     outputs = _open(work, volume, wanted, stack, (f"{wanted.name.capitalize()} {words}", thickness))
     for number in range(stack.count):
@@ -153,6 +156,18 @@ def _cut(work: Work, volume: Volume, wanted: WantedPlanes) -> None:
     for output in outputs:
         output.finish()
     work.step(1.0)
+
+
+def refuse_endless(
+    volume: Volume, what: tuple[PlaneGeometry, Slab], count: int, *, name: str
+) -> None:
+    """Raise `ValidationError` for so many planes like this one that they would take a day."""
+    plane, slab = what
+    layers = slab.count_samples(finest_mm(volume.geometry))
+    if plane.rows * plane.columns * layers * count > WORK_LIMIT:
+        raise ValidationError(
+            _("%(name)s: this would take too long; ask for fewer.") % {"name": name}
+        )
 
 
 def cut_in_bands(

@@ -24,6 +24,7 @@ from pydicom.uid import (
     NuclearMedicineImageStorage,
     PositronEmissionTomographyImageStorage,
 )
+from rest_framework.exceptions import ValidationError
 
 from accounts.models import User
 from archive.models import Series
@@ -272,6 +273,20 @@ def test_a_turning_maximum_shows_front_and_side_and_ends_when_nobody_wants_it(
         kind_rotating_mip.run(
             work_on(series, "two", tell=nobody), kind_rotating_mip.parse({"views": 4})
         )
+
+
+def test_what_would_take_a_day_is_refused_before_it_begins(
+    store: Store, work_on: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = store(make_slices(index_volume()))
+    monkeypatch.setattr("reconstruction.planar.WORK_LIMIT", 100)
+    slab = {"plane": "axial", "mode": "mean", "thickness_mm": 5}
+    about = {"axis": [1, 0, 0], "views": 4}
+    for kind, wish, name in ((kind_mpr, slab, "spacing_mm"), (kind_rotating_mip, about, "views")):
+        work = work_on(series, name)
+        with pytest.raises(ValidationError, match=f"{name}: "):
+            kind.run(work, kind.parse(wish))
+        assert not list(work.folder.iterdir())
 
 
 @pytest.mark.parametrize(
