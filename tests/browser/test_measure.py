@@ -259,6 +259,16 @@ def test_findings_are_shaped_undone_copied_and_found_again(
     row.click()
     rada.wait(lambda: rada.page.evaluate("window.noctis.report.index") == 0)
     expect(rada.page.locator(".mark.is-selected")).to_have_count(1)
+    # Its line is as the reader wants it, on the screen and on the server.
+    rada.page.locator(".finding-fields select").select_option("dashed")
+    rada.page.get_by_label("Line, px").fill("3")
+    rada.page.keyboard.press("Tab")
+    rada.wait_until_saved(known + 2)
+    query = f"/api/v1/measurements/?study_instance_uid={phantom.study_uid}"
+    kept = rada.page.request.get(f"{live_house.url}{query}").json()["results"]
+    assert {"line": "dashed", "line_width": 3} in [one["style"] for one in kept]
+    line = rada.page.locator(".mark.is-selected .mark-line")
+    expect(line).to_have_css("stroke-dasharray", "18px, 12px")
 
 
 def test_two_readers_see_each_other_and_choose_when_both_change_one(

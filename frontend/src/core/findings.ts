@@ -1,6 +1,7 @@
 /** What readers draw on pictures: measurements and annotations, as plain values. */
 
 import type { Triple } from "./facts";
+import { isSameStyle, type MarkStyle } from "./finding-style";
 import type { Pair } from "./measure-plane";
 
 export type Family = "measurement" | "annotation";
@@ -92,6 +93,8 @@ export interface Finding extends Place {
   readonly knownMm: number | null;
   /** As #rrggbb; empty: that of its layer. */
   readonly colour: string;
+  /** How its line, words and area look, where they differ from all others. */
+  readonly style?: MarkStyle;
   readonly isVisible: boolean;
 }
 
@@ -132,6 +135,7 @@ export function isSameContent(one: Finding, other: Finding): boolean {
     one.text === other.text &&
     one.knownMm === other.knownMm &&
     one.colour === other.colour &&
+    isSameStyle(one.style, other.style) &&
     one.isVisible === other.isVisible &&
     isSamePoints(one.points, other.points)
   );

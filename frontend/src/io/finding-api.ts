@@ -2,9 +2,11 @@
 
 import type { Triple } from "../core/facts";
 import { hasStatistics, isSamePoints, type Family, type Finding, type FindingKind, type MarkPlane } from "../core/findings";
+import { isSameStyle } from "../core/finding-style";
 import type { Result } from "../core/measure";
 import type { Pair } from "../core/measure-plane";
 import { isSame, type Layer, type Saved } from "../state/findings";
+import { readStyle, writeStyle } from "./finding-style";
 import { asList, asNumber, asNumbers, asObject, asText, type Json, type JsonObject } from "./read";
 
 /** `away`: try again later. `missing`: it is gone. `refused`: the server says no, and why. */
@@ -68,7 +70,8 @@ export class FindingApi {
   }
 
   async create(finding: Finding): Promise<Saved> {
-    const { kind, points, layer, label, isVisible, colour } = finding;
+    const { kind, points, layer, label, isVisible } = finding;
+    const style = writeStyle(finding);
     const body = {
       ...placeBody(finding),
       kind,
@@ -76,7 +79,7 @@ export class FindingApi {
       layer,
       label,
       is_visible: isVisible,
-      ...(colour === "" ? {} : { style: { colour } }),
+      ...(Object.keys(style).length === 0 ? {} : { style }),
       ...(finding.otherId === undefined || !hasStatistics(kind) ? {} : { other: finding.otherId }),
       ...wordsOf(finding),
     };
@@ -89,8 +92,8 @@ export class FindingApi {
     if (!isSamePoints(content.points, next.points)) {
       body["points_px"] = next.points;
     }
-    if (content.colour !== next.colour) {
-      body["style"] = next.colour === "" ? {} : { colour: next.colour };
+    if (content.colour !== next.colour || !isSameStyle(content.style, next.style)) {
+      body["style"] = writeStyle(next);
     }
     for (const [name, before, after] of [
       ["label", content.label, next.label],
@@ -266,7 +269,7 @@ export function readSaved(row: JsonObject, family: Family): Saved {
     layer: text("layer"),
     text: text("text"),
     knownMm: asNumber(row["known_mm"]),
-    colour: asText(asObject(row["style"])["colour"]),
+    ...readStyle(row["style"]),
     isVisible: row["is_visible"] !== false,
     ...otherIn(row),
   };

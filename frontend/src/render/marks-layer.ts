@@ -2,6 +2,7 @@
 
 import { handlesOf, outlineOf } from "../core/finding-shapes";
 import { toCanvas } from "../core/finding-hit";
+import { styleVariables } from "../core/finding-style";
 import type { Finding } from "../core/findings";
 import { placeLabels, type LabelWish, type PlacedLabel } from "../core/mark-labels";
 import type { Pair } from "../core/measure-plane";
@@ -62,6 +63,9 @@ export class MarksDrawing {
       group.setAttribute("class", `mark ${mark.isSelected ? "is-selected" : ""} ${mark.isLoose ? "is-loose" : ""}`);
       group.setAttribute("data-kind", mark.finding.kind);
       group.style.setProperty("--mark", mark.colour);
+      for (const [name, value] of Object.entries(styleVariables(mark.finding.kind, mark.finding.style))) {
+        group.style.setProperty(name, value);
+      }
     }
     this.drawHint(root, hint);
   }
@@ -81,17 +85,19 @@ export class MarksDrawing {
   private placeTexts(marks: readonly DrawnMark[], matrix: Matrix, aspect: number, size: Size): Map<string, PlacedLabel> {
     const wishes = marks
       .filter(({ lines }) => lines.length > 0)
-      .map(({ finding, lines }): LabelWish => ({
-        key: finding.key,
-        size: {
-          width: Math.max(...lines.map((line) => widthOf(line) * this.textPx)) + 2 * PADDING_PX,
-          height: lines.length * this.textPx * LINE_HEIGHT + 2 * PADDING_PX,
-        },
-        strokes: strokesOnCanvas(finding, matrix, aspect),
-      }));
+      .map(({ finding, lines }): LabelWish => {
+        const textPx = this.textPxOf(finding);
+        const width = Math.max(...lines.map((line) => widthOf(line) * textPx)) + 2 * PADDING_PX;
+        const height = lines.length * textPx * LINE_HEIGHT + 2 * PADDING_PX;
+        return { key: finding.key, size: { width, height }, strokes: strokesOnCanvas(finding, matrix, aspect) };
+      });
     const placed = placeLabels(wishes, size, this.choices);
     this.choices = new Map([...placed].map(([key, { choice }]) => [key, choice]));
     return placed;
+  }
+
+  private textPxOf({ style }: Finding): number {
+    return style?.fontSizePx ?? this.textPx;
   }
 
   private partsOf(mark: DrawnMark, matrix: Matrix, aspect: number, label: PlacedLabel | undefined): SVGElement[] {
@@ -111,7 +117,7 @@ export class MarksDrawing {
       parts.push(...handles.map(([cx, cy]) => element("circle", "mark-handle", { cx, cy, r: this.radius })));
     }
     if (label !== undefined) {
-      parts.push(...textOf(mark.lines, label, this.textPx));
+      parts.push(...textOf(mark.lines, label, this.textPxOf(finding)));
     }
     return parts;
   }

@@ -1,5 +1,6 @@
-/** Words, layer and colour of the finding that is selected in the list. */
+/** Words, layer, colour and line of the finding that is selected in the list. */
 
+import { LINES, type LineStyle, type MarkStyle } from "../core/finding-style";
 import type { Finding } from "../core/findings";
 import { t } from "../core/text";
 import type { FindingStore } from "../state/findings";
@@ -39,5 +40,20 @@ export function findingFields(finding: Finding, findings: FindingStore, colour: 
     words,
     layer,
     make("label", {}, make("span", {}, t("Colour")), swatch, plain),
+    ...lineFields(finding, (style) => change({ style: { ...findings.finding(finding.key)?.style, ...style } })),
   );
+}
+
+/** How the line is drawn, and how wide. */
+function lineFields({ style }: Finding, change: (style: MarkStyle) => void): HTMLElement[] {
+  const names: Readonly<Record<LineStyle, string>> = { solid: t("Solid"), dashed: t("Dashed"), dotted: t("Dotted") };
+  const way = make("select", { class: "entry" }, ...LINES.map((name) => make("option", { value: name }, names[name])));
+  way.value = style?.line ?? "solid";
+  way.addEventListener("change", () => change({ line: way.value as LineStyle }));
+  const width = make("input", { class: "entry", type: "number", min: 0.5, max: 20, step: 0.5, value: style?.lineWidthPx ?? "" });
+  width.addEventListener("change", () => width.value !== "" && width.checkValidity() && change({ lineWidthPx: width.valueAsNumber }));
+  return [
+    make("label", {}, make("span", {}, t("Line")), way),
+    make("label", {}, make("span", {}, t("Line, px")), width),
+  ];
 }

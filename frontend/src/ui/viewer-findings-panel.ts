@@ -133,7 +133,8 @@ class FindingsPanel {
     const isSelected = entry.key === this.findings.selectedKey;
     const signature = JSON.stringify([texts, isSelected, entry.state, entry.reason, entry.local?.isVisible, entry.saved?.version]);
     const hadFocus = before?.element.contains(document.activeElement) === true;
-    const isWrittenIn = hadFocus && document.activeElement instanceof HTMLInputElement;
+    const { activeElement } = document;
+    const isWrittenIn = hadFocus && (activeElement instanceof HTMLInputElement || activeElement instanceof HTMLSelectElement);
     if (before !== undefined && (before.signature === signature || isWrittenIn)) {
       return before.element;
     }
