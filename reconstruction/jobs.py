@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -41,6 +42,7 @@ BULK_VOXELS = 512 * 512 * 1000
 ASKERS = {Role.RADIOLOGIST, Role.TECHNOLOGIST, Role.FACILITY_ADMIN}
 KEY_LENGTH = 200
 VALUES_LIMIT, DEPTH_LIMIT, TEXT_LIMIT, NUMBER_LIMIT = 30_000, 6, 2_000, 1e12
+_NOT_KEPT = re.compile("[\\0\ud800-\udfff]")
 Status = ReconstructionJob.Status
 
 
@@ -206,8 +208,12 @@ def _check_plain(name: str, value: object, left: int, depth: int = 0) -> int:
     if depth > DEPTH_LIMIT or left <= 0:
         raise ValidationError(_("%(name)s: it is too large.") % {"name": name[:80]})
     if isinstance(value, str):
-        if len(value) > TEXT_LIMIT or "\0" in value:
-            raise ValidationError(_("%(name)s: this text is too long.") % {"name": name[:80]})
+        # Neither a zero nor half a surrogate pair can be kept.
+        if len(value) > TEXT_LIMIT or _NOT_KEPT.search(value):
+            raise ValidationError(
+                _("%(name)s: this text is too long, or holds what is no character.")
+                % {"name": name[:80]}
+            )
     elif isinstance(value, int | float) and not isinstance(value, bool):
         if not abs(value) <= NUMBER_LIMIT:
             raise ValidationError(_("%(name)s: give a finite number.") % {"name": name[:80]})

@@ -95,7 +95,7 @@ WRONG = [
     ('{"series": "%s", "kind": "tiny", "parameters": {"steps": 1' + "0" * 400 + "}}", "steps"),
     ('{"series": "%s", "kind": "tiny", "\\ud800": 1}', ""),
     ('{"series": "%s", "kind": "tiny", "parameters": {"\\ud800": 3}}', ""),
-    ('{"series": "%s", "kind": "tiny", "parameters": {"then": "\\ud800"}}', ""),
+    ('{"series": "%s", "kind": "tiny", "parameters": {"then": "\\ud800"}}', "then"),
     ('{"series": "%s", "kind": "tiny", "parameters": {"then": "\\u0000"}}', "then"),
     ('{"series": "%s", "kind": "tiny", "parameters": {"then": [[[[[[[[1]]]]]]]]}}', "then"),
     ('{"series": "%s", "kind": "tiny", "parameters": {"steps": NaN}}', ""),
