@@ -52,7 +52,7 @@ export class CurveLayer implements MarksLayer {
       return alongPieces(curve, matrix);
     }
     const plane = planeOf(shown.facts);
-    return plane === null ? [] : planePieces(curve, plane, matrix, pane.shows === "section");
+    return plane === null ? [] : planePieces(curve, plane, matrix, { isSection: pane.shows === "section", hasMarker: isCurvedOn(state) && pane.shows !== "section" });
   }
 }
 
@@ -77,7 +77,7 @@ function alongPieces({ picture, atMm }: Curve, matrix: Matrix): Piece[] {
   ];
 }
 
-function planePieces(curve: Curve, plane: ImagePlane, matrix: Matrix, isSection: boolean): Piece[] {
+function planePieces(curve: Curve, plane: ImagePlane, matrix: Matrix, { isSection, hasMarker }: { readonly isSection: boolean; readonly hasMarker: boolean }): Piece[] {
   const far = isSection ? FAR_OF_SECTION_MM : FAR_MM;
   const nearness = (lps: Triple): number => Math.max(0, 1 - Math.abs(heightOver(plane, lps)) / far);
   const placed = (lps: Triple): Point => applyMatrix(matrix, imageFromLps(plane, lps));
@@ -99,7 +99,7 @@ function planePieces(curve: Curve, plane: ImagePlane, matrix: Matrix, isSection:
       pieces.push(["circle", { class: name, cx: plain(x), cy: plain(y), r: `${POINT_PX}`, opacity: plain(Math.max(0.25, near)) }]);
     }
   });
-  return isSection ? pieces : [...pieces, ...markerPieces(curve, nearness, placed)];
+  return hasMarker ? [...pieces, ...markerPieces(curve, nearness, placed)] : pieces;
 }
 
 function markerPieces({ picture, atMm }: Curve, nearness: (lps: Triple) => number, placed: (lps: Triple) => Point): Piece[] {
