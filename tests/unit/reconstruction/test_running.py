@@ -61,8 +61,8 @@ def test_a_job_outlives_child_and_worker_and_ends_when_it_is_cancelled(
     assert lane._child is not None
     os.kill(lane._child.pid, signal.SIGKILL)
 
-    wait_until(lambda: look_at(job).status == "queued")
-    assert "ended by the system" in look_at(job).reason
+    # It waits for two seconds only: who looks on a busy machine may find it running again.
+    wait_until(lambda: "ended by the system" in look_at(job).reason)
     ReconstructionJob.objects.update(due_at=timezone.now())
     wait_until(lambda: look_at(job).attempts == 2)
 
