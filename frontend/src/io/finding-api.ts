@@ -332,6 +332,7 @@ function readLayer(row: JsonObject): Layer {
     name: asText(row["name"]),
     colour: asText(row["colour"]),
     isVisible: row["is_visible"] !== false,
+    position: asNumber(row["position"]) ?? 0,
     version: asNumber(row["version"]) ?? 1,
   };
 }

@@ -57,8 +57,11 @@ export class MarksDrawing {
         this.groups.delete(key);
       }
     }
-    for (const mark of marks) {
+    for (const [place, mark] of marks.entries()) {
       const group = this.groupOf(mark.finding.key, root);
+      if (root.children[place] !== group) {
+        root.insertBefore(group, root.children[place] ?? null);
+      }
       group.replaceChildren(...this.partsOf(mark, matrix, extent.pixelAspect, labels.get(mark.finding.key)));
       group.setAttribute("class", `mark ${mark.isSelected ? "is-selected" : ""} ${mark.isLoose ? "is-loose" : ""}`);
       group.setAttribute("data-kind", mark.finding.kind);

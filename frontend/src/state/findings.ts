@@ -46,6 +46,8 @@ export interface Layer {
   readonly name: string;
   readonly colour: string;
   readonly isVisible: boolean;
+  /** The lowest is drawn first. */
+  readonly position: number;
   readonly version: number;
 }
 
@@ -125,7 +127,12 @@ export class FindingStore {
       ? this.findings()
           .filter(({ isVisible, layer }) => isVisible && this.isLayerVisible(layer))
           .flatMap((one) => seenOn(one, facts) ?? [])
+          .sort((one, other) => this.positionOf(one.layer) - this.positionOf(other.layer))
       : [];
+  }
+
+  private positionOf(layer: string): number {
+    return this.layerMap.get(layer)?.position ?? 0;
   }
 
   /** Whether it is drawn wherever its image is shown. */

@@ -56,6 +56,6 @@ export class LayerRows {
   private newLayer(name: string): Layer {
     const first = this.findings.findings().find(({ layer }) => layer === name);
     const colour = first === undefined ? DEFAULT_COLOUR : this.ways.colourOf(first);
-    return { id: "", studyId: "", name, colour, isVisible: true, version: 0 };
+    return { id: "", studyId: "", name, colour, isVisible: true, position: 0, version: 0 };
   }
 }
