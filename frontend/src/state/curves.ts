@@ -34,7 +34,7 @@ export interface Curve {
   readonly history: readonly (readonly Triple[])[];
   /** Which point was touched last; -1: none. */
   readonly selected: number;
-  /** The place that is looked at, as a length along the line; null: nobody has chosen one. */
+  /** The place that is looked at, as a length along the line; null: the middle, as nobody has chosen one. */
   readonly atMm: number | null;
   readonly picture: CurvedPicture | null;
 }
@@ -105,8 +105,9 @@ function withPoints(curve: Curve, points: readonly Triple[], selected: number): 
 }
 
 /** Where a point that lies beside the line at the marker goes in the order. */
-export function orderAt({ wish, picture, atMm }: Curve): number {
-  return picture === null || atMm === null ? wish.points.length : countBefore(wish.points, picture.geometry, atMm);
+export function orderAt(curve: Curve): number {
+  const { wish, picture } = curve;
+  return picture === null ? wish.points.length : countBefore(wish.points, picture.geometry, markerMm(curve));
 }
 
 // --- how it is seen -----------------------------------------------------------------------------------
@@ -133,20 +134,26 @@ export function setCurvePicture(seriesId: string, picture: CurvedPicture): Chang
       return curve;
     }
     const end = arcAt(picture.geometry, picture.geometry.columns - 1);
-    return { ...curve, picture, atMm: Math.min(curve.atMm ?? end / 2, end) };
+    return { ...curve, picture, atMm: curve.atMm === null ? null : Math.min(curve.atMm, end) };
   });
 }
 
 // --- the place that is looked at ------------------------------------------------------------------------
+/** Where the marker is, as a length along the line. */
+export function markerMm({ picture, atMm }: Pick<Curve, "picture" | "atMm">): number {
+  return atMm ?? (picture === null ? 0 : arcAt(picture.geometry, picture.geometry.columns - 1) / 2);
+}
+
 /** The marker's column among all of them; null while there is no picture. */
 export function curveStep(state: ViewerState, seriesId: string): { readonly index: number; readonly count: number } | null {
-  const { picture, atMm } = curveOf(state, seriesId);
-  return picture === null ? null : { index: Math.round(columnAt(picture.geometry, atMm ?? 0)), count: picture.geometry.columns };
+  const curve = curveOf(state, seriesId);
+  const { picture } = curve;
+  return picture === null ? null : { index: Math.round(columnAt(picture.geometry, markerMm(curve))), count: picture.geometry.columns };
 }
 
 export function curvePlace(state: ViewerState, seriesId: string): CurvePlace | null {
-  const { picture, atMm } = curveOf(state, seriesId);
-  return picture === null ? null : placeAt(picture.geometry, atMm ?? 0);
+  const curve = curveOf(state, seriesId);
+  return curve.picture === null ? null : placeAt(curve.picture.geometry, markerMm(curve));
 }
 
 export function goAlongCurve(seriesId: string, column: number): Change {

@@ -5,7 +5,7 @@ import { sectionImage } from "../core/curve-facts";
 import { planeImage, type PlaneImage } from "../core/plane-facts";
 import type { VolumePlan } from "../core/volume-plan";
 import { AS_FILED } from "../core/voi";
-import { curveOf, isCut } from "./curves";
+import { curveOf, isCut, markerMm } from "./curves";
 import type { Layout, Look, PaneState, ViewerState } from "./store";
 
 export const FIRST_LOOK: Look = {
@@ -73,8 +73,8 @@ export function planIn(state: ViewerState, pane: PaneState): VolumePlan | null {
 export function planeImageIn(state: ViewerState, pane: PaneState): PlaneImage | null {
   const [plan, stack, mpr] = [planIn(state, pane), stackIn(state, pane), state.mpr.get(pane.seriesId)];
   if (pane.shows === "section" && plan !== null && stack !== null) {
-    const { wish, picture, atMm } = curveOf(state, pane.seriesId);
-    return picture === null ? null : sectionImage(wish, picture.geometry, atMm ?? 0, plan, stack);
+    const curve = curveOf(state, pane.seriesId);
+    return curve.picture === null ? null : sectionImage(curve.wish, curve.picture.geometry, markerMm(curve), plan, stack);
   }
   if (pane.shows !== "plane" || plan === null || stack === null || mpr === undefined) {
     return null;

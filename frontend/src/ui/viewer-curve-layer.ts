@@ -6,7 +6,7 @@ import { added, scaled } from "../core/mpr";
 import { heightOver, imageFromLps, planeOf, type ImagePlane } from "../core/planes";
 import { applyMatrix, canvasFromImage, type Matrix, type Point, type Size, type View } from "../core/view";
 import { extentOf, type Shown } from "../render/viewport";
-import { curveOf, isCurvedOn, type Curve } from "../state/curves";
+import { curveOf, isCurvedOn, markerMm, type Curve } from "../state/curves";
 import { paneOf } from "../state/panes";
 import type { Store } from "../state/store";
 import type { MarksLayer } from "./viewer-layers";
@@ -57,7 +57,8 @@ export class CurveLayer implements MarksLayer {
 }
 
 /** The line where its columns cross it, and the marker from top to bottom. */
-function alongPieces({ picture, atMm }: Curve, matrix: Matrix): Piece[] {
+function alongPieces(curve: Curve, matrix: Matrix): Piece[] {
+  const { picture } = curve;
   if (picture === null) {
     return [];
   }
@@ -67,7 +68,7 @@ function alongPieces({ picture, atMm }: Curve, matrix: Matrix): Piece[] {
   for (let column = 0; column < geometry.columns; column += stride) {
     line.push(applyMatrix(matrix, { x: column, y: lineRowAt(geometry, column) }));
   }
-  const at = columnAt(geometry, atMm ?? 0);
+  const at = columnAt(geometry, markerMm(curve));
   const ends = [-0.5, geometry.rows - 0.5].map((y) => applyMatrix(matrix, { x: at, y }));
   const cross = applyMatrix(matrix, { x: at, y: lineRowAt(geometry, at) });
   return [
@@ -102,8 +103,8 @@ function planePieces(curve: Curve, plane: ImagePlane, matrix: Matrix, { isSectio
   return hasMarker ? [...pieces, ...markerPieces(curve, nearness, placed)] : pieces;
 }
 
-function markerPieces({ picture, atMm }: Curve, nearness: (lps: Triple) => number, placed: (lps: Triple) => Point): Piece[] {
-  const lps = picture === null ? null : placeAt(picture.geometry, atMm ?? 0).lps;
+function markerPieces(curve: Curve, nearness: (lps: Triple) => number, placed: (lps: Triple) => Point): Piece[] {
+  const lps = curve.picture === null ? null : placeAt(curve.picture.geometry, markerMm(curve)).lps;
   if (lps === null) {
     return [];
   }

@@ -4,7 +4,7 @@ import { columnAt, lpsFromCurve } from "../core/curve";
 import { t } from "../core/text";
 import { applyMatrix, canvasFromImage, invertMatrix, type Point } from "../core/view";
 import { extentOf, type Viewport } from "../render/viewport";
-import { curveOf, goAlongCurve, type CurvedPicture } from "../state/curves";
+import { curveOf, goAlongCurve, markerMm, type CurvedPicture } from "../state/curves";
 import { paneOf } from "../state/panes";
 import type { Store } from "../state/store";
 import { putCenter } from "../state/volumes";
@@ -102,13 +102,14 @@ export class CurvedHand {
     const { state } = this.store;
     const pane = paneOf(state, this.paneId);
     const { shown, size } = this.viewport();
-    const { picture, atMm } = curveOf(state, pane?.seriesId ?? "");
+    const curve = curveOf(state, pane?.seriesId ?? "");
+    const { picture } = curve;
     if (pane?.shows !== "curved" || shown === null || picture === null) {
       return null;
     }
     const matrix = canvasFromImage(shown.view, extentOf(shown.facts), size);
     const back = invertMatrix(matrix);
-    const markerX = columnAt(picture.geometry, atMm ?? 0);
+    const markerX = columnAt(picture.geometry, markerMm(curve));
     const imageAt = (at: Point): Point => applyMatrix(back, at);
     const pxPerColumn = Math.hypot(matrix.a, matrix.b);
     return { seriesId: pane.seriesId, picture, imageAt, farOf: (at) => Math.abs(imageAt(at).x - markerX) * pxPerColumn };

@@ -9,7 +9,7 @@ import { finestMm, type VolumePlan } from "../core/volume-plan";
 import type { Stack } from "../core/facts";
 import { ServerCurves, type ServerCurve, type WantedCurvePicture } from "../io/server-curves";
 import { besideStack } from "../io/volume";
-import { curveOf, setCurvePicture } from "../state/curves";
+import { curveOf, markerMm, setCurvePicture } from "../state/curves";
 import { planIn, seriesIn, stackIn } from "../state/panes";
 import type { PaneState, Store } from "../state/store";
 import { slabWords, type PlaneSight } from "./viewer-plane-sight";
@@ -35,7 +35,8 @@ export class CurvedSights {
     if (volume?.kind === "failed") {
       return { kind: "failed", detail: volume.words };
     }
-    const { wish, picture, atMm } = curveOf(state, pane.seriesId);
+    const curve = curveOf(state, pane.seriesId);
+    const { wish, picture } = curve;
     if (wish.points.length < 2) {
       this.server.rest();
       return { kind: "waiting", words: drawWords() };
@@ -62,7 +63,7 @@ export class CurvedSights {
     const notes = [
       `${t("Curved, reformatted")} · ${slabWords(slab.mode, slab.thicknessMm)}`,
       formWords(geometry.form),
-      t("At {at} of {length} mm", { at: formatNumber(atMm ?? 0, 1), length }),
+      t("At {at} of {length} mm", { at: formatNumber(markerMm(curve), 1), length }),
     ];
     return { kind: "picture", facts, pixels, isWhole: !isDraft && picture.wish === wish, notes };
   }
