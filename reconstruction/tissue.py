@@ -181,7 +181,9 @@ def nearest_voxel(geometry: VolumeGeometry, lps: np.ndarray) -> tuple[int, int, 
         k = int(np.floor(w + 0.5))
     else:
         k = int(np.abs(geometry.slice_mm - w).argmin())
-        if abs(geometry.slice_mm[k] - w) > slice_thickness_mm(geometry)[k]:
+        beyond = w - geometry.slice_mm[k]
+        # Half way between two slices is in one of them, whatever rounding says.
+        if abs(beyond) > _halves_mm(geometry)[k + int(beyond > 0)] + 1e-6:
             return None
     place = (k, int(np.floor(j + 0.5)), int(np.floor(i + 0.5)))
     is_inside = all(
@@ -197,11 +199,16 @@ def slice_thickness_mm(geometry: VolumeGeometry) -> np.ndarray:
     """
     if geometry.is_even:
         return np.ones(geometry.shape[0])
+    halves = _halves_mm(geometry)
+    thickness: np.ndarray = halves[:-1] + halves[1:]
+    return thickness
+
+
+def _halves_mm(geometry: VolumeGeometry) -> np.ndarray:
+    """Return how far slices of an uneven stack reach: slice `k` down by number k, up by k + 1."""
     usual = geometry.spacing_mm[2]
     between = np.where(geometry.holes, usual, np.diff(geometry.slice_mm))
-    edged = np.array([usual, *between, usual])
-    thickness: np.ndarray = (edged[:-1] + edged[1:]) / 2
-    return thickness
+    return np.array([usual, *between, usual]) / 2
 
 
 class _Box:

@@ -104,6 +104,11 @@ def test_a_box_and_a_z_table_count_in_the_patients_millimetres(tmp_path: Path) -
     assert nearest_voxel(volume.geometry, np.array([10.9, 0, 9.4])) == (3, 0, 5)
     assert nearest_voxel(volume.geometry, np.array([11.1, 0, 9.4])) is None
     assert nearest_voxel(volume.geometry, np.array([0, 0, 6.0])) is None
+    # Beside the gap half the usual spacing counts, on the other side half the way.
+    assert nearest_voxel(volume.geometry, np.array([0, 0, 3.4])) == (2, 0, 0)
+    assert nearest_voxel(volume.geometry, np.array([0, 0, 3.9])) is None
+    assert nearest_voxel(volume.geometry, np.array([0, 0, 8.3])) is None
+    assert nearest_voxel(volume.geometry, np.array([0, 0, 2.1])) == (2, 0, 0)
 
 
 def test_a_seed_that_is_out_of_the_range_is_refused(noise: Volume, tmp_path: Path) -> None:
