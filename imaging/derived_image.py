@@ -246,11 +246,17 @@ def _write_pet(made: ElementWriter, source: ElementView) -> None:
 
 # --- pixels and places ----------------------------------------------------------------------
 def write_grey(
-    made: ElementWriter, source: ElementView, *, is_signed: bool, slope: float, intercept: float
-) -> None:
-    """Add how 16 bits are read, and the source's window; modality = stored * slope + intercept."""
+    made: ElementWriter, source: ElementView, sop_class_uid: str,
+    *, is_signed: bool, slope: float, intercept: float,
+) -> None:  # fmt: skip
+    """Add how 16 bits are read, and the source's window; modality = stored * slope + intercept.
+
+    High values stay bright or dark as they were; of PET they are bright alone (PS3.3 C.8.9.4).
+    """
     made.set("SamplesPerPixel", 1)
-    made.set("PhotometricInterpretation", "MONOCHROME2")
+    is_inverse = source.text("PhotometricInterpretation") == "MONOCHROME1"
+    is_kept = is_inverse and sop_class_uid != PET_IMAGE
+    made.set("PhotometricInterpretation", "MONOCHROME1" if is_kept else "MONOCHROME2")
     for keyword, bits in (("BitsAllocated", 16), ("BitsStored", 16), ("HighBit", 15)):
         made.set(keyword, bits)
     made.set("PixelRepresentation", int(is_signed))

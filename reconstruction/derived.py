@@ -193,8 +193,9 @@ class SeriesWriter:
             needs_no_intercept=sop_class == PET_IMAGE,
         )
         write_grey(
-            made, header, is_signed=self._is_signed, slope=self._slope, intercept=self._intercept
-        )
+            made, header, sop_class,
+            is_signed=self._is_signed, slope=self._slope, intercept=self._intercept,
+        )  # fmt: skip
         self._take_window(made)
         return made
 

@@ -160,6 +160,9 @@ def test_every_kind_of_object_is_valid_and_keeps_its_values(
     mr = {"SOPClassUID": MRImageStorage, "Modality": "MR", "ScanningSequence": "SE",
           "SequenceVariant": "SK", "EchoTime": "12"}  # fmt: skip
     nm = {"SOPClassUID": NuclearMedicineImageStorage, "Modality": "NM"}
+    # PET images know one way alone (PS3.3 C.8.9.4); elsewhere what was dark stays dark.
+    pet["PhotometricInterpretation"] = mr["PhotometricInterpretation"] = "MONOCHROME1"
+    shown_as = ("MONOCHROME2", "MONOCHROME1", "MONOCHROME2")
     pet["RadiopharmaceuticalInformationSequence"][0].RadionuclideCodeSequence = []
     kinds: list[tuple[dict[str, Any], int]] = [(pet, 0), (mr, -1000), (nm, -1000)]
     for number, (facts, lowest) in enumerate(kinds):
@@ -175,6 +178,7 @@ def test_every_kind_of_object_is_valid_and_keeps_its_values(
         if number == 0:
             assert float(header.RescaleIntercept) == 0
         assert header.Modality == facts["Modality"]
+        assert header.PhotometricInterpretation == shown_as[number]
         assert is_valid(work.dicom_paths[0])
 
     views = derived_series(work, work.open_volume(), image_type=("VOLUME",),
