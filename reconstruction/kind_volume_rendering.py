@@ -44,6 +44,8 @@ _OF_LOOK = (
 )  # fmt: skip
 _KNOWN = (*_OF_LOOK, "views", "axis", "size", "output", "frames_per_second")
 _CODES = {MIP: HIGHEST_KEPT, MINIP: LOWEST_KEPT}
+# Of the work, before files are written of the views.
+RENDERING_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,22 +107,28 @@ def run(work: Work, wanted: WantedViews) -> None:
     path = work.folder / "views.raw"
     kept = np.memmap(path, np.uint8, "w+", shape=(count, size[1], size[0], 3))
     for number, sight in enumerate(sights):
-        work.step(number / count)
-        kept[number] = _colours(volume, _render(work, volume, sight, number / count), sight)
-    if DICOM in wanted.outputs:
-        _keep_series(work, volume, kept, sights[0], wanted.rate)
-    if PNG in wanted.outputs:
-        _keep_pictures(work, kept)
-    if MP4 in wanted.outputs:
-        film = work.folder / "views.mp4"
-        write_mp4(film, map(Image.fromarray, _each(work, kept)), wanted.rate)
-        work.keep_file(film, "views.mp4", "video/mp4")
-    if GIF in wanted.outputs:
-        film = work.folder / "views.gif"
-        write_gif(film, map(Image.fromarray, _each(work, kept)), wanted.rate)
-        work.keep_file(film, "views.gif", "image/gif")
-    del kept
+        done = RENDERING_SHARE * number / count
+        work.step(done)
+        kept[number] = _colours(volume, _render(work, volume, sight, done), sight)
+    share = (1.0 - RENDERING_SHARE) / len(wanted.outputs)
+    for number, output in enumerate(name for name in OUTPUTS if name in wanted.outputs):
+        pictures = _each(work, kept, RENDERING_SHARE + share * number, share)
+        if output == DICOM:
+            _keep_series(work, volume, pictures, count, sights[0], wanted.rate)
+        elif output == PNG:
+            _keep_pictures(work, pictures)
+        else:
+            _keep_film(work, pictures, output, wanted.rate)
+    work.step(1.0)
+    del kept, pictures
     path.unlink()
+
+
+def _keep_film(work: Work, pictures: Iterator[np.ndarray], output: str, rate: float) -> None:
+    write, name = (write_mp4, "video/mp4") if output == MP4 else (write_gif, "image/gif")
+    film = work.folder / f"views.{output}"
+    write(film, map(Image.fromarray, pictures), rate)
+    work.keep_file(film, film.name, name)
 
 
 def _from_side(look: WantedView, side: tuple[np.ndarray, np.ndarray]) -> WantedView:
@@ -150,15 +158,17 @@ def _colours(volume: Volume, picture: np.ndarray, sight: Sight) -> np.ndarray:
     return shown if shown.ndim == 3 else np.repeat(shown[..., None], 3, axis=2)
 
 
-def _each(work: Work, kept: np.ndarray) -> Iterator[np.ndarray]:
-    for picture in kept:
-        work.step(1.0)
+def _each(work: Work, kept: np.ndarray, done: float, share: float) -> Iterator[np.ndarray]:
+    for number, picture in enumerate(kept):
+        work.step(done + share * number / len(kept))
         yield np.ascontiguousarray(picture)
 
 
-def _keep_series(work: Work, volume: Volume, kept: np.ndarray, sight: Sight, rate: float) -> None:
+def _keep_series(
+    work: Work, volume: Volume, pictures: Iterator[np.ndarray], count: int, sight: Sight,
+    rate: float,
+) -> None:  # fmt: skip
     mode = sight.look.mode
-    count = len(kept)
     writer = derived_series(
         work,
         volume,
@@ -167,14 +177,14 @@ def _keep_series(work: Work, volume: Volume, kept: np.ndarray, sight: Sight, rat
         derivation=f"Parallel rays through the volume, {mode}, {count} views",
         codes=(_CODES.get(mode, RENDERED),),
     )
-    writer.add_views(_each(work, kept), count, frame_time_ms=1000 / rate)
+    writer.add_views(pictures, count, frame_time_ms=1000 / rate)
     work.keep_series(writer.paths)
 
 
-def _keep_pictures(work: Work, kept: np.ndarray) -> None:
+def _keep_pictures(work: Work, pictures: Iterator[np.ndarray]) -> None:
     path = work.folder / "views.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for number, picture in enumerate(_each(work, kept)):
+        for number, picture in enumerate(pictures):
             # A time of its own would make another file of every run.
             name = zipfile.ZipInfo(f"view-{number + 1:03d}.png")
             archive.writestr(name, encode_png(picture))

@@ -193,3 +193,6 @@ def test_a_job_makes_views_as_dicom_pictures_and_films(
     assert np.array_equal(first, made.pixel_array[0])
     assert Image.open(work.files[2].path).n_frames == 4  # type: ignore[attr-defined]
     assert told == sorted(told)
+    # Four outputs of four views are written after the last view, each telling how far it is.
+    assert len(set(told)) >= 4 + 4 * 4
+    assert told[-1] > told[-2]
