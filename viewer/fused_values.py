@@ -25,6 +25,8 @@ from viewer.measured import places
 
 # A lower picture of more rows or columns is not overlaid.
 SIDE_LIMIT_PX = 2048
+# Of several time points the first lies over a picture, on the page as here.
+TIME_POINT = 0
 # Of the shape, not of the values: they stand with the measurement itself.
 _OF_SHAPE = ("area_mm2", "area_by_count_mm2", "perimeter_mm", "histogram")
 
@@ -74,7 +76,7 @@ def measure_under(under: Under, series_id: uuid.UUID) -> dict[str, Any]:
     if not own_uid or own_uid != facts.get("frame_of_reference_uid"):
         raise OtherSeriesError(_("The two series have no common frame of reference."))
     with places.one():
-        found = read_plane_values(other, under.grid, slab=under.slab)
+        found = read_plane_values(other, under.grid, slab=under.slab, time_point=TIME_POINT)
     if own_uid != found.frame_of_reference_uid:
         raise OtherSeriesError(_("The two series have no common frame of reference."))
     unit, factor, kinds = _scale_of(other, facts)
@@ -88,6 +90,7 @@ def measure_under(under: Under, series_id: uuid.UUID) -> dict[str, Any]:
         "series": str(other.pk),
         "series_instance_uid": other.series_instance_uid,
         "modality": other.modality,
+        "time_point": TIME_POINT,
     }
 
 

@@ -153,6 +153,7 @@ VOLUME_WORDS = (
     _("There is no picture to lay it over."),
     _("There is no surface of this series yet."),
     _("They have different frames of reference: nothing says how they lie to each other."),
+    _("Only its first time point can be fused: go back to that one."),
     _("Thicker slab"),
     _("Thickness (mm)"),
     _("Thickness of the slab in mm"),

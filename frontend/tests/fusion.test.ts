@@ -8,6 +8,7 @@ import { shownScale } from "../src/core/suv";
 import { dropFusions, firstLookIn, fuse, setSuvKind, uptakeIn } from "../src/state/fusion";
 import { FIRST_LOOK, firstPane } from "../src/state/panes";
 import type { ViewerState } from "../src/state/store";
+import { fuseWords } from "../src/ui/viewer-fusion-words";
 
 const PLACED = {
   key: "k", rows: 3, columns: 4, pixelFormat: "i16", pixelSpacing: [2, 1.5], spacingSource: "patient",
@@ -89,6 +90,18 @@ function stateOf(): ViewerState {
     panes: [pane], activePaneId: pane.id, looks: new Map(),
   } as unknown as ViewerState;
 }
+
+test("a later time point of a series is not laid over, since kept numbers are of the first", () => {
+  const under = ["a", { kind: "ready", stack: stack("a") }] as const;
+  const state = stateOf();
+  const at = (timePoint: number): string | null => {
+    const volumes = new Map([["b", { kind: "ready", plan: { timePoint, timePoints: 3 }, stackVersion: "1" }]]);
+    const known = { ...state, volumes, stacks: new Map([...state.stacks, under]) } as unknown as ViewerState;
+    return fuseWords(known, firstPane("a"), series("b"));
+  };
+  expect(at(0)).toBe("");
+  expect(at(1)).toBe("Only its first time point can be fused: go back to that one.");
+});
 
 test("what lies over a pane goes when another series is put there, and stays otherwise", () => {
   const before = fuse("1", "b")(stateOf());

@@ -17,7 +17,14 @@ export function fuseWords(state: ViewerState, pane: PaneState, over: Series): st
     return found?.kind === "failed" ? t("This series could not be loaded.") : null;
   }
   const stack = found?.kind === "ready" ? found.stack : null;
-  return wordsFor(whyNotFuse(base, over, imageIn(state, pane), stack));
+  return wordsFor(whyNotFuse(base, over, imageIn(state, pane), stack)) || timeWords(state, over);
+}
+
+/** Kept numbers and the server's planes are of the first time point: no other one is drawn. */
+function timeWords({ volumes }: ViewerState, { id }: Series): string {
+  const volume = volumes.get(id);
+  const isLater = volume?.kind === "ready" && volume.plan.timePoint > 0;
+  return isLater ? t("Only its first time point can be fused: go back to that one.") : "";
 }
 
 function wordsFor(why: WhyNot): string {

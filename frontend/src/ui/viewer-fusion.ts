@@ -89,7 +89,7 @@ export class FusionLayer {
     }
     const overlay = facts === undefined ? null : this.overlayOf(state, fusion, facts);
     if (overlay !== null) {
-      return [title, overlayWords(state, overlay)];
+      return [title, [overlayWords(state, overlay), ...timeNote(state, fusion)].join(" · ")];
     }
     const failure = facts === undefined ? undefined : this.failureOf(state, fusion, facts);
     const words = failure === undefined ? t("Loading") : failure || t("The server did not answer.");
@@ -186,6 +186,16 @@ function overlayWords(state: ViewerState, { fusion, ends: [low, high], unit }: O
   const name = state.colourMaps.find(({ code }) => code === fusion.colourMap)?.label ?? "";
   const levels = [low, high].map((value) => formatLevel(value, high - low)).join(" – ");
   return `${unit} ${levels} · ${name} · ${Math.round(fusion.opacity * 100)}\u00a0%`.trim();
+}
+
+/** Which of several time points lies over the picture. */
+function timeNote({ volumes }: ViewerState, { seriesId }: Fusion): string[] {
+  const volume = volumes.get(seriesId);
+  if (volume?.kind !== "ready" || volume.plan.timePoints < 2) {
+    return [];
+  }
+  const { timePoint, timePoints } = volume.plan;
+  return [t("Time point {number} of {count}", { number: timePoint + 1, count: timePoints })];
 }
 
 /** The stack of the series that lies over a pane; null when it is not here. */

@@ -73,6 +73,7 @@ def test_a_region_on_the_ct_tells_hu_and_uptake(
     assert (found["mean"], found["unit"]) == (1000.0, "HU")
     other = found["other"]
     assert (other["unit"], other["series"], other["modality"]) == ("SUVbw", str(pet.pk), "PT")
+    assert other["time_point"] == 0
     assert other["count"] == found["count"] > 10
     assert other["mean"] == pytest.approx(8.0, abs=2e-3)
     assert other["max"] == pytest.approx(8.0, abs=2e-3)
