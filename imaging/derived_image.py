@@ -255,6 +255,7 @@ def write_grey(
     """
     made.set("SamplesPerPixel", 1)
     is_inverse = source.text("PhotometricInterpretation") == "MONOCHROME1"
+    is_inverse = is_inverse or source.text("PresentationLUTShape") == "INVERSE"
     is_kept = is_inverse and sop_class_uid != PET_IMAGE
     made.set("PhotometricInterpretation", "MONOCHROME1" if is_kept else "MONOCHROME2")
     for keyword, bits in (("BitsAllocated", 16), ("BitsStored", 16), ("HighBit", 15)):
