@@ -145,6 +145,7 @@ def _of_reconstructions() -> dict[str, Any]:
         "attempts": turns.ATTEMPTS_LIMIT,
         "files_a_job": work.FILES_LIMIT,
         "files_bytes": results.limit_bytes(),
+        "files_bytes_a_job": results.job_limit_bytes(),
         "kept_days": results.kept_for().days,
         "values_in_parameters": reconstruction_jobs.VALUES_LIMIT,
     }

@@ -1,6 +1,7 @@
 """Volumes and what is computed from them."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_delete
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,9 +12,12 @@ class ReconstructionConfig(AppConfig):
     verbose_name = _("Reconstruction")
 
     def ready(self) -> None:
-        """Say who cuts planes."""
+        """Say who cuts planes, and let files go with their rows."""
         # Models can be imported only now.
         from archive.plane_values import register_plane_source  # noqa: PLC0415
+        from reconstruction.models import ReconstructionJob  # noqa: PLC0415
         from reconstruction.plane_values import cut_values  # noqa: PLC0415
+        from reconstruction.results import remove_with_row  # noqa: PLC0415
 
         register_plane_source(cut_values)
+        post_delete.connect(remove_with_row, ReconstructionJob)

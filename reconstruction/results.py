@@ -14,10 +14,12 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,6 +32,8 @@ logger = logging.getLogger("noctis.reconstruction")
 
 # Rows tell for so long what was made; files go earlier.
 HISTORY = timedelta(days=365)
+# One job's files may take so many times less than those of all jobs.
+JOB_SHARE = 4
 _WORK, _NEW = ".work-", ".new-"
 # A run that died leaves its folder; one whose claim nobody holds is not worked in any more.
 _LEFT_OVER_SECONDS = {_WORK: 60, _NEW: 3600}
@@ -78,19 +82,13 @@ def _work_folder(claim: uuid.UUID) -> Path:
 def keep_files(key: uuid.UUID, files: Sequence[KeptFile]) -> list[dict[str, Any]]:
     """Move files into the job's folder, all or none; returns what the row says of them.
 
-    What an earlier run kept is replaced. Raises UnsupportedError when they are more than all
-    results may take, OSError when the disk is full.
+    What an earlier run kept is replaced. Raises as `check_size`, OSError when the disk is full.
     """
+    check_size(files)
     kept: list[dict[str, Any]] = [
         {"name": one.name, "size": one.path.stat().st_size, "media_type": one.media_type}
         for one in files
     ]
-    size = sum(one["size"] for one in kept)
-    if size > limit_bytes():
-        raise UnsupportedError(
-            _("The files have %(size)d MB; all results may have %(limit)d MB.")
-            % {"size": size >> 20, "limit": limit_bytes() >> 20}
-        )
     remove_files(key)
     if not kept:
         return kept
@@ -103,14 +101,38 @@ def keep_files(key: uuid.UUID, files: Sequence[KeptFile]) -> list[dict[str, Any]
     return kept
 
 
+def check_size(files: Sequence[KeptFile]) -> None:
+    """Raise UnsupportedError when these files are more than those of one job may take."""
+    size, limit = sum(one.path.stat().st_size for one in files), job_limit_bytes()
+    if size > limit:
+        raise UnsupportedError(
+            _(
+                "The files have %(size).1f MB; those of one job may have %(limit).1f MB. "
+                "Ask for fewer or smaller pictures, or for a DICOM series; who runs Noctis can "
+                "raise NOCTIS_RECONSTRUCTION_MB."
+            )
+            % {"size": size / 2**20, "limit": limit / 2**20}
+        )
+
+
 def remove_files(key: uuid.UUID) -> None:
     """Remove the files of a job."""
     shutil.rmtree(folder_of(key), ignore_errors=True)
 
 
+def remove_with_row(*, instance: ReconstructionJob, **_signal: object) -> None:
+    """Remove the files of a job whose row is deleted, once that is certain."""
+    transaction.on_commit(partial(remove_files, instance.pk))
+
+
 def limit_bytes() -> int:
     """Return what the files of all jobs may take."""
     return int(settings.NOCTIS_RECONSTRUCTION_MB) << 20
+
+
+def job_limit_bytes() -> int:
+    """Return what the files of one job may take: it must not push out everybody else's."""
+    return limit_bytes() // JOB_SHARE
 
 
 def kept_for() -> timedelta:

@@ -131,18 +131,18 @@ def end(job: ReconstructionJob, claim: uuid.UUID, status: str, **columns: object
     return count == 1
 
 
-def fail(job: ReconstructionJob, claim: uuid.UUID, words: str) -> bool:
+def fail(job: ReconstructionJob, claim: uuid.UUID, words: str, **columns: object) -> None:
     """End a run that trying again cannot help."""
-    return end(job, claim, Status.FAILED, reason=words[:REASON_LENGTH])
+    end(job, claim, Status.FAILED, reason=words[:REASON_LENGTH], **columns)
 
 
-def put_back(job: ReconstructionJob, claim: uuid.UUID, words: str) -> None:
+def put_back(job: ReconstructionJob, claim: uuid.UUID, words: str, **columns: object) -> None:
     """Let the job wait for another attempt, if it has one left; else fail it with these words."""
     if job.attempts >= ATTEMPTS_LIMIT:
-        fail(job, claim, words)
+        fail(job, claim, words, **columns)
         return
     due_at = timezone.now() + timedelta(seconds=2**job.attempts)
-    _wait(job, claim, due_at=due_at, reason=words[:REASON_LENGTH])
+    _wait(job, claim, due_at=due_at, reason=words[:REASON_LENGTH], **columns)
 
 
 def release(job: ReconstructionJob, claim: uuid.UUID) -> None:

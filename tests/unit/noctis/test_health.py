@@ -135,6 +135,9 @@ def test_limits_are_public(client: Client) -> None:
     assert limits["header"]["header_bytes"] == 64 * 2**20
     assert limits["dicom_port"]["presentation_contexts"] == 128
     assert limits["dicom_port"]["command_bytes"] == 64 * 1024
+    # reconstruction.md: one job may take a quarter of what all may.
+    files = limits["reconstructions"]
+    assert files["files_bytes_a_job"] * 4 == files["files_bytes"]
 
 
 def test_unknown_address_of_the_api_is_a_problem_document(client: Client) -> None:

@@ -69,12 +69,13 @@ def make_slices(
     return made[::-1]
 
 
-def store_series(datasets: Iterable[Dataset | Path], facility: Facility) -> Series:
-    """Store images of one series by the one way in; return it as it is then."""
+def store_series(datasets: Iterable[Dataset | Path], facility: Facility | None) -> Series:
+    """Store images of one series by the one way in, or in quarantine; return it as it is then."""
     series_id = None
     for one in datasets:
         content = one.read_bytes() if isinstance(one, Path) else factories.as_part10(one)
-        source = Source(door="test", sender="TEST", facility_id=facility.pk)
+        facility_id = None if facility is None else facility.pk
+        source = Source(door="test", sender="TEST", facility_id=facility_id)
         outcome = ingest_file(source, io.BytesIO(content))
         assert outcome.series_id is not None
         series_id = outcome.series_id

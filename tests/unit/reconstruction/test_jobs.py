@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -23,12 +23,12 @@ from archive.models import Event, Instance, Series
 from archive.news_views import read_missed
 from imaging.errors import ConflictError
 from reconstruction import results, turns
-from reconstruction.jobs import ask_for
+from reconstruction.jobs import ask_for, retry_job
 from reconstruction.models import ReconstructionJob
 from reconstruction.run import run_safely
 from reconstruction.work import Work
 from tests import factories
-from tests.unit.reconstruction.conftest import Store, index_volume, make_slices
+from tests.unit.reconstruction.conftest import Store, index_volume, make_slices, store_series
 from tests.unit.reconstruction.jobs import (
     ADDRESS,
     ask,
@@ -280,6 +280,87 @@ def test_a_job_that_runs_twice_makes_its_series_once(small: Series, rada: User) 
     assert made.count() == 1
     assert again.files == job.files
     assert not Instance.objects.filter(series__series_instance_uid=small.pk).exists()
+
+
+def test_a_disk_that_fills_while_storing_is_tried_again_and_says_how_far_it_came(
+    small: Series, rada: User, settings: Settings
+) -> None:
+    settings.NOCTIS_DISK_RESERVE_MB = 0
+    job = run_here(ask(rada, small, then="fill_later"))
+    uid = job.series_instance_uid
+    words = "The disk is full: its reserve is reached. 2 of 3 images are stored."
+    assert (job.status, job.reason, bool(uid)) == ("queued", words, True)
+    made = Instance.objects.filter(series__series_instance_uid=uid)
+    assert made.count() == 2
+
+    for _ in range(2):
+        ReconstructionJob.objects.update(due_at=timezone.now())
+        job = run_here(job)
+    assert (job.status, job.reason, job.series_instance_uid) == ("failed", words, uid)
+
+    settings.NOCTIS_DISK_RESERVE_MB = 0
+    retry_job(rada, job)
+    ReconstructionJob.objects.update(parameters={"then": "several"})
+    job = run_here(job)
+    assert (job.status, job.reason, job.series_instance_uid) == ("done", "", uid)
+    assert made.count() == 3
+
+
+def test_a_conflict_while_storing_says_how_far_it_came(small: Series, rada: User) -> None:
+    job = ask(rada, small, then="several")
+    other = factories.read_bundled("CT_small.dcm")
+    work = Work(series=small, person=rada, folder=Path(), job_id=job.pk)
+    other.SOPInstanceUID = work.uid_of("instance", 1)
+    store_series([other], Facility.objects.get())
+
+    job = run_here(job)
+
+    assert (job.status, job.series_instance_uid) == ("failed", work.uid_of("series"))
+    assert job.reason.endswith("contradicts what is stored already. 1 of 3 images are stored.")
+
+
+def test_a_study_given_to_a_facility_meanwhile_takes_its_result_along(
+    tiny: None, home: Path, north: Facility, admin: User
+) -> None:
+    lost = store_series(make_slices(index_volume()[:3]), None)
+
+    job = run_here(ask(admin, lost, then="move"))
+
+    made = Series.objects.get(series_instance_uid=job.series_instance_uid)
+    assert (job.status, job.reason) == ("done", "")
+    assert (made.study_id, made.facility_id) == (lost.study_id, north.pk)
+    assert (job.result_id, job.facility_id) == (made.pk, north.pk)
+
+
+def test_one_job_cannot_push_out_the_files_of_others(
+    small: Series, rada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.NOCTIS_RECONSTRUCTION_MB = 1
+    assert run_here(ask(rada, small)).status == "done"
+    # The text of the tiny kind has seven bytes.
+    monkeypatch.setattr(results, "JOB_SHARE", 2**20 // 6)
+
+    job = run_here(ask(rada, small, steps=2, then="series"))
+
+    assert (job.status, job.files, job.series_instance_uid) == ("failed", [], "")
+    assert "NOCTIS_RECONSTRUCTION_MB" in job.reason
+
+
+def test_files_go_with_their_series_when_that_is_certain(small: Series, rada: User) -> None:
+    job = run_here(ask(rada, small))
+    folder = results.folder_of(job.pk)
+    assert folder.is_dir()
+
+    small.instances.all().delete()
+
+    with transaction.atomic():
+        Series.objects.filter(pk=small.pk).delete()
+        transaction.set_rollback(True)
+    assert folder.is_dir()
+
+    Series.objects.filter(pk=small.pk).delete()
+    assert not ReconstructionJob.objects.exists()
+    assert not folder.exists()
 
 
 def test_ten_people_at_once_get_one_job_each(small: Series, north: Facility) -> None:

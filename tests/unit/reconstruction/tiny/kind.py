@@ -14,7 +14,8 @@ import pydicom
 from django.conf import settings
 from rest_framework.exceptions import ValidationError
 
-from archive import storage
+from accounts.models import Facility
+from archive import reconcile, storage
 from imaging.errors import BusyError, UnsupportedError
 from reconstruction.work import Work
 
@@ -65,18 +66,39 @@ def run(work: Work, wanted: Wanted) -> None:
     path = work.folder / "made.txt"
     path.write_text(f"{wanted.steps} steps")
     work.keep_file(path, "made.txt", "text/plain")
-    if wanted.then == "series":
+    _keep_images(work, wanted)
+
+
+def _keep_images(work: Work, wanted: Wanted) -> None:
+    if wanted.then in ("series", "move"):
         work.keep_series([_copy(work)])
+    if wanted.then == "move":
+        reconcile.assign_to_facility(work.series.study_id, Facility.objects.get(), work.person)
+    if wanted.then in ("several", "fill_later"):
+        work.keep_series([_copy(work, number) for number in range(3)])
+    if wanted.then == "fill_later":
+        _fill_behind_the_second(work)
 
 
-def _copy(work: Work) -> Path:
-    """Return the first slice of the source as an object of this job."""
-    first = work.series.instances.order_by("instance_number").first()
-    assert first is not None
+def _fill_behind_the_second(work: Work) -> None:
+    """Let the disk be full once two objects are stored."""
+    tell = work.tell
+
+    def listen(progress: float) -> None:
+        tell(progress)
+        if progress > 0.95:
+            settings.NOCTIS_DISK_RESERVE_MB = 1 << 40
+
+    work.tell = listen
+
+
+def _copy(work: Work, number: int = 0) -> Path:
+    """Return a slice of the source as an object of this job."""
+    first = work.series.instances.order_by("instance_number")[number]
     dataset = pydicom.dcmread(storage.path_of(first.storage_key))
     dataset.SeriesInstanceUID = work.uid_of("series")
-    dataset.SOPInstanceUID = work.uid_of("instance", 0)
+    dataset.SOPInstanceUID = work.uid_of("instance", number)
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    path = work.folder / "slice.dcm"
+    path = work.folder / f"slice{number}.dcm"
     dataset.save_as(path)
     return path
