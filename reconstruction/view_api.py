@@ -35,6 +35,7 @@ from reconstruction.view_pictures import (
 from reconstruction.volume_door import PROBLEMS, TIME_POINT, WAIT_SECONDS, VolumeView
 from reconstruction.volume_files import Volume
 from reconstruction.volumes import open_volume
+from reconstruction.warm import rays_within
 
 # A view takes all threads of its own; a storm waits, then is refused.
 _places = Places(2, waiting_limit=16, wait_seconds=10)
@@ -108,6 +109,7 @@ class SeriesView3d(VolumeView):
         etag = f'"{volume.key[:32]}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"'
         if request.method != "POST" and (answer := answer_unchanged(request, etag)):
             return answer
+        rays_within(WAIT_SECONDS)
         with _places.one():
             answer = _answer(volume, choose_sight(series, volume, wanted), wanted)
         return kept_private(answer, etag)
@@ -149,6 +151,7 @@ class SeriesRenderings(VolumeView):
         time_point = parse_time_point(request.query_params.dict())
         ensure_view_recorded(request._request, series.study)
         volume = open_volume(series, time_point=time_point, wait_seconds=WAIT_SECONDS)
+        rays_within(WAIT_SECONDS)
         with _places.one():
             response = Response(describe_offer(series, volume))
         response["Cache-Control"] = "private, no-store"

@@ -19,6 +19,7 @@ from accounts.models import AuditRow, User
 from archive.models import Series
 from imaging.rendering import RELATIVE_RENDERINGS, own_span, table_of, turntable
 from reconstruction import kind_volume_rendering
+from reconstruction.compiled import load_rays
 from reconstruction.view_form import parse_view
 from reconstruction.work import Work
 from tests.unit.reconstruction.conftest import make_slices
@@ -94,6 +95,7 @@ def test_a_turntable_goes_from_the_front_to_the_patients_left() -> None:
 def test_views_are_the_right_way_round_and_say_what_they_are(
     store: Store, rada: User, fiona: User, client_of: Callable[[User], Client]
 ) -> None:
+    load_rays()
     series, browser = store(make_slices(marked_left(), spacing_mm=(1, 1))), client_of(rada)
     address = f"/api/v1/series/{series.pk}/view3d"
 

@@ -20,6 +20,7 @@ from pydicom.uid import Comprehensive3DSRStorage
 from accounts.models import AuditRow, Facility, User
 from archive import storage
 from archive.models import Event, Instance, Series
+from reconstruction.compiled import load_kernels
 from reconstruction.volumes import open_volume
 from tests.unit.reconstruction.conftest import make_slices, store_series
 from tests.unit.viewer.test_mark_exports import check
@@ -57,6 +58,7 @@ def series(north: Facility) -> Series:
 def volume(series: Series) -> Series:
     """The phantom with its volume built and the compiler warm: nobody has to come again."""
     open_volume(series)
+    load_kernels()
     return series
 
 
