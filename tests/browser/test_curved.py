@@ -79,7 +79,7 @@ def test_a_bent_tube_is_as_wide_across_its_line_as_it_was_made(
     live_house.manage("import_dicom", tmp_path, "--facility", "north")
     page = open_page()
     open_study(page, live_house, uid)
-    page.keyboard.press("L")
+    page.keyboard.press("F6")
     wait_until(
         page, lambda now: len(now["panes"]) == 4 and bool(now["panes"][CORONAL - 1]["plane"])
     )

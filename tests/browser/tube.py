@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.unit.imaging.build import image, written
 
-ROOT = "1.2.826.0.1.3680043.8.498.781"
+ROOT = "1.2.826.0.1.3680043.8.498.782"
 # Voxels of 1 mm; (x, y, z) are the centres of columns, rows and slices.
 SHAPE = (64, 24, 64)
 FIRST = (-32.0, -12.0, -32.0)

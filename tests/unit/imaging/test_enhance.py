@@ -188,7 +188,12 @@ def test_suv_presets_need_a_known_factor() -> None:
     preset = offer.find("suv5")
     assert preset is not None
     assert offer.levels(preset) == pytest.approx((12_500, 25_000))
-    assert offer_presets("PT", [("", {"units": "GML"})]).find("suv5") is not None
+    # Grams a millilitre may be SUV of a kind that the passport does not know: it says the factor.
+    assert offer_presets("PT", [("", {"units": "GML"})]).find("suv5") is None
+    made = offer_presets("PT", [("", {"units": "GML"})], suv_factor=1.0)
+    preset = made.find("suv5")
+    assert preset is not None
+    assert made.levels(preset) == pytest.approx((2.5, 5.0))
 
 
 # --- colours and marks -------------------------------------------------------------------
