@@ -1,7 +1,8 @@
 """Images made of other images: what they take over and what they say of themselves (PS3.3 C.7).
 
-A derived image has the source's patient, study and frame of reference, with the same bytes and
-the same character set, and of all else only what its own kind of object asks for. Nothing
+A derived image has the source's study and frame of reference, and the patient as the archive
+knows them: with the same bytes and the same character set where that is what the source says,
+else all of it in UTF-8. Of all else it has only what its own kind of object asks for. Nothing
 private and no free text comes along.
 """
 
@@ -9,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from imaging.concepts import Code
 from imaging.element_writer import ElementWriter
 from imaging.elements import ElementView
 from imaging.plane import PlaneGeometry
+from imaging.text import clean_line, parse_date
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -58,6 +60,8 @@ _SERIES = ("StudyDescription", "Laterality", "ImageLaterality", "BodyPartExamine
            "PatientPosition", "FrameOfReferenceUID", "AcquisitionDate", "AcquisitionTime",
            "ContrastBolusAgent", "LossyImageCompression", "LossyImageCompressionRatio",
            "LossyImageCompressionMethod", "BurnedInAnnotation")  # fmt: skip
+# Of names the archive keeps three groups of 64 characters.
+_KEPT_LENGTHS = {"PatientName": 194}
 _WINDOW = ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction")
 
 
@@ -89,6 +93,46 @@ class DerivedNotes:
     software_version: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPatient:
+    """The patient as the archive knows them; what is empty is as the source says."""
+
+    patient_id: str
+    issuer_of_patient_id: str
+    name: str
+    birth_date: date | None
+    sex: str
+
+    def values(self) -> dict[str, str]:
+        """Return what is known, by keyword, as it is written in an object."""
+        born = self.birth_date.isoformat().replace("-", "") if self.birth_date else ""
+        known = {
+            "PatientID": self.patient_id,
+            "IssuerOfPatientID": self.issuer_of_patient_id,
+            "PatientName": self.name,
+            "PatientBirthDate": born,
+            "PatientSex": self.sex if self.sex in ("M", "F", "O") else "",
+        }
+        return {keyword: value for keyword, value in known.items() if value}
+
+    def corrects(self, source: ElementView) -> dict[str, str]:
+        """Return what is known otherwise than an object says."""
+        return {
+            keyword: value
+            for keyword, value in self.values().items()
+            if value != _said(source, keyword, len(value))
+        }
+
+
+def _said(source: ElementView, keyword: str, length: int) -> str:
+    """Return what an object says, read as the archive does, which keeps no longer texts."""
+    if keyword == "PatientBirthDate":
+        born = parse_date(source.text(keyword))[0]
+        return born.isoformat().replace("-", "") if born else ""
+    text = clean_line("\\".join(source.texts(keyword)))
+    return text[:length] if length >= _KEPT_LENGTHS.get(keyword, 64) else text
+
+
 @dataclass(frozen=True, slots=True)
 class Referenced:
     """A source image; `frames` count from 1 and are empty for an object of one frame."""
@@ -111,15 +155,24 @@ def class_of_derived(source: ElementView) -> str:
     return found
 
 
-def write_common(source: ElementView, sop_class_uid: str, notes: DerivedNotes) -> ElementWriter:
+def write_common(
+    source: ElementView, sop_class_uid: str, notes: DerivedNotes, patient: KnownPatient
+) -> ElementWriter:
     """Return the elements that all images of a derived series share, without pixels and place."""
-    made = ElementWriter()
-    if "SpecificCharacterSet" in source:
+    corrected = patient.corrects(source)
+    # Digits alone are the same in every character set.
+    is_plain = all(value.isascii() and value.isdigit() for value in corrected.values())
+    made = ElementWriter(is_utf8=not is_plain)
+    if made.is_utf8:
+        made.set("SpecificCharacterSet", "ISO_IR 192")
+    elif "SpecificCharacterSet" in source:
         made.set_bytes("SpecificCharacterSet", source.raw("SpecificCharacterSet") or b"")
     made.take_or_empty(source, *_PATIENT_OR_EMPTY, *_STUDY_OR_EMPTY)
     made.take_or_empty(source, "PositionReferenceIndicator")
     made.take(source, "StudyInstanceUID", *_PATIENT, *_SERIES)
     _correct(made, source)
+    for keyword, value in corrected.items():
+        made.set_bytes(keyword, value.encode())
     made.set("SOPClassUID", sop_class_uid)
     made.set("Modality", _MODALITY.get(sop_class_uid) or source.text("Modality") or "OT")
     made.set("SeriesInstanceUID", notes.series_instance_uid)
@@ -180,7 +233,7 @@ def _say_when(made: ElementWriter, made_at: datetime) -> None:
 
 def _name_equipment(made: ElementWriter, source: ElementView) -> None:
     """Name the machine that took the source images (PS3.3 C.12.1, Contributing Equipment)."""
-    item = ElementWriter()
+    item = ElementWriter(is_utf8=made.is_utf8)
     item.take(source, "Manufacturer", "ManufacturerModelName")
     if item.has_value("Manufacturer"):
         item.set_code("PurposeOfReferenceCodeSequence", ("109101", "DCM", "Acquisition Equipment"))

@@ -13,7 +13,13 @@ from collections.abc import Iterable
 from pydicom.valuerep import format_number_as_ds
 
 from imaging.dictionary import LONG_VRS, tag_of, vr_of
-from imaging.elements import CHARSET_VRS, NUMBER_CODES, STRING_VRS, ElementView
+from imaging.elements import (
+    CHARSET_VRS,
+    NUMBER_CODES,
+    SPECIFIC_CHARACTER_SET,
+    STRING_VRS,
+    ElementView,
+)
 
 _ITEM = struct.Struct("<HHL")
 _DEPTH = 4
@@ -33,14 +39,19 @@ _MOST_BYTES = {b"SH": 16, b"LO": 64}
 
 
 class ElementWriter:
-    """Elements of a data set or an item; each is encoded when it is set."""
+    """Elements of a data set or an item; each is encoded when it is set.
 
-    def __init__(self, elements: dict[int, bytes] | None = None) -> None:
+    With `is_utf8` text that is taken over is written anew in UTF-8, items and all, instead of
+    with its own bytes: for an object whose character set cannot be the source's.
+    """
+
+    def __init__(self, elements: dict[int, bytes] | None = None, *, is_utf8: bool = False) -> None:
         self._elements = dict(elements or {})
+        self.is_utf8 = is_utf8
 
     def copy(self) -> ElementWriter:
         """Return another with the same elements."""
-        return ElementWriter(self._elements)
+        return ElementWriter(self._elements, is_utf8=self.is_utf8)
 
     def set(self, keyword: str, *values: object) -> None:
         """Set text (ASCII) or numbers, by the VR of the dictionary; nothing makes it empty."""
@@ -82,7 +93,7 @@ class ElementWriter:
         """Copy what is there and well-formed; an item of a sequence loses what is not."""
         for keyword in keywords:
             tag = tag_of(keyword)
-            element = _copied(source, tag, 0)
+            element = _copied(source, tag, 0, is_utf8=self.is_utf8)
             if element is not None:
                 self._elements[tag] = element
 
@@ -90,7 +101,7 @@ class ElementWriter:
         """Copy, or set empty what is not there or not well-formed (type 2)."""
         for keyword in keywords:
             tag = tag_of(keyword)
-            element = _copied(source, tag, 0)
+            element = _copied(source, tag, 0, is_utf8=self.is_utf8)
             self._elements[tag] = (
                 encode_element(tag, vr_of(tag), b"") if element is None else element
             )
@@ -141,12 +152,13 @@ def _written(value: object, vr: bytes) -> bytes:
 
 
 # --- taken over -----------------------------------------------------------------------------
-def _copied(source: ElementView, tag: int, depth: int) -> bytes | None:
-    if tag not in source:
+def _copied(source: ElementView, tag: int, depth: int, *, is_utf8: bool) -> bytes | None:
+    # An item may name a character set of its own: not where all is written in one.
+    if tag not in source or (is_utf8 and tag == SPECIFIC_CHARACTER_SET):
         return None
     vr = vr_of(tag)
     if vr == b"SQ":
-        items = [_copied_item(item, depth + 1) for item in source.iter_items(tag)]
+        items = [_copied_item(item, depth + 1, is_utf8=is_utf8) for item in source.iter_items(tag)]
         return encode_element(tag, vr, b"".join(items)) if depth < _DEPTH else None
     code = NUMBER_CODES.get(vr)
     if code is not None:
@@ -156,6 +168,8 @@ def _copied(source: ElementView, tag: int, depth: int) -> bytes | None:
         except struct.error:
             return None
     raw = (source.raw(tag) or b"").rstrip(b"\0 ")
+    if is_utf8 and vr in CHARSET_VRS:
+        raw = "\\".join(source.texts(tag)).encode("utf-8", "replace")
     return encode_element(tag, vr, raw) if _is_well_formed(raw, vr) else None
 
 
@@ -171,10 +185,11 @@ def _is_well_formed(raw: bytes, vr: bytes) -> bool:
     return len(raw) <= 4 * _MOST_BYTES.get(vr, 2560) if vr in CHARSET_VRS else len(raw) <= 64
 
 
-def _copied_item(item: ElementView, depth: int) -> bytes:
+def _copied_item(item: ElementView, depth: int, *, is_utf8: bool) -> bytes:
     kept = {
         tag: element
         for tag in item.tags()
-        if tag >> 16 & 1 == 0 and (element := _copied(item, tag, depth)) is not None
+        if tag >> 16 & 1 == 0
+        and (element := _copied(item, tag, depth, is_utf8=is_utf8)) is not None
     }
     return encode_item(ElementWriter(kept))

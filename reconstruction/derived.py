@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from archive.lookup_tables import read_instance_header
-from archive.models import Instance, Series
+from archive.models import Instance, Series, Study
 from archive.part10 import file_meta
 from archive.passport import read_passport
 from imaging.concepts import Code
@@ -19,6 +19,7 @@ from imaging.derived_image import (
     PET_IMAGE,
     SECONDARY_CAPTURE,
     DerivedNotes,
+    KnownPatient,
     Referenced,
     class_of_derived,
     encode_reference,
@@ -109,6 +110,17 @@ def number_of_series(source: Series, series_instance_uid: str) -> int:
     return kept if kept else max(used, default=0) + 1
 
 
+def patient_of(study: Study) -> KnownPatient:
+    """Return the patient of a study as all that is made of it names them."""
+    return KnownPatient(
+        patient_id=study.patient.patient_id,
+        issuer_of_patient_id=study.patient.issuer_of_patient_id,
+        name=study.patient_name,
+        birth_date=study.patient_birth_date,
+        sex=study.patient_sex,
+    )
+
+
 class SeriesWriter:
     """Writes the objects of one derived series into the folder of its work.
 
@@ -136,6 +148,7 @@ class SeriesWriter:
         self._work, self._volume, self._notes, self._name = work, volume, notes, name
         self._planned_count = planes
         self._header, self._middle = header, middle
+        self._patient = patient_of(work.series.study)
         self._images = images
         self._items = [encode_reference(one) for one in images]
         self._has_frames = any(one.frames for one in images)
@@ -183,7 +196,7 @@ class SeriesWriter:
 
     def _write_template(self, sop_class: str) -> ElementWriter:
         volume, header = self._volume, self._header
-        made = write_common(header, sop_class, self._notes)
+        made = write_common(header, sop_class, self._notes, self._patient)
         write_kind(made, header, sop_class)
         # The highest is not known without reading all; the whole range costs PET nothing visible.
         self._slope, self._intercept, self._is_signed = fit_scale(
@@ -263,7 +276,7 @@ class SeriesWriter:
         first = next(pictures)
         rows, columns, _colours = first.shape
         sop_class = COLOUR_FRAMES if count > 1 else SECONDARY_CAPTURE
-        made = write_common(self._header, sop_class, self._notes)
+        made = write_common(self._header, sop_class, self._notes, self._patient)
         write_kind(made, self._header, sop_class)
         made.drop("RescaleType")
         write_colour(made, count, frame_time_ms)

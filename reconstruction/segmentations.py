@@ -18,7 +18,7 @@ from imaging.ordering import frame_view
 from imaging.report_writer import Writing
 from imaging.segmentation_writer import SegmentText, SourceSlice, write_segmentation
 from reconstruction.assembly import Slice, plan_volume
-from reconstruction.derived import number_of_series
+from reconstruction.derived import number_of_series, patient_of
 from reconstruction.tissue import Found
 from reconstruction.volume_files import Volume
 from reconstruction.work import Work
@@ -26,6 +26,7 @@ from reconstruction.work import Work
 _TAGS = [
     "SpecificCharacterSet", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "StudyDate",
     "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "StudyDescription",
+    "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex",
     "PatientAge", "PatientSize", "PatientWeight", "FrameOfReferenceUID",
     "PositionReferenceIndicator", "BodyPartExamined", "Laterality",
 ]  # fmt: skip
@@ -77,18 +78,16 @@ def _source(one: Slice) -> SourceSlice:
 def _read_header(series: Series, one: Slice, volume: Volume) -> Dataset:
     """Return what a segmentation takes of its source; the patient as the archive has them."""
     header = _read_tags(one.instance)
-    study, patient = series.study, series.study.patient
+    study = series.study
     header.SpecificCharacterSet = "ISO_IR 192"
     header.StudyInstanceUID = study.study_instance_uid
     header.SeriesInstanceUID = series.series_instance_uid
-    header.PatientID = patient.patient_id
-    header.PatientName = study.patient_name
-    header.PatientSex = study.patient_sex if study.patient_sex in ("M", "F", "O") else ""
-    born = study.patient_birth_date
-    header.PatientBirthDate = born.strftime("%Y%m%d") if born else ""
-    if patient.issuer_of_patient_id:
-        header.IssuerOfPatientID = patient.issuer_of_patient_id
+    if header.get("PatientSex") not in ("M", "F", "O"):
+        header.PatientSex = ""
+    for keyword, value in patient_of(study).values().items():
+        setattr(header, keyword, value)
     for keyword in (
+        "PatientID", "PatientName", "PatientBirthDate",
         "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName",
         "PositionReferenceIndicator",
     ):  # fmt: skip

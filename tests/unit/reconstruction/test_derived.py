@@ -9,7 +9,7 @@ import subprocess
 import uuid
 import zipfile
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from rest_framework.exceptions import ValidationError
 from accounts.models import User
 from archive.models import Series
 from imaging.element_writer import ElementWriter
-from reconstruction import kind_mip, kind_mpr, kind_rotating_mip
+from reconstruction import kind_mip, kind_mpr, kind_rotating_mip, kind_segmentation
 from reconstruction.derived import RENDERED, derived_series
 from reconstruction.kinds import load_kind
 from reconstruction.work import JobCancelledError, Work
@@ -79,6 +79,34 @@ def place(header: Dataset, column: float, row: float) -> np.ndarray:
     between_rows, between_columns = map(float, header.PixelSpacing)
     found: np.ndarray = np.array(header.ImagePositionPatient, float)
     return found + right * between_columns * column + down * between_rows * row
+
+
+# --- patients ---------------------------------------------------------------------------
+def test_all_that_is_made_names_the_patient_whom_the_archive_knows(
+    store: Store, work_on: Callable[..., Work]
+) -> None:
+    facts = {**FACTS, "StudyDescription": "Schädel".encode("latin-1"), "PatientAge": "061Y"}
+    series = store(make_slices(index_volume(), **facts))
+    study = series.study
+    study.patient_name = "Łukasiewicz^Jörg=李^明"
+    study.patient_birth_date, study.patient_sex = date(1961, 2, 3), "O"
+    study.patient.patient_id = "новый-7"
+    study.save()
+    study.patient.save()
+    planes, region = work_on(series), work_on(series, "other")
+
+    kind_mpr.run(planes, kind_mpr.parse({"plane": "coronal"}))
+    wish = {"lowest": 0, "highest": 3000, "output": ["dicom"]}
+    kind_segmentation.run(region, kind_segmentation.parse(wish))
+
+    for path in (planes.dicom_paths[0], region.dicom_paths[0]):
+        one = dcmread(path)
+        assert one.SpecificCharacterSet == "ISO_IR 192"
+        assert (str(one.PatientName), one.PatientID) == ("Łukasiewicz^Jörg=李^明", "новый-7")
+        assert (one.PatientBirthDate, one.PatientSex) == ("19610203", "O")
+        # What the archive's rows do not correct is the source's, in the new character set.
+        assert (one.StudyDescription, one.PatientAge) == ("Schädel", "061Y")
+        assert is_valid(path)
 
 
 # --- planes -----------------------------------------------------------------------------
