@@ -69,7 +69,8 @@ def test_a_job_outlives_child_and_worker_and_ends_when_it_is_cancelled(
     stubborn = ask(rada, small, pause_seconds=600)
     (home / "go").touch()
     wait_until(lambda: look_at(job).status == "done")
-    wait_until(lambda: look_at(stubborn).status == "running")
+    # Cancelled before it sleeps it would end by itself, and its process live on.
+    wait_until((home / "asleep").exists)
     assert lane._child is not None
     child = lane._child.pid
     cancel_job(rada, look_at(stubborn))

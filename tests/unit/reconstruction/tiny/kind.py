@@ -49,6 +49,8 @@ def parse(parameters: Mapping[str, object]) -> Wanted:
 def run(work: Work, wanted: Wanted) -> None:
     for number in range(wanted.steps):
         work.step(number / wanted.steps)
+        if wanted.pause_seconds == 600:
+            (settings.NOCTIS_HOME / "asleep").touch()
         time.sleep(wanted.pause_seconds)
     if wanted.then == "die":
         os.kill(os.getpid(), signal.SIGKILL)
