@@ -191,6 +191,7 @@ def _describe_series(series: Series, reasons: dict[uuid.UUID, str]) -> Document:
         "frame_count": series.frame_count,
         "thumbnail_url": "" if why_not else reverse("api:series-thumbnail", args=[series.pk]),
         "badges": describe_badges((series.passport or {}).get("badges", [])),
+        "has_passport": series.passport is not None,
         "passport_url": reverse("viewer:passport", args=[series.pk]),
         "stack_url": reverse("api:series-stack", args=[series.pk]),
         "displayable": not why_not,

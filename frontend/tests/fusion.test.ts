@@ -5,7 +5,8 @@ import { blend, insideTest, planeQuery, whyNotFuse, type Overlay, type OverlayPl
 import { asKind, otherOf, withOther } from "../src/core/other-values";
 import type { Result } from "../src/core/measure";
 import { shownScale } from "../src/core/suv";
-import { dropFusions, firstLookIn, fuse, setSuvKind, uptakeIn } from "../src/state/fusion";
+import { renewStack } from "../src/state/changes";
+import { dropFusions, firstLookIn, fuse, seePetFirst, setSuvKind, uptakeIn } from "../src/state/fusion";
 import { FIRST_LOOK, firstPane } from "../src/state/panes";
 import type { ViewerState } from "../src/state/store";
 import { fuseWords } from "../src/ui/viewer-fusion-words";
@@ -118,6 +119,21 @@ test("PET is first seen dark on white in SUV, other series as ever", () => {
   const look = firstLookIn(state, { ...firstPane("b") });
   expect(look).toMatchObject({ invert: true, window: { kind: "preset", window: { center: 3500, width: 7000 } } });
   expect(firstLookIn(state, firstPane("c"))).toBe(FIRST_LOOK);
+});
+
+test("uptake that becomes known while one looks gives its window, unless the reader chose one", () => {
+  const known = stateOf();
+  const late = known.stacks.get("b");
+  const pane = firstPane("b");
+  const early = late?.kind === "ready" ? { ...late.stack, presets: [], suvFactor: null, suvFactors: {} } : null;
+  const before = { ...known, stacks: new Map([["b", { kind: "ready", stack: early }]]) } as unknown as ViewerState;
+  const untouched = { ...before, panes: [{ ...pane, look: firstLookIn(before, pane) }] };
+  const stackNow = late?.kind === "ready" ? late.stack : stack("b");
+  const after = renewStack("b", stackNow)(untouched);
+  expect(seePetFirst(untouched, after).panes[0]?.look).toMatchObject({ invert: true, window: { kind: "preset" } });
+  const look = { ...firstLookIn(before, pane), window: { kind: "own", window: { center: 1, width: 2 } } } as const;
+  const chosen = { ...before, panes: [{ ...pane, look }] } as unknown as ViewerState;
+  expect(seePetFirst(chosen, renewStack("b", stackNow)(chosen)).panes[0]?.look.window).toBe(look.window);
 });
 
 test("uptake is shown as the reader wants it; a preset keeps its numbers in the other kind", () => {

@@ -196,6 +196,8 @@ export interface Series {
   readonly studyId: string;
   readonly badges: readonly Badge[];
   /** The passport in words, for the panel. */
+  /** Windows, uptake and volumes depend on it: once it is made the stack is read anew. */
+  readonly hasPassport: boolean;
   readonly passportUrl: string;
   readonly id: string;
   readonly seriesNumber: number | null;

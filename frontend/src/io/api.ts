@@ -145,6 +145,7 @@ function readSeries(wire: JsonObject): Series {
     thumbnailUrl: text("thumbnail_url"),
     stackUrl: text("stack_url"),
     badges: readBadges(wire),
+    hasPassport: wire["has_passport"] === true,
     passportUrl: text("passport_url"),
     displayable: wire["displayable"] !== false,
     whyNot: text("why_not"),

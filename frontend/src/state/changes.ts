@@ -63,7 +63,7 @@ export function renewStack(seriesId: string, stack: Stack): Change {
       return setStack(seriesId, { kind: "ready", stack })(state);
     }
     if (before.stack.version === stack.version) {
-      return state;
+      return offerAnew(before.stack, stack)(state);
     }
     const { images } = before.stack;
     const moved = changeLooksAt(seriesId, (look) => {
@@ -72,6 +72,15 @@ export function renewStack(seriesId: string, stack: Stack): Change {
     })(state);
     return setStack(seriesId, { kind: "ready", stack })(moved);
   };
+}
+
+/** The same images, for which the server knows windows or uptake by now. */
+function offerAnew(stack: Stack, { presets, presetsWhyNot, suvFactor, suvFactors, suvMissing }: Stack): Change {
+  const offer = { presets, presetsWhyNot, suvFactor, ...(suvFactors && { suvFactors }), ...(suvMissing && { suvMissing }) };
+  const next: Stack = { ...stack, ...offer };
+  return JSON.stringify({ ...next, images: 0 }) === JSON.stringify({ ...stack, images: 0 })
+    ? (state) => state
+    : setStack(stack.seriesId, { kind: "ready", stack: next });
 }
 
 function keepIndexInside(state: ViewerState, seriesId: string, stack: Stack): ViewerState {

@@ -123,9 +123,19 @@ export function firstLookIn(state: ViewerState, pane: PaneState): Look {
   return { ...FIRST_LOOK, invert: true, window: preset === undefined ? FIRST_LOOK.window : choiceOf(preset) };
 }
 
-/** The rule: a pane that nobody has touched yet takes its first look as soon as its stack is there. */
-export function seePetFirst(_before: ViewerState, after: ViewerState): ViewerState {
-  const looks = after.panes.map((pane) => (pane.look === FIRST_LOOK ? firstLookIn(after, pane) : pane.look));
+/**
+ * The rule: a pane that nobody has touched yet takes its first look as soon as its stack is there, and
+ * the window on uptake as soon as that is known, if nobody has chosen another.
+ */
+export function seePetFirst(before: ViewerState, after: ViewerState): ViewerState {
+  const isKnownNow = (pane: PaneState): boolean => stackIn(before, pane)?.suvFactor === null && stackIn(after, pane)?.suvFactor !== null;
+  const looks = after.panes.map((pane) => {
+    if (pane.look === FIRST_LOOK) {
+      return firstLookIn(after, pane);
+    }
+    const { window } = pane.look;
+    return window === FIRST_LOOK.window && isKnownNow(pane) ? { ...pane.look, window: firstLookIn(after, pane).window } : pane.look;
+  });
   return looks.every((look, place) => look === after.panes[place]?.look)
     ? after
     : { ...after, panes: after.panes.map((pane, place) => ({ ...pane, look: looks[place] ?? pane.look })) };

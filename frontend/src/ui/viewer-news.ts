@@ -117,5 +117,5 @@ export class StudyNews {
 
 function isOutdated(before: readonly Series[], now: Series): boolean {
   const then = before.find(({ id }) => id === now.id);
-  return then?.instanceCount !== now.instanceCount || then.frameCount !== now.frameCount;
+  return then?.instanceCount !== now.instanceCount || then.frameCount !== now.frameCount || then.hasPassport !== now.hasPassport;
 }
