@@ -102,5 +102,6 @@ def test_a_body_is_turned_cut_and_lettered_and_no_volume_says_why(
 
     page.keyboard.press("Escape")
     page.locator("[data-series] >> nth=1").click()
+    expect(page.get_by_role("img", name="Image 1 of 2")).to_be_visible()
     page.locator(".picture").press("!")
     expect(page.locator(".body-words")).to_contain_text("There are fewer than three slices.")
