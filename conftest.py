@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
-NEEDS = ("service", "browser", "dcmtk")
+NEEDS = ("service", "browser", "dcmtk", "dcmjs")
+DCMJS = Path(__file__).parent / "tests" / "conformance" / "node" / "node_modules" / "dcmjs-dimse"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 IS_REQUIRED = os.environ.get("NOCTIS_REQUIRE_SERVICES", "") not in {"", "0"}
 
@@ -24,6 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         lacking["browser"] = "Chromium is not installed"
     if shutil.which("storescu") is None or shutil.which("dcmdump") is None:
         lacking["dcmtk"] = "DCMTK (storescu, dcmdump) is not installed"
+    if not DCMJS.is_dir():
+        lacking["dcmjs"] = "dcmjs-dimse is not installed: make packages, with a network"
     for item in items:
         for marker, reason in lacking.items():
             if item.get_closest_marker(marker):
