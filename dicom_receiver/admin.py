@@ -35,7 +35,7 @@ class PeerAdmin(VisibleAdmin[Peer]):
     search_help_text = _("AE title, description or host")
     fieldsets = (
         (None, {"fields": ("ae_title", "description", "is_active", "facility")}),
-        (_("Where it is"), {"fields": ("host", "port", "check_address")}),
+        (_("Where it is"), {"fields": ("host", "port", "use_tls", "check_address", "certificate")}),
         (
             _("What it may do"),
             {

@@ -4,17 +4,42 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.keys import new_key
 from accounts.models import Facility
+from dicom_receiver.certificates import parse_fingerprint, parse_subject
+from dicom_receiver.remote_access import PeerQuerySet
 
 AE_TITLE = RegexValidator(
     r"^[\x21-\x5b\x5d-\x7e]([\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?$",
     _("1 to 16 printable characters without backslash (PS3.5 6.2)."),
 )
+
+
+class RetrieveMethod(models.TextChoices):
+    """How we fetch what a peer has."""
+
+    MOVE = "move", "C-MOVE"
+    GET = "get", "C-GET"
+
+
+class RetrieveSyntaxes(models.TextChoices):
+    """Which transfer syntaxes we accept when a peer answers C-GET."""
+
+    ANY = "any", _("as it is stored there")
+    UNCOMPRESSED = "uncompressed", _("uncompressed")
+
+
+def check_binding(text: str) -> None:
+    """Raise ValidationError when a text is neither a fingerprint nor parts of a subject."""
+    if parse_fingerprint(text) is None and not parse_subject(text):
+        raise ValidationError(
+            _("Write a SHA-256 fingerprint (64 hexadecimal digits) or parts such as CN=ct1.")
+        )
 
 
 class Peer(models.Model):
@@ -40,6 +65,21 @@ class Peer(models.Model):
         default=False,
         help_text=_("Refuse associations in its name from other addresses than its host."),
     )
+    use_tls = models.BooleanField(
+        _("calls by TLS"),
+        default=False,
+        help_text=_("What we send there goes by DICOM over TLS; its certificate is verified."),
+    )
+    certificate = models.CharField(
+        _("certificate"),
+        max_length=400,
+        blank=True,
+        validators=[check_binding],
+        help_text=_(
+            "SHA-256 fingerprint or parts of the subject, such as CN=ct1, O=Hospital. It may then "
+            "call by TLS with this certificate alone; whoever else uses its title is a stranger."
+        ),
+    )
     facility = models.ForeignKey(
         Facility,
         models.PROTECT,
@@ -54,8 +94,43 @@ class Peer(models.Model):
     may_mwl = models.BooleanField(_("may ask the modality worklist"), default=False)
     may_mpps = models.BooleanField(_("may report procedure steps"), default=False)
     may_commit = models.BooleanField(_("may ask for storage commitment"), default=False)
+    is_queried = models.BooleanField(
+        _("people may query it"),
+        default=True,
+        help_text=_("Offer it for query and import; needs host and port."),
+    )
+    is_destination = models.BooleanField(
+        _("people may send to it"),
+        default=True,
+        help_text=_("Offer it under \u201cSend to\u201d; needs host and port."),
+    )
+    retrieve_method = models.CharField(
+        _("import by"),
+        max_length=8,
+        choices=RetrieveMethod.choices,
+        default=RetrieveMethod.MOVE,
+        help_text=_(
+            "C-MOVE: it sends to our port, and must know our AE title and address. C-GET: it "
+            "answers on the association that we open."
+        ),
+    )
+    retrieve_syntaxes = models.CharField(
+        _("import as"),
+        max_length=16,
+        choices=RetrieveSyntaxes.choices,
+        default=RetrieveSyntaxes.ANY,
+        help_text=_("What we accept when it sends by C-GET."),
+    )
+    timeout_seconds = models.PositiveSmallIntegerField(
+        _("time-out in seconds"),
+        default=30,
+        validators=[MinValueValidator(2), MaxValueValidator(600)],
+        help_text=_("How long we wait for its answer when we call it."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects: ClassVar[PeerQuerySet[Peer]] = PeerQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("peer")
@@ -94,3 +169,7 @@ class SenderStatistics(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.ae_title}"
+
+
+# Django looks for models here alone.
+from dicom_receiver.remote_models import Retrieval, WebPeer  # noqa: E402, F401
