@@ -1,0 +1,1 @@
+"""Our calls to other archives: test, query, import, send; by DIMSE and by DICOMweb."""
