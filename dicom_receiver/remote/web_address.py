@@ -21,7 +21,7 @@ _WELL_KNOWN_PORTS = {"http": 80, "https": 443}
 
 
 class RefusedAddressError(Exception):
-    """This server does not call that address; the words say why."""
+    """We do not call that address; the words say why."""
 
 
 def check_base_url(text: str) -> None:
