@@ -11,8 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.keys import new_key
 from accounts.models import Facility
+from dicom_receiver.certificates import parse_fingerprint, parse_subject
 from dicom_receiver.commitment.models import Commitment
 from dicom_receiver.outgoing.models import CommitmentRequest, Line, Transfer, TransferItem
+from dicom_receiver.remote.access import PeerQuerySet
 from dicom_receiver.routing.models import Holder, RoutedInstance, RoutingRule
 
 __all__ = [
@@ -28,8 +30,6 @@ __all__ = [
     "Transfer",
     "TransferItem",
 ]
-from dicom_receiver.certificates import parse_fingerprint, parse_subject
-from dicom_receiver.remote.access import PeerQuerySet
 
 AE_TITLE = RegexValidator(
     r"^[\x21-\x5b\x5d-\x7e]([\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?$",

@@ -1,0 +1,1 @@
+"""What goes out: transfers to peers, their order, tries and ends."""

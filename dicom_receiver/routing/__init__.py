@@ -1,0 +1,1 @@
+"""Rules that send what came in on to peers."""
