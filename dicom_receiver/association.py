@@ -24,7 +24,7 @@ from dicom_receiver.associate import (
     encode_acceptance,
     parse_request,
 )
-from dicom_receiver.contexts import Context, Service, negotiate
+from dicom_receiver.contexts import Context, Service, Wishes, negotiate
 from dicom_receiver.peers import Caller, PeerDirectory
 from dicom_receiver.statistics import Ledger
 from dicom_receiver.wire import (
@@ -37,6 +37,7 @@ from dicom_receiver.wire import (
     Wire,
     WireError,
 )
+from imaging.errors import LimitExceededError
 
 logger = logging.getLogger("noctis.dimse")
 
@@ -87,23 +88,58 @@ class Request:
         )
         self.is_answered = False
 
-    def respond(self, status: int, *, comment: str = "") -> None:
-        """Send one response; what is left of the request's data set is skipped first."""
+    @property
+    def association(self) -> Association:
+        """The association on which it came: sub-operations of C-GET go out on it, too."""
+        return self._association
+
+    def read_data_set(self, limit_bytes: int) -> bytes:
+        """Return the whole data set; empty when there is none.
+
+        Raises LimitExceededError when it is longer than `limit_bytes`; the rest is passed over.
+        """
+        data = bytearray()
+        for piece in self.data_set or ():
+            if len(data) + len(piece) > limit_bytes:
+                raise LimitExceededError("The data set is too long.")
+            data += piece
+        return bytes(data)
+
+    def respond(
+        self,
+        status: int,
+        *,
+        comment: str = "",
+        error_id: int | None = None,
+        data_set: bytes | None = None,
+        elements: Mapping[int, int | str | bytes] | None = None,
+    ) -> None:
+        """Send one response; what is left of the request's data set is skipped first.
+
+        `elements` are further elements of the command (counters, attribute lists, UIDs) and win
+        over ours; `data_set` is encoded in the context's transfer syntax. A pending status
+        leaves the request unanswered: the last response is still to come.
+        """
         if self.data_set is not None:
             self.data_set.skip()
-        elements: dict[int, int | str] = {
+        answer: dict[int, int | str | bytes] = {
             dimse.COMMAND_FIELD: self.command.field | dimse.RESPONSE,
             dimse.MESSAGE_ID_BEING_RESPONDED_TO: self.command.message_id,
-            dimse.COMMAND_DATA_SET_TYPE: dimse.NO_DATA_SET,
+            dimse.COMMAND_DATA_SET_TYPE: (
+                dimse.NO_DATA_SET if data_set is None else dimse.HAS_DATA_SET
+            ),
             dimse.STATUS: status,
         }
-        for element in (dimse.AFFECTED_SOP_CLASS_UID, dimse.AFFECTED_SOP_INSTANCE_UID):
-            if uid := self.command.uid(element):
-                elements[element] = uid
+        for element, asked in dimse.AFFECTED.items():
+            if uid := self.command.uid(element) or self.command.uid(asked):
+                answer[element] = uid
         if comment:
-            elements[dimse.ERROR_COMMENT] = comment[: dimse.ERROR_COMMENT_LENGTH]
-        self.is_answered = True
-        self._association.send_command(self.context.context_id, dimse.encode_command(elements))
+            answer[dimse.ERROR_COMMENT] = comment[: dimse.ERROR_COMMENT_LENGTH]
+        if error_id is not None:
+            answer[dimse.ERROR_ID] = error_id
+        answer.update(elements or {})
+        self.is_answered = status not in statuses.PENDING
+        self._association.send_message(self.context.context_id, answer, data_set)
 
     def is_cancelled(self) -> bool:
         """Whether the peer has sent C-CANCEL for this request; never waits for it."""
@@ -126,7 +162,7 @@ class Association:
         self.wire = Wire(sock, limits.max_pdu_bytes(), surroundings.stop)
         self._address = address
         self._handlers = handlers
-        self._contexts: dict[int, Context] = {}
+        self.contexts: dict[int, Context] = {}
         self._peer_max_pdu_bytes = 0
 
     def run(self, request_body: bytes) -> None:
@@ -155,12 +191,13 @@ class Association:
         except MalformedRequestError as error:
             self._note_refusal(title, str(error))
             return False, pdu.abort(pdu.SERVICE_PROVIDER, pdu.INVALID_PARAMETER_VALUE)
-        answers, roles, self._contexts = negotiate(
+        agreed = negotiate(
             request.proposals,
-            request.roles,
+            Wishes(request.roles, request.extended),
             self.caller.allowed,
             accept_private=settings.NOCTIS_PRIVATE_SOP_CLASSES == "accept",
         )
+        self.contexts = agreed.contexts
         self._peer_max_pdu_bytes = min(
             request.max_pdu_bytes or limits.max_pdu_bytes(), limits.max_pdu_bytes()
         )
@@ -169,11 +206,11 @@ class Association:
             "association opened: %s at %s, %d of %d contexts, %s",
             title,
             self._address,
-            len(self._contexts),
-            len(answers),
+            len(self.contexts),
+            len(agreed.answers),
             "quarantine" if self.caller.facility_id is None else "known peer",
         )
-        return True, encode_acceptance(request, answers, roles)
+        return True, encode_acceptance(request, agreed.answers, agreed.roles, agreed.extended)
 
     def _admit(self, request: AssociateRequest) -> Caller:
         """Return who calls; raises RejectedError (PS3.8 9.3.4)."""
@@ -224,6 +261,9 @@ class Association:
         if handler is None:
             request.respond(statuses.UNRECOGNIZED_OPERATION)
             return
+        if not context.peer_sends and command.field != dimse.N_EVENT_REPORT_RQ:
+            request.respond(statuses.NOT_AUTHORIZED, comment="This role was not agreed on.")
+            return
         try:
             handler(request)
         except WireError:
@@ -236,7 +276,7 @@ class Association:
     def _read_command(self) -> tuple[Context, dimse.Command]:
         """Read the next command set, whole (PS3.8 Annex E)."""
         fragment = self.wire.read_fragment(inside_message=False)
-        context = self._contexts.get(fragment.context_id)
+        context = self.contexts.get(fragment.context_id)
         if context is None:
             raise ProtocolError("context is not accepted", pdu.INVALID_PARAMETER_VALUE)
         data = bytearray()
@@ -262,18 +302,29 @@ class Association:
             raise ProtocolError("request before the last one was answered")
         return command.number(dimse.MESSAGE_ID_BEING_RESPONDED_TO) == message_id
 
-    def send_command(self, context_id: int, data: bytes) -> None:
-        """Send a command set, in PDUs no longer than the peer takes."""
-        piece_bytes = self._peer_max_pdu_bytes - pdu.PDV_HEADER_BYTES
+    def send_message(
+        self,
+        context_id: int,
+        elements: Mapping[int, int | str | bytes],
+        data_set: bytes | None = None,
+    ) -> None:
+        """Send a command and its data set, if it has one, in PDUs no longer than the peer takes."""
         out = bytearray()
-        for begin in range(0, len(data), piece_bytes):
+        self._add_pdus(out, context_id, dimse.encode_command(elements), pdu.IS_COMMAND)
+        if data_set is not None:
+            self._add_pdus(out, context_id, data_set, 0)
+        self.wire.send(out)
+
+    def _add_pdus(self, out: bytearray, context_id: int, data: bytes, control: int) -> None:
+        piece_bytes = self._peer_max_pdu_bytes - pdu.PDV_HEADER_BYTES
+        for begin in range(0, max(len(data), 1), piece_bytes):
             piece = data[begin : begin + piece_bytes]
             is_last = begin + piece_bytes >= len(data)
             out += pdu.HEADER.pack(pdu.P_DATA_TF, pdu.PDV_HEADER_BYTES + len(piece))
-            control = pdu.IS_COMMAND | (pdu.IS_LAST if is_last else 0)
-            out += pdu.PDV_HEADER.pack(len(piece) + 2, context_id, control)
+            out += pdu.PDV_HEADER.pack(
+                len(piece) + 2, context_id, control | (pdu.IS_LAST if is_last else 0)
+            )
             out += piece
-        self.wire.send(out)
 
     def _note_end(self, how: str) -> None:
         logger.info("association closed: %s at %s: %s", self.caller.ae_title, self._address, how)

@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dicom_receiver.uids import parse_uid
 
 AFFECTED_SOP_CLASS_UID = 0x0002
+REQUESTED_SOP_CLASS_UID = 0x0003
 COMMAND_FIELD = 0x0100
 MESSAGE_ID = 0x0110
 MESSAGE_ID_BEING_RESPONDED_TO = 0x0120
+MOVE_DESTINATION = 0x0600
+PRIORITY = 0x0700
 COMMAND_DATA_SET_TYPE = 0x0800
 STATUS = 0x0900
+OFFENDING_ELEMENT = 0x0901
 ERROR_COMMENT = 0x0902
+ERROR_ID = 0x0903
 AFFECTED_SOP_INSTANCE_UID = 0x1000
+REQUESTED_SOP_INSTANCE_UID = 0x1001
+EVENT_TYPE_ID = 0x1002
+ATTRIBUTE_IDENTIFIER_LIST = 0x1005
+ACTION_TYPE_ID = 0x1008
+NUMBER_OF_REMAINING_SUBOPERATIONS = 0x1020
+NUMBER_OF_COMPLETED_SUBOPERATIONS = 0x1021
+NUMBER_OF_FAILED_SUBOPERATIONS = 0x1022
+NUMBER_OF_WARNING_SUBOPERATIONS = 0x1023
+MOVE_ORIGINATOR_AE_TITLE = 0x1030
+MOVE_ORIGINATOR_MESSAGE_ID = 0x1031
 
 C_STORE_RQ = 0x0001
+C_GET_RQ = 0x0010
+C_FIND_RQ = 0x0020
+C_MOVE_RQ = 0x0021
 C_ECHO_RQ = 0x0030
+N_EVENT_REPORT_RQ = 0x0100
+N_GET_RQ = 0x0110
+N_SET_RQ = 0x0120
+N_ACTION_RQ = 0x0130
+N_CREATE_RQ = 0x0140
+N_DELETE_RQ = 0x0150
 C_CANCEL_RQ = 0x0FFF
 RESPONSE = 0x8000
 
@@ -25,6 +49,15 @@ NO_DATA_SET = 0x0101
 HAS_DATA_SET = 0x0000
 
 ERROR_COMMENT_LENGTH = 64
+
+# A response names as affected what an N- request named as requested (PS3.7 10.3).
+AFFECTED = {
+    AFFECTED_SOP_CLASS_UID: REQUESTED_SOP_CLASS_UID,
+    AFFECTED_SOP_INSTANCE_UID: REQUESTED_SOP_INSTANCE_UID,
+}
+
+# What is not a UID (PS3.5 6.2).
+_PADDED_WITH_BLANKS = frozenset({ERROR_COMMENT, MOVE_DESTINATION, MOVE_ORIGINATOR_AE_TITLE})
 
 _ELEMENT = struct.Struct("<HHI")
 _US = struct.Struct("<H")
@@ -50,6 +83,11 @@ class Command:
         """Return an element of VR UI, or None when it is missing or not a UID."""
         raw = self._elements.get(element)
         return None if raw is None else parse_uid(raw)
+
+    def text(self, element: int) -> str:
+        """Return an element of VR AE or LO without padding; empty when missing or not ASCII."""
+        raw = self._elements.get(element, b"").strip(b" \0")
+        return raw.decode("ascii") if raw.isascii() else ""
 
     @property
     def field(self) -> int:
@@ -93,14 +131,25 @@ def parse_command(data: bytes) -> Command:
     return command
 
 
-def encode_command(elements: Mapping[int, int | str]) -> bytes:
-    """Return a command set: numbers as US, text with even length, group length in front."""
+def encode_command(elements: Mapping[int, int | str | bytes]) -> bytes:
+    """Return a command set: numbers as US, text with even length, group length in front.
+
+    Bytes go as they are: lists of tags (VR AT), which `encode_tags` makes.
+    """
     body = b"".join(_encode(number, elements[number]) for number in sorted(elements))
     return _ELEMENT.pack(0, 0, _UL.size) + _UL.pack(len(body)) + body
 
 
-def _encode(number: int, value: int | str) -> bytes:
-    raw = _US.pack(value) if isinstance(value, int) else value.encode("ascii", "replace")
+def encode_tags(tags: Iterable[int]) -> bytes:
+    """Return tags as a value of VR AT: Offending Element, Attribute Identifier List."""
+    return b"".join(struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in tags)
+
+
+def _encode(number: int, value: int | str | bytes) -> bytes:
+    if isinstance(value, int):
+        raw = _US.pack(value)
+    else:
+        raw = value if isinstance(value, bytes) else value.encode("ascii", "replace")
     if len(raw) % 2:
-        raw += b" " if number == ERROR_COMMENT else b"\0"
+        raw += b" " if number in _PADDED_WITH_BLANKS else b"\0"
     return _ELEMENT.pack(0, number, len(raw)) + raw

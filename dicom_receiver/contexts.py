@@ -12,7 +12,8 @@ it keeps the VR of private elements and costs the sender nothing.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pydicom._uid_dict import UID_dictionary
 from pynetdicom.presentation import (
@@ -43,16 +44,72 @@ class Service(enum.Enum):
 
     ECHO = "echo"
     STORE = "store"
+    FIND = "find"
+    MOVE = "move"
+    GET = "get"
+    MWL = "mwl"
+    MPPS = "mpps"
+    COMMIT = "commit"
+
+
+PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
+PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
+PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
+MODALITY_PERFORMED_PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
+
+# What is not a storage class. The retired Patient/Study Only model is not offered.
+SERVICES = {
+    VERIFICATION: Service.ECHO,
+    PATIENT_ROOT_FIND: Service.FIND,
+    STUDY_ROOT_FIND: Service.FIND,
+    PATIENT_ROOT_MOVE: Service.MOVE,
+    STUDY_ROOT_MOVE: Service.MOVE,
+    PATIENT_ROOT_GET: Service.GET,
+    STUDY_ROOT_GET: Service.GET,
+    MODALITY_WORKLIST: Service.MWL,
+    MODALITY_PERFORMED_PROCEDURE_STEP: Service.MPPS,
+    STORAGE_COMMITMENT: Service.COMMIT,
+}
+PATIENT_ROOTS = frozenset({PATIENT_ROOT_FIND, PATIENT_ROOT_MOVE, PATIENT_ROOT_GET})
+# Data sets that we read and write ourselves: in a syntax that everybody has to know (PS3.5 10.1).
+IDENTIFIER_SYNTAXES = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+
+# Which item bytes of the extended negotiation we grant (PS3.4 C.5.1.1, C.5.2.1, C.5.3.1):
+# relational queries, combined date and time, fuzzy names, time zone, multi-frame conversion,
+# empty value, multiple values; for retrieval relational and multi-frame conversion.
+_EXTENDED = {
+    Service.FIND: b"\1\1\1\0\0\1\1",
+    Service.MWL: b"\0\1\1\0\0\0\0",
+    Service.MOVE: b"\1\0",
+    Service.GET: b"\1\0",
+}
+RELATIONAL, DATE_TIME, FUZZY, EMPTY_VALUE, MULTIPLE_VALUES = 0, 1, 2, 5, 6
 
 
 @dataclass(frozen=True)
 class Context:
-    """One accepted presentation context."""
+    """One accepted presentation context.
+
+    `peer_sends` and `peer_takes` are the roles agreed on: the peer asks (SCU), the peer answers
+    (SCP). `extended` is what was agreed beyond the baseline, byte by byte.
+    """
 
     context_id: int
     service: Service
     abstract_syntax: str
     transfer_syntax: str
+    peer_sends: bool = True
+    peer_takes: bool = False
+    extended: bytes = b""
+
+    def has_agreed(self, byte: int) -> bool:
+        """Whether one byte of the extended negotiation was agreed on."""
+        return self.extended[byte : byte + 1] == b"\1"
 
 
 def _is_standard_storage(uid: str) -> bool:
@@ -81,8 +138,8 @@ def find_service(abstract_syntax: str, *, accept_private: bool) -> Service | Non
     taken for a storage class: private ones, and standard ones younger than
     our tables.
     """
-    if abstract_syntax == VERIFICATION:
-        return Service.ECHO
+    if abstract_syntax in SERVICES:
+        return SERVICES[abstract_syntax]
     if abstract_syntax in STORAGE_CLASSES:
         return Service.STORE
     if not accept_private or abstract_syntax in UID_dictionary:
@@ -99,14 +156,32 @@ def choose_transfer_syntax(proposed: tuple[str, ...]) -> str:
     return proposed[0]
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What a request proposes by SOP class beside its contexts."""
+
+    roles: Mapping[str, Roles] = field(default_factory=dict)
+    extended: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What is answered, and the accepted contexts by id."""
+
+    answers: list[Answer]
+    roles: dict[str, Roles]
+    extended: dict[str, bytes]
+    contexts: dict[int, Context]
+
+
 def negotiate(
     proposals: list[Proposal],
-    proposed_roles: dict[str, Roles],
+    wishes: Wishes,
     allowed: frozenset[Service],
     *,
     accept_private: bool,
-) -> tuple[list[Answer], dict[str, Roles], dict[int, Context]]:
-    """Answer every proposal: the answers, the accepted roles, the accepted contexts by id.
+) -> Agreement:
+    """Answer every proposal.
 
     A service that this peer may not use is rejected by the user (result 1),
     one that nobody may use as not supported (3).
@@ -114,21 +189,27 @@ def negotiate(
     answers: list[Answer] = []
     accepted: dict[int, Context] = {}
     for proposal in proposals:
-        result, context = _answer(proposal, proposed_roles, allowed, accept_private=accept_private)
+        result, context = _answer(proposal, wishes, allowed, accept_private=accept_private)
         first = (proposal.transfer_syntaxes or (IMPLICIT_VR_LITTLE_ENDIAN,))[0]
         syntax = context.transfer_syntax if context else first
         answers.append(Answer(proposal.context_id, result, syntax))
         if context:
             accepted[proposal.context_id] = context
-    classes = {context.abstract_syntax for context in accepted.values()}
-    # We take requests on these contexts and send none: the requestor stays the SCU.
-    roles = {uid: Roles(scu=True, scp=False) for uid in proposed_roles if uid in classes}
-    return answers, roles, accepted
+    by_class = {context.abstract_syntax: context for context in accepted.values()}
+    roles = {
+        uid: Roles(scu=by_class[uid].peer_sends, scp=by_class[uid].peer_takes)
+        for uid in wishes.roles
+        if uid in by_class
+    }
+    extended = {uid: by_class[uid].extended for uid in wishes.extended if uid in by_class}
+    return Agreement(
+        answers, roles, {uid: agreed for uid, agreed in extended.items() if agreed}, accepted
+    )
 
 
 def _answer(
     proposal: Proposal,
-    proposed_roles: dict[str, Roles],
+    wishes: Wishes,
     allowed: frozenset[Service],
     *,
     accept_private: bool,
@@ -138,9 +219,41 @@ def _answer(
     service = find_service(uid, accept_private=accept_private) if uid else None
     if uid is None or service is None:
         return ABSTRACT_SYNTAX_NOT_SUPPORTED, None
-    if not proposal.transfer_syntaxes:
+    syntaxes = _known_syntaxes(service, proposal.transfer_syntaxes)
+    if not syntaxes:
         return TRANSFER_SYNTAXES_NOT_SUPPORTED, None
-    if service not in allowed or not proposed_roles.get(uid, Roles(scu=True, scp=False)).scu:
+    roles = _agree_on_roles(service, wishes.roles.get(uid), allowed)
+    if not roles.scu and not roles.scp:
         return USER_REJECTION, None
-    syntax = choose_transfer_syntax(proposal.transfer_syntaxes)
-    return ACCEPTED, Context(proposal.context_id, service, uid, syntax)
+    return ACCEPTED, Context(
+        proposal.context_id,
+        service,
+        uid,
+        choose_transfer_syntax(syntaxes),
+        peer_sends=roles.scu,
+        peer_takes=roles.scp,
+        extended=_agree_beyond_baseline(service, wishes.extended.get(uid, b"")),
+    )
+
+
+def _known_syntaxes(service: Service, proposed: tuple[str, ...]) -> tuple[str, ...]:
+    if service in (Service.ECHO, Service.STORE):
+        return proposed
+    return tuple(uid for uid in proposed if uid in IDENTIFIER_SYNTAXES)
+
+
+def _agree_on_roles(service: Service, proposed: Roles | None, allowed: frozenset[Service]) -> Roles:
+    """Return the roles that the peer gets; without a proposal it asks and we answer.
+
+    Who may get objects takes them on the same association (PS3.4 C.5.3), and who commits what
+    we sent may call to say so (PS3.4 J.3.3).
+    """
+    wished = proposed or Roles(scu=True, scp=False)
+    answers = {Service.STORE: Service.GET, Service.COMMIT: Service.COMMIT}.get(service)
+    return Roles(scu=wished.scu and service in allowed, scp=wished.scp and answers in allowed)
+
+
+def _agree_beyond_baseline(service: Service, proposed: bytes) -> bytes:
+    """Return which of the proposed bytes hold; as many bytes as were proposed and are known."""
+    granted = _EXTENDED.get(service, b"")
+    return bytes(int(wish == grant == 1) for wish, grant in zip(proposed, granted, strict=False))

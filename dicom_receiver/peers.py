@@ -147,10 +147,9 @@ def read_peers() -> dict[str, KnownPeer]:
 
 
 def _rights(peer: Peer) -> frozenset[Service]:
-    rights = {Service.ECHO}
-    if peer.may_store:
-        rights.add(Service.STORE)
-    return frozenset(rights)
+    """Return the services that the administrator allows; an echo is for everybody we know."""
+    allowed = {service for service in Service if getattr(peer, f"may_{service.value}", False)}
+    return frozenset({Service.ECHO, *allowed})
 
 
 def plain_address(text: str) -> str:

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from accounts.models import Facility
 from dicom_receiver.associate import Proposal
-from dicom_receiver.contexts import Service, negotiate
+from dicom_receiver.contexts import Service, Wishes, negotiate
 from dicom_receiver.database import DatabaseThread
 from dicom_receiver.models import Peer
 from dicom_receiver.pdu import RejectedError
@@ -40,12 +40,14 @@ OFFERED = {service.value for service in Service}
 REJECTED = "rejected"
 QUARANTINE = "quarantine"
 
+EVERYTHING = {"echo", "store", "find", "move", "get", "mwl", "mpps", "commit"}
+
 # caller, address: where what it sends belongs, and what it may ask, by policy for strangers
 CALLERS = [
-    ("NORTH1", HOME, "quarantine", "north", {"echo", "store"}),
-    ("NORTH1", HOME, "reject", "north", {"echo", "store"}),
-    ("NORTH1", ELSEWHERE, "reject", "north", {"echo", "store"}),
-    ("SOUTH1", HOME, "reject", "south", {"echo", "store"}),
+    ("NORTH1", HOME, "quarantine", "north", EVERYTHING),
+    ("NORTH1", HOME, "reject", "north", EVERYTHING),
+    ("NORTH1", ELSEWHERE, "reject", "north", EVERYTHING),
+    ("SOUTH1", HOME, "reject", "south", EVERYTHING),
     ("MUTE", HOME, "quarantine", "north", {"echo"}),
     ("CHECKED", HOME, "reject", "north", {"echo", "store"}),
     ("CHECKED", ELSEWHERE, "reject", REJECTED, set()),
@@ -63,7 +65,7 @@ CALLERS = [
 def directory(transactional_db: None) -> Iterator[PeerDirectory]:
     north, south = factories.make_facility("north"), factories.make_facility("south")
     closed = factories.make_facility("closed", is_active=False)
-    # May do everything that there is a right for; what is not offered stays closed.
+    # May do everything that there is a right for.
     every = {
         f"may_{name}": True for name in ("store", "find", "move", "get", "mwl", "mpps", "commit")
     }
@@ -106,9 +108,9 @@ def test_caller_gets_what_the_table_says(
 
     for number, (name, uid) in enumerate(SERVICES.items()):
         proposal = Proposal(2 * number + 1, str(uid), (str(ImplicitVRLittleEndian),))
-        answers, _roles, _contexts = negotiate([proposal], {}, caller.allowed, accept_private=False)
+        agreed = negotiate([proposal], Wishes(), caller.allowed, accept_private=False)
         wanted = ACCEPTED if name in may else NOT_FOR_YOU if name in OFFERED else NOT_HERE
-        assert (name, answers[0].result) == (name, wanted)
+        assert (name, agreed.answers[0].result) == (name, wanted)
 
 
 def test_every_service_is_in_the_table() -> None:

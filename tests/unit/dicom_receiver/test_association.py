@@ -15,6 +15,7 @@ from dicom_receiver.database import DatabaseThread
 from dicom_receiver.peers import Caller, PeerDirectory
 from dicom_receiver.statistics import Ledger
 from dicom_receiver.wire import Stop
+from imaging.errors import LimitExceededError
 from tests.conformance.dimse import (
     C_CANCEL,
     C_ECHO,
@@ -185,3 +186,59 @@ def test_message_that_trickles_in_whole_pdus_is_ended(
     finally:
         ticking.set()
         thread.join()
+
+
+def test_handler_reads_the_data_set_whole_and_answers_with_one(open_with: Open) -> None:
+    def answer(request: Request) -> None:
+        data = request.read_data_set(100_000)
+        request.respond(0xFF00, data_set=data[::-1], elements={0x1020: 7, 0x1005: b"\x10\0\x20\0"})
+        request.respond(0, comment="Done.", error_id=3)
+
+    client = open_with(answer)
+    sent = bytes(range(256)) * 300
+    client.send_command(1, {**REQUEST, DATA_SET_TYPE: 0})
+    client.send_data_set(1, sent, piece=1000)
+    pending = client.read_response()
+    came = b""
+    while len(came) < len(sent):
+        kind, body = client.read_pdu()
+        assert (kind, body[5] & 1) == (4, 0)
+        # No PDU is longer than this peer takes.
+        assert len(body) <= 16384
+        came += body[6:]
+    last = client.read_response()
+
+    assert came == sent[::-1]
+    assert (pending[DATA_SET_TYPE], pending[0x1020], pending[0x1005]) == (
+        0, b"\7\0", b"\x10\0\x20\0",
+    )  # fmt: skip
+    assert (last[DATA_SET_TYPE], last[STATUS], last[0x0903]) == (0x101, 0, b"\3\0")
+
+
+def test_data_set_that_is_too_long_is_refused_and_the_association_goes_on(open_with: Open) -> None:
+    def answer(request: Request) -> None:
+        try:
+            request.read_data_set(1000)
+        except LimitExceededError:
+            request.respond(0xC000)
+            return
+        request.respond(0)
+
+    client = open_with(answer)
+    client.send_command(1, {**REQUEST, DATA_SET_TYPE: 0})
+    client.send_data_set(1, bytes(5000), piece=900)
+
+    assert client.read_response()[STATUS] == 0xC000
+    assert client.echo() == 0
+
+
+def test_handler_that_breaks_after_a_pending_answer_is_answered_for(open_with: Open) -> None:
+    def fail(request: Request) -> None:
+        request.respond(0xFF00)
+        raise ZeroDivisionError
+
+    client = open_with(fail)
+    client.send_command(1, REQUEST)
+
+    assert client.read_response()[STATUS] == 0xFF00
+    assert client.read_response()[STATUS] == 0x0110
