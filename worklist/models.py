@@ -9,6 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from archive.access import VisibleQuerySet
 from archive.models import TEXT_LENGTH, FacilityRow, Study
+from worklist.order_models import OPEN, Order, PerformedStep, Priority, ScheduledStep
+
+__all__ = ["OPEN", "Order", "PerformedStep", "Priority", "ScheduledStep", "WorklistEntry"]
 
 
 class WorklistEntry(FacilityRow):
@@ -25,10 +28,14 @@ class WorklistEntry(FacilityRow):
         REPORTED = "reported", _("Reported")
         FINAL = "final", _("Final")
 
-    class Priority(models.IntegerChoices):
-        STAT = 1, _("STAT")
-        URGENT = 2, _("Urgent")
-        ROUTINE = 3, _("Routine")
+    class Acquisition(models.TextChoices):
+        """What the scanner says of the examination; empty when it says nothing."""
+
+        STARTED = "started", _("Started")
+        COMPLETED = "completed", _("Completed")
+        DISCONTINUED = "discontinued", _("Discontinued")
+
+    Priority = Priority
 
     study = models.OneToOneField(
         Study, models.CASCADE, verbose_name=_("study"), related_name="worklist_entry"
@@ -38,6 +45,18 @@ class WorklistEntry(FacilityRow):
     )
     priority = models.PositiveSmallIntegerField(
         _("priority"), choices=Priority.choices, default=Priority.ROUTINE
+    )
+    order = models.ForeignKey(
+        Order,
+        models.SET_NULL,
+        verbose_name=_("order"),
+        null=True,
+        blank=True,
+        related_name="entries",
+        help_text=_("Which order the images carry, where that is beyond doubt."),
+    )
+    acquisition = models.CharField(
+        _("examination"), max_length=16, choices=Acquisition.choices, blank=True
     )
     study_at = models.DateTimeField(
         _("study date and time"),
@@ -60,6 +79,10 @@ class WorklistEntry(FacilityRow):
             models.CheckConstraint(
                 condition=models.Q(priority__in=[1, 2, 3]),
                 name="worklist_entry_priority_is_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(acquisition__in=["", "started", "completed", "discontinued"]),
+                name="worklist_entry_acquisition_is_known",
             ),
         ]
         indexes = [
