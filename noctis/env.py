@@ -68,6 +68,11 @@ def read_address(name: str, default: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def read_optional_address(name: str) -> tuple[str, int] | None:
+    """Return (host, port), None when the variable is unset."""
+    return read_address(name, "") if read_text(name) else None
+
+
 def is_loopback(host: str) -> bool:
     """Say whether only this machine can reach the host."""
     return host in {"localhost", "::1"} or host.startswith("127.")

@@ -42,12 +42,36 @@ NOCTIS_UNKNOWN_AE = env.read_choice(
 NOCTIS_PRIVATE_SOP_CLASSES = env.read_choice(
     "NOCTIS_PRIVATE_SOP_CLASSES", "accept", ("accept", "reject")
 )
+NOCTIS_DICOM_TLS = env.read_optional_address("NOCTIS_DICOM_TLS")
+NOCTIS_DICOM_TLS_CERTIFICATE = env.read_text("NOCTIS_DICOM_TLS_CERTIFICATE")
+NOCTIS_DICOM_TLS_KEY = env.read_text("NOCTIS_DICOM_TLS_KEY")
+NOCTIS_DICOM_TLS_CA = env.read_text("NOCTIS_DICOM_TLS_CA")
+NOCTIS_DICOM_TLS_CLIENTS = env.read_choice(
+    "NOCTIS_DICOM_TLS_CLIENTS",
+    "optional" if NOCTIS_DICOM_TLS_CA else "none",
+    ("none", "optional", "required"),
+)
+NOCTIS_DICOM_TLS_PROFILE = env.read_choice(
+    "NOCTIS_DICOM_TLS_PROFILE", "non-downgrading", ("non-downgrading", "extended")
+)
+if NOCTIS_DICOM_TLS and not NOCTIS_DICOM_TLS_CERTIFICATE:
+    raise ImproperlyConfigured("NOCTIS_DICOM_TLS needs NOCTIS_DICOM_TLS_CERTIFICATE.")
+if NOCTIS_DICOM_TLS_CLIENTS != "none" and not NOCTIS_DICOM_TLS_CA:
+    raise ImproperlyConfigured("NOCTIS_DICOM_TLS_CLIENTS needs NOCTIS_DICOM_TLS_CA.")
 NOCTIS_RECEIVER_PROCESSES = env.read_int("NOCTIS_RECEIVER_PROCESSES", 2, minimum=1)
 NOCTIS_MAX_ASSOCIATIONS = env.read_int("NOCTIS_MAX_ASSOCIATIONS", 128, minimum=1)
 NOCTIS_MAX_ASSOCIATIONS_PER_ADDRESS = env.read_int(
     "NOCTIS_MAX_ASSOCIATIONS_PER_ADDRESS", max(1, NOCTIS_MAX_ASSOCIATIONS // 2), minimum=1
 )
 NOCTIS_MAX_PDU = env.read_int("NOCTIS_MAX_PDU", 131072, minimum=4096)
+NOCTIS_MAX_WAITING = env.read_int("NOCTIS_MAX_WAITING", 512, minimum=8)
+NOCTIS_MAX_HANDSHAKES = env.read_int("NOCTIS_MAX_HANDSHAKES", 32, minimum=1)
+NOCTIS_REQUEST_SECONDS = env.read_int("NOCTIS_REQUEST_SECONDS", 10, minimum=1)
+NOCTIS_IDLE_SECONDS = env.read_int("NOCTIS_IDLE_SECONDS", 60, minimum=1)
+NOCTIS_PDU_SECONDS = env.read_int("NOCTIS_PDU_SECONDS", 30, minimum=1)
+NOCTIS_SLOWEST_KB_A_MINUTE = env.read_int("NOCTIS_SLOWEST_KB_A_MINUTE", 64)
+NOCTIS_CONNECT_SECONDS = env.read_int("NOCTIS_CONNECT_SECONDS", 10, minimum=1)
+NOCTIS_ANSWER_SECONDS = env.read_int("NOCTIS_ANSWER_SECONDS", 60, minimum=1)
 NOCTIS_WEB_PROCESSES = env.read_int("NOCTIS_WEB_PROCESSES", 1, minimum=1)
 NOCTIS_WORKER_PROCESSES = env.read_int("NOCTIS_WORKER_PROCESSES", 1, minimum=1)
 NOCTIS_DISK_RESERVE_MB = env.read_int("NOCTIS_DISK_RESERVE_MB", -1, minimum=-1)
