@@ -20,6 +20,7 @@ PDV_HEADER_BYTES = PDV_HEADER.size
 IS_COMMAND = 0x01
 IS_LAST = 0x02
 
+RELEASE_RQ_BYTES = bytes([RELEASE_RQ, 0, 0, 0, 0, 4, 0, 0, 0, 0])
 RELEASE_RP_BYTES = bytes([RELEASE_RP, 0, 0, 0, 0, 4, 0, 0, 0, 0])
 
 # Reasons of a service-provider abort (PS3.8 9.3.8).
@@ -30,6 +31,42 @@ INVALID_PARAMETER_VALUE = 6
 
 SERVICE_USER = 0
 SERVICE_PROVIDER = 2
+
+
+# What an A-ASSOCIATE-RJ says, by source and reason (PS3.8 9.3.4).
+_REJECTIONS = {
+    (1, 1): "no reason given",
+    (1, 2): "it does not support the application context",
+    (1, 3): "it does not know our calling AE title",
+    (1, 7): "it does not know the called AE title",
+    (2, 1): "no reason given",
+    (2, 2): "it does not support the protocol version",
+    (3, 1): "it is congested now",
+    (3, 2): "its limit of associations is reached",
+}
+# What an A-ABORT of the service provider says (PS3.8 9.3.8).
+_ABORTS = {
+    0: "no reason given",
+    1: "it did not recognise a PDU",
+    2: "it did not expect a PDU",
+    4: "it did not recognise a PDU parameter",
+    5: "it did not expect a PDU parameter",
+    6: "a PDU parameter has an invalid value",
+}
+
+
+def rejection_words(result: int, source: int, reason: int) -> str:
+    """Return what a rejection says, in words."""
+    how_long = "for now" if result == 2 else "permanently"
+    why = _REJECTIONS.get((source, reason), f"reason {source}/{reason}")
+    return f"rejected {how_long}: {why}"
+
+
+def abort_words(source: int, reason: int) -> str:
+    """Return what an abort says, in words."""
+    if source != SERVICE_PROVIDER:
+        return "aborted by the application"
+    return f"aborted: {_ABORTS.get(reason, f'reason {reason}')}"
 
 
 class RejectedError(Exception):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -66,10 +67,19 @@ class Stop:
 class Wire:
     """Reads PDUs within time and size; writes with a deadline."""
 
-    def __init__(self, sock: socket.socket, max_pdu_bytes: int, stop: Stop) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        max_pdu_bytes: int,
+        stop: Stop,
+        *,
+        idle_seconds: float | None = None,
+    ) -> None:
         self._socket = sock
         self._max_pdu_bytes = max_pdu_bytes
         self._stop = stop
+        self._idle_seconds = idle_seconds
+        self._is_releasing = False
         self._buffer = bytearray(2 * (max_pdu_bytes + pdu.HEADER.size))
         self._view = memoryview(self._buffer)
         self._start = 0
@@ -79,10 +89,14 @@ class Wire:
         self._window_bytes = 0
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if isinstance(sock, ssl.SSLSocket):
+            # The kernel's time-outs would only make the TLS layer ask it again.
+            sock.settimeout(limits.TICK_SECONDS)
+            return
         # Blocking, woken by the kernel now and then: one system call a read, not two.
         sock.setblocking(True)
         _set_timeout(sock, socket.SO_RCVTIMEO, limits.TICK_SECONDS)
-        _set_timeout(sock, socket.SO_SNDTIMEO, limits.SEND_SECONDS)
+        _set_timeout(sock, socket.SO_SNDTIMEO, limits.TICK_SECONDS)
 
     # --- reading -----------------------------------------------------------
     def read_fragment(self, *, inside_message: bool) -> Fragment:
@@ -119,6 +133,8 @@ class Wire:
         """Whether the peer has sent something that was not read yet; never waits."""
         if self._start < self._end:
             return True
+        if isinstance(self._socket, ssl.SSLSocket):
+            return self._has_decrypted()
         try:
             self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -127,9 +143,19 @@ class Wire:
             raise HungUpError(type(error).__name__) from error
         return True
 
+    def _has_decrypted(self) -> bool:
+        """Whether TLS holds or gets something to read without waiting; it has no peeking."""
+        self._make_room(1)
+        self._socket.settimeout(0)
+        try:
+            return self._receive() > 0
+        finally:
+            self._socket.settimeout(limits.TICK_SECONDS)
+
     def _read_pdu(self, inside_message: bool) -> None:
         """Have the next P-DATA-TF in the buffer, whole."""
-        self._fill(1, limits.IDLE_SECONDS, may_stop=not inside_message)
+        idle_seconds = limits.IDLE_SECONDS if self._idle_seconds is None else self._idle_seconds
+        self._fill(1, idle_seconds, may_stop=not inside_message)
         self._fill(pdu.HEADER.size, limits.PDU_SECONDS)
         kind, length = pdu.HEADER.unpack_from(self._buffer, self._start)
         if kind == pdu.P_DATA_TF:
@@ -140,7 +166,9 @@ class Wire:
             self._pdu_end = self._start + length
             return
         if kind == pdu.ABORT:
-            raise HungUpError("aborted by the peer")
+            raise HungUpError(self._read_abort())
+        if kind == pdu.RELEASE_RP and self._is_releasing and length == 4:
+            raise ReleasedError
         if kind == pdu.RELEASE_RQ and not inside_message and length == 4:
             self._fill(pdu.HEADER.size + length, limits.PDU_SECONDS)
             raise ReleasedError
@@ -149,6 +177,14 @@ class Wire:
             f"PDU type {kind:02X}H is not due now",
             pdu.UNEXPECTED_PDU if known else pdu.UNRECOGNIZED_PDU,
         )
+
+    def _read_abort(self) -> str:
+        """Return what an A-ABORT whose header has come says."""
+        with contextlib.suppress(WireError):
+            self._fill(pdu.HEADER.size + 4, limits.GOODBYE_SECONDS)
+            begin = self._start + pdu.HEADER.size
+            return pdu.abort_words(self._buffer[begin + 2], self._buffer[begin + 3])
+        return "aborted by the peer"
 
     def _fill(self, wanted: int, seconds: float, *, may_stop: bool = False) -> None:
         """Have at least `wanted` unread bytes in the buffer, within so many seconds."""
@@ -181,7 +217,7 @@ class Wire:
         """Read once into the free part of the buffer; 0 when nothing came for a tick."""
         try:
             count = self._socket.recv_into(self._view[self._end :])
-        except BlockingIOError:
+        except (BlockingIOError, TimeoutError, ssl.SSLWantReadError):
             return 0
         except OSError as error:
             raise HungUpError(type(error).__name__) from error
@@ -200,12 +236,43 @@ class Wire:
             self._window_seconds = self._window_bytes = 0
 
     # --- writing -----------------------------------------------------------
-    def send(self, data: bytes | bytearray) -> None:
-        """Send bytes; a peer that does not take them is gone."""
+    def send(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes; a peer that does not take them, or takes them in drops, is gone."""
+        view = memoryview(data)
+        waited_seconds, last_taken = 0.0, time.monotonic()
+        window_bytes = 0
+        while view:
+            before = time.monotonic()
+            count = self._send_once(view)
+            now = time.monotonic()
+            view = view[count:]
+            waited_seconds += now - before
+            window_bytes += count
+            if count:
+                last_taken = now
+            elif self._stop.now.is_set():
+                raise StoppingError
+            elif now - last_taken > limits.SEND_SECONDS:
+                raise HungUpError("the peer does not take what we send")
+            if waited_seconds > limits.RATE_WINDOW_SECONDS:
+                if window_bytes < limits.RATE_WINDOW_BYTES:
+                    raise HungUpError("the peer takes what we send too slowly")
+                waited_seconds, window_bytes = 0.0, 0
+
+    def _send_once(self, view: memoryview) -> int:
+        """Send what is taken at once or within a tick; 0 when nothing was."""
         try:
-            self._socket.sendall(data)
+            return self._socket.send(view)
+        except (BlockingIOError, TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
         except OSError as error:
             raise HungUpError(type(error).__name__) from error
+
+    def begin_release(self) -> None:
+        """Ask to end the association in order; the peer's consent is a ReleasedError then."""
+        self._is_releasing = True
+        self._idle_seconds = limits.RELEASE_SECONDS
+        self.send(pdu.RELEASE_RQ_BYTES)
 
     def say_goodbye(self, last_words: bytes) -> None:
         """Send a last PDU and let the peer read it before the connection goes.

@@ -91,7 +91,15 @@ class IndexUnavailableError(TransientError):
 
 
 class PeerUnavailableError(TransientError):
-    """The other application entity cannot be reached or does not answer."""
+    """The other application entity cannot be reached, refuses us, or does not answer.
+
+    `trouble` is one word for what happened, where that is known: "unreachable",
+    "rejected", "no context", "timed out", "aborted", "lost", "not dicom", "tls".
+    """
+
+    def __init__(self, words: str = "", *, trouble: str = "") -> None:
+        super().__init__(words)
+        self.trouble = trouble
 
 
 class BusyError(TransientError):
