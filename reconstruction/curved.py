@@ -13,7 +13,7 @@ from imaging.curve import FORMS, STRAIGHTENED, CurvedGeometry, straighten, stret
 from imaging.errors import UnsupportedError
 from imaging.plane import MODES, THIN, Slab
 from reconstruction.compiled import load_kernels
-from reconstruction.planes import ALONE, CODES, SAMPLES_A_PIECE, THREADS, finest_mm, pool
+from reconstruction.planes import ALONE, CODES, SAMPLES_A_PIECE, THREADS, finest_mm, share_out
 from reconstruction.volume_files import Volume
 from reconstruction.wishes import (
     Parameters,
@@ -114,11 +114,7 @@ def cut_curve(volume: Volume, geometry: CurvedGeometry, slab: Slab) -> np.ndarra
         lines = (starts[part], steps[part], deep[part])
         kernels.cut(volume.voxels, table, lines, depths, CODES[slab.mode], out[part])
 
-    if pieces == 1:
-        cut(0)
-    else:
-        for _done in pool.get().map(cut, range(0, geometry.columns, share)):
-            pass
+    share_out(cut, range(0, geometry.columns, share))
     return np.ascontiguousarray(out.T)
 
 

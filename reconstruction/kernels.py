@@ -22,6 +22,12 @@ from reconstruction.compiled import keep_code
 MIP, MINIP, MEAN = 1, 2, 3
 # Rounding of a position that lies on the very edge must not lose it.
 EDGE = 1e-6
+# Pixels of a line at a time: what they look at stays at hand for the next line.
+TILE, THIN_TILE = 64, 16
+# Places among voxels as whole numbers, of which so many bits are the part of a voxel.
+BITS = 32
+UNIT = float(1 << BITS)
+PART, SHARE = (1 << BITS) - 1, 1.0 / UNIT
 
 keep_code(numba)
 
@@ -77,46 +83,34 @@ def _at(volume: np.ndarray, i: float, j: float, k: float) -> float:
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _within(bounds: tuple[int, int], place: float, step: float, most: float) -> tuple[int, int]:
-    """Narrow a range of columns to those whose place, `place + column * step`, is in 0…`most`."""
-    first, last = bounds
-    if step == 0.0:
-        return (first, last) if 0.0 <= place <= most else (first, first)
-    one, other = -place / step, (most - place) / step
-    low, high = min(one, other), max(one, other)
-    if not (high >= first and low <= last):
-        return first, first
-    return max(first, math.ceil(max(low, first))), min(last, math.floor(min(high, last)) + 1)
+def _is_inner(shape: tuple[int, int, int], i: float, j: float, k: float) -> bool:
+    """Whether a place has all its eight neighbours, whatever rounding does to it."""
+    slices, rows, columns = shape
+    return (
+        EDGE <= i <= columns - 1 - EDGE
+        and EDGE <= j <= rows - 1 - EDGE
+        and EDGE <= k <= slices - 1 - EDGE
+    )
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _inside(
-    shape: tuple[int, int, int], columns: int, places: tuple[float, float, float],
-    steps: np.ndarray, edge: float,
-) -> tuple[int, int]:  # fmt: skip
-    """Return the columns of a row that lie in the volume, `edge` voxels beyond border centres."""
-    slices, rows, across = shape
-    bounds = (0, columns)
-    bounds = _within(bounds, places[0] + edge, steps[0, 0], across - 1 + 2 * edge)
-    bounds = _within(bounds, places[1] + edge, steps[0, 1], rows - 1 + 2 * edge)
-    return _within(bounds, places[2] + edge, steps[0, 2], slices - 1 + 2 * edge)
+def _between(voxels: np.ndarray, strides: tuple[int, int], i: int, j: int, k: int) -> float:
+    """Return the trilinear value at an inner place, given in units of 1 / `UNIT` voxel.
 
-
-@numba.njit(nogil=True, cache=True, inline="always")
-def _between(volume: np.ndarray, i: float, j: float, k: float) -> float:
-    """Return the trilinear value at a place that has all its eight neighbours."""
+    `voxels` lie in one row; `strides` are those of a row and of a slice, in voxels.
+    """
     # Unsigned, or each access would ask whether it counts from the end.
-    i0, j0, k0 = np.uint64(i), np.uint64(j), np.uint64(k)
-    one = np.uint64(1)
-    x, y, z = i - i0, j - j0, k - k0
-    a = float(volume[k0, j0, i0])
-    b = float(volume[k0, j0 + one, i0])
-    c = float(volume[k0 + one, j0, i0])
-    d = float(volume[k0 + one, j0 + one, i0])
-    a += (volume[k0, j0, i0 + one] - a) * x
-    b += (volume[k0, j0 + one, i0 + one] - b) * x
-    c += (volume[k0 + one, j0, i0 + one] - c) * x
-    d += (volume[k0 + one, j0 + one, i0 + one] - d) * x
+    row, level, one = np.uint64(strides[0]), np.uint64(strides[1]), np.uint64(1)
+    at = np.uint64((k >> BITS) * strides[1] + (j >> BITS) * strides[0] + (i >> BITS))
+    x, y, z = (i & PART) * SHARE, (j & PART) * SHARE, (k & PART) * SHARE
+    a = float(voxels[at])
+    b = float(voxels[at + row])
+    c = float(voxels[at + level])
+    d = float(voxels[at + level + row])
+    a += (voxels[at + one] - a) * x
+    b += (voxels[at + row + one] - b) * x
+    c += (voxels[at + level + one] - c) * x
+    d += (voxels[at + level + row + one] - d) * x
     near = a + (b - a) * y
     value: float = near + (c + (d - c) * y - near) * z
     return value
@@ -124,14 +118,78 @@ def _between(volume: np.ndarray, i: float, j: float, k: float) -> float:
 
 @numba.njit(nogil=True, cache=True, inline="always")
 def _merge(kept: float, value: float, mode: int) -> float:
-    """Return what a pixel keeps when a layer brings another value; NaN is no value."""
-    if math.isnan(value):
-        return kept
-    if math.isnan(kept):
-        return value
+    """Return what a pixel keeps when a layer brings another value."""
     if mode == MIP:
-        return max(kept, value)
-    return kept + value if mode == MEAN else min(kept, value)
+        return value if value > kept else kept
+    if mode == MEAN:
+        return kept + value
+    return value if value < kept else kept
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _add_inner(
+    voxels: np.ndarray, strides: tuple[int, int], place: np.ndarray, step: np.ndarray,
+    mode: int, kept: np.ndarray,
+) -> None:  # fmt: skip
+    """Add a layer of pixels that are all inner ones."""
+    i, j, k = int(place[0] * UNIT), int(place[1] * UNIT), int(place[2] * UNIT)
+    di, dj, dk = int(step[0] * UNIT), int(step[1] * UNIT), int(step[2] * UNIT)
+    for pixel in range(kept.size):
+        value = _between(voxels, strides, i, j, k)
+        kept[pixel] = _merge(kept[pixel], value, mode)
+        i, j, k = i + di, j + dj, k + dk
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_any(
+    volume: np.ndarray,
+    table: tuple[np.ndarray, np.ndarray, float],
+    place: np.ndarray,
+    step: np.ndarray,
+    mode: int,
+    kept: np.ndarray,
+    found: np.ndarray,
+) -> None:
+    """Add a layer of pixels wherever they lie, and count those that are in the volume."""
+    slice_mm, holes, reach_mm = table
+    for pixel in range(kept.size):
+        w = place[2] + pixel * step[2]
+        k = w if slice_mm.size == 0 else _slice_at(w, slice_mm, holes, reach_mm)
+        value = _at(volume, place[0] + pixel * step[0], place[1] + pixel * step[1], k)
+        if not math.isnan(value):
+            found[pixel] += 1
+            kept[pixel] = _merge(kept[pixel], value, mode)
+
+
+@numba.njit(nogil=True, cache=True)
+def _cut_thin(volume: np.ndarray, starts: np.ndarray, steps: np.ndarray, out: np.ndarray) -> None:
+    """Fill `out` with lines of single samples of an even stack; as `cut`, without its layers."""
+    _slices, rows, columns = volume.shape
+    voxels, strides = volume.reshape(-1), (columns, columns * rows)
+    height, length = out.shape
+    for first in range(0, length, THIN_TILE):
+        last = min(first + THIN_TILE, length)
+        end = last - first - 1
+        for line in range(height):
+            across, down, through = steps[line, 0], steps[line, 1], steps[line, 2]
+            x = starts[line, 0] + first * across
+            y = starts[line, 1] + first * down
+            z = starts[line, 2] + first * through
+            # What lies between two inner places is inner itself.
+            if _is_inner(volume.shape, x, y, z) and _is_inner(
+                volume.shape, x + end * across, y + end * down, z + end * through
+            ):
+                i, j, k = int(x * UNIT), int(y * UNIT), int(z * UNIT)
+                right, below = int(across * UNIT), int(down * UNIT)
+                deeper = int(through * UNIT)
+                for pixel in range(first, last):
+                    out[line, pixel] = _between(voxels, strides, i, j, k)
+                    i, j, k = i + right, j + below, k + deeper
+            else:
+                for pixel in range(last - first):
+                    out[line, first + pixel] = _at(
+                        volume, x + pixel * across, y + pixel * down, z + pixel * through
+                    )
 
 
 @numba.njit(nogil=True, cache=True)
@@ -162,36 +220,41 @@ def cut(
     out
         float32, (lines, pixels); NaN where every layer is outside.
     """
-    slice_mm, holes, reach_mm = table
     starts, steps, deep = lines
-    is_even = slice_mm.size == 0
-    length = out.shape[1]
-    step = np.empty((1, 3))
-    kept, found = np.empty(length, np.float64), np.empty(length, np.int64)
-    for line in range(out.shape[0]):
-        kept[:] = math.nan
-        found[:] = 0
-        step[0] = steps[line]
-        for layer in range(depths.size):
-            i0 = starts[line, 0] + depths[layer] * deep[line, 0]
-            j0 = starts[line, 1] + depths[layer] * deep[line, 1]
-            w0 = starts[line, 2] + depths[layer] * deep[line, 2]
-            first, last = 0, length
-            quick, slow = 0, 0
-            if is_even:
-                first, last = _inside(volume.shape, length, (i0, j0, w0), step, 0.5 + 2 * EDGE)
-                quick, slow = _inside(volume.shape, length, (i0, j0, w0), step, -EDGE)
-            for pixel in range(first, last):
-                i, j = i0 + pixel * step[0, 0], j0 + pixel * step[0, 1]
-                w = w0 + pixel * step[0, 2]
-                if quick <= pixel < slow:
-                    value = _between(volume, i, j, w)
+    is_even = table[0].size == 0
+    if is_even and depths.size == 1:
+        _cut_thin(volume, starts + depths[0] * deep, steps, out)
+        return
+    _slices, rows, columns = volume.shape
+    voxels, strides = volume.reshape(-1), (columns, columns * rows)
+    nothing = -math.inf if mode == MIP else 0.0 if mode == MEAN else math.inf
+    place, end, step = np.empty(3), np.empty(3), np.empty(3)
+    row_kept, row_found = np.empty(TILE), np.empty(TILE, np.int64)
+    # Neighbouring lines look at the same voxels: some pixels of all of them, then the next.
+    for first in range(0, out.shape[1], TILE):
+        last = min(first + TILE, out.shape[1])
+        kept, found = row_kept[: last - first], row_found[: last - first]
+        for line in range(out.shape[0]):
+            kept[:] = nothing
+            found[:] = 0
+            inner = 0
+            step[:] = steps[line]
+            for layer in range(depths.size):
+                for axis in range(3):
+                    place[axis] = starts[line, axis] + depths[layer] * deep[line, axis]
+                    place[axis] += first * step[axis]
+                    end[axis] = place[axis] + (last - first - 1) * step[axis]
+                # What lies between two inner places is inner itself.
+                if (
+                    is_even
+                    and _is_inner(volume.shape, place[0], place[1], place[2])
+                    and _is_inner(volume.shape, end[0], end[1], end[2])
+                ):
+                    inner += 1
+                    _add_inner(voxels, strides, place, step, mode, kept)
                 else:
-                    k = w if is_even else _slice_at(w, slice_mm, holes, reach_mm)
-                    value = _at(volume, i, j, k)
-                found[pixel] += not math.isnan(value)
-                kept[pixel] = _merge(kept[pixel], value, mode)
-        for pixel in range(length):
-            if mode == MEAN and found[pixel] > 1:
-                kept[pixel] /= found[pixel]
-            out[line, pixel] = kept[pixel]
+                    _add_any(volume, table, place, step, mode, kept, found)
+            for pixel in range(last - first):
+                count = found[pixel] + inner
+                value = kept[pixel] / count if mode == MEAN and count > 0 else kept[pixel]
+                out[line, first + pixel] = value if count > 0 else math.nan

@@ -72,13 +72,16 @@ def cut_plane(
         lines = (starts[part], across[part], deep[part])
         kernels.cut(volume.voxels, table, lines, depths, CODES[slab.mode], out[part])
 
-    pieces = range(0, plane.rows, height)
-    if len(pieces) == 1:
-        cut(0)
-    else:
-        for _done in pool.get().map(cut, pieces):
-            pass
+    share_out(cut, range(0, plane.rows, height))
     return out
+
+
+def share_out(cut: Callable[[int], None], pieces: range) -> None:
+    """Cut all pieces, the first here, the others in threads; raises what one of them raises."""
+    others = [_pool.get().submit(cut, piece) for piece in pieces[1:]]
+    cut(pieces[0])
+    for other in others:
+        other.result()
 
 
 def to_int16(picture: np.ndarray, outside: int) -> np.ndarray:
@@ -88,7 +91,7 @@ def to_int16(picture: np.ndarray, outside: int) -> np.ndarray:
     return rounded
 
 
-pool: PerProcess[ThreadPoolExecutor] = PerProcess(
+_pool: PerProcess[ThreadPoolExecutor] = PerProcess(
     lambda: ThreadPoolExecutor(THREADS, "plane"), lambda _made: True
 )
 
