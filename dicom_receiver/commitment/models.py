@@ -22,8 +22,13 @@ class Commitment(models.Model):
         REPORTED = "reported", _("Reported")
         GIVEN_UP = "given_up", _("Given up")
 
+    OPEN = (Status.CHECKING, Status.CHECKED)
+
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     transaction_uid = models.CharField("Transaction UID", max_length=64)
+    is_repeat = models.BooleanField(
+        default=False, editable=False, help_text=_("The Transaction UID was used before.")
+    )
     ae_title = models.CharField(_("calling AE title"), max_length=16)
     facility = models.ForeignKey(
         Facility,
@@ -48,6 +53,11 @@ class Commitment(models.Model):
     created_at = models.DateTimeField(_("asked for"))
     due_at = models.DateTimeField(_("due"))
     give_up_at = models.DateTimeField(_("given up"))
+    held_until = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text=_("So long the peer may still listen on the association on which it asked."),
+    )
     checked_at = models.DateTimeField(_("checked at"), null=True)
     reported_at = models.DateTimeField(_("reported at"), null=True)
     claim = models.UUIDField(null=True, editable=False)
