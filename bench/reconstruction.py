@@ -111,7 +111,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
 
     def load() -> None:
         for number, (one, stored) in enumerate(read_all(plan.slices)):
-            warm[number] = convert(one, stored)
+            convert(one, stored, warm[number])
 
     reader = SimpleITK.ImageSeriesReader()
     reader.SetFileNames(files)

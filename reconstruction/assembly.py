@@ -115,7 +115,8 @@ class DoesNotFitError(Exception):
     """A value is beyond int16 after all."""
 
 
-Convert = Callable[[Slice, np.ndarray], np.ndarray]
+# Writes the stored values of a slice as int16 into the array that comes third, of their shape.
+Convert = Callable[[Slice, np.ndarray, np.ndarray], None]
 
 
 def choose_scales(slices: tuple[Slice, ...]) -> Iterator[tuple[Scale, Convert]]:
@@ -131,26 +132,48 @@ def choose_scales(slices: tuple[Slice, ...]) -> Iterator[tuple[Scale, Convert]]:
     formats = {pixel_format_of(describe_pixels(one.instance)) for one in slices}
     if len(rescales) == 1 and not has_table and formats <= set(_NARROW):
         slope, intercept = rescales.pop()
+        declared = _declared_range(slices)
         if slope.is_integer() and intercept.is_integer() and abs(slope * 65536) < 2**31:
-            yield Scale(), lambda _one, stored: _rescaled(stored, int(slope), int(intercept))
+            yield Scale(), _rescaling(int(slope), int(intercept), declared)
         if slope > 0:
             shift = 32768 if formats & {"u16"} else 0
             scale = Scale(slope, intercept + shift * slope)
-            yield scale, lambda _one, stored: _rescaled(stored, 1, -shift)
+            yield scale, _rescaling(1, -shift, declared)
     yield _measure(slices)
 
 
-def _rescaled(stored: np.ndarray, slope: int, intercept: int) -> np.ndarray:
-    low, high = int(stored.min()) * slope + intercept, int(stored.max()) * slope + intercept
-    if min(low, high) < LOWEST or max(low, high) > HIGHEST:
-        raise DoesNotFitError
-    # All steps modulo 2**16: what fits at last may overflow on the way.
-    values = stored.astype(np.int16) if stored.dtype.itemsize == 1 else stored.view(np.int16)
-    if slope != 1:
-        values = values * np.array(slope & 0xFFFF, np.uint16).view(np.int16)
-    if intercept:
-        values = values + np.array(intercept & 0xFFFF, np.uint16).view(np.int16)
-    return values
+def _declared_range(slices: tuple[Slice, ...]) -> tuple[int, int] | None:
+    """Return between which stored values all pixels lie; None where a decoder might exceed it.
+
+    Those of uncompressed frames are cut to their stored bits when they are read.
+    """
+    if any(_is_compressed(one.instance) for one in slices):
+        return None
+    described = [describe_pixels(one.instance) for one in slices]
+    bits = max(one.bits_stored for one in described)
+    lowest = -(1 << (bits - 1)) if any(one.is_signed for one in described) else 0
+    return lowest, (1 << bits) - 1
+
+
+def _rescaling(slope: int, intercept: int, declared: tuple[int, int] | None) -> Convert:
+    """Return what keeps stored value * slope + intercept."""
+
+    def fits(low: int, high: int) -> bool:
+        ends = low * slope + intercept, high * slope + intercept
+        return min(ends) >= LOWEST and max(ends) <= HIGHEST
+
+    is_safe = declared is not None and fits(*declared)
+
+    def convert(_one: Slice, stored: np.ndarray, out: np.ndarray) -> None:
+        if not is_safe and not fits(int(stored.min()), int(stored.max())):
+            raise DoesNotFitError
+        # All steps modulo 2**16: what fits at last may overflow on the way.
+        values = stored.astype(np.int16) if stored.dtype.itemsize == 1 else stored.view(np.int16)
+        if slope != 1:
+            values = values * np.array(slope & 0xFFFF, np.uint16).view(np.int16)
+        np.add(values, np.array(intercept & 0xFFFF, np.uint16).view(np.int16), out=out)
+
+    return convert
 
 
 def _measure(slices: tuple[Slice, ...]) -> tuple[Scale, Convert]:
@@ -169,13 +192,13 @@ def _measure(slices: tuple[Slice, ...]) -> tuple[Scale, Convert]:
     else:
         step = (high - low) / (HIGHEST - LOWEST) or 1.0
         scale = Scale(step, low - LOWEST * step, is_exact=False)
-    return scale, lambda one, stored: _quantised(one, stored, scale)
 
+    def convert(one: Slice, stored: np.ndarray, out: np.ndarray) -> None:
+        values = (one.pipeline.modality_values(stored) - scale.offset) / scale.scale
+        values = np.nan_to_num(values, nan=LOWEST, posinf=HIGHEST, neginf=LOWEST)
+        out[...] = np.clip(np.rint(values), LOWEST, HIGHEST)
 
-def _quantised(one: Slice, stored: np.ndarray, scale: Scale) -> np.ndarray:
-    values = (one.pipeline.modality_values(stored) - scale.offset) / scale.scale
-    values = np.nan_to_num(values, nan=LOWEST, posinf=HIGHEST, neginf=LOWEST)
-    return np.clip(np.rint(values), LOWEST, HIGHEST).astype(np.int16)
+    return scale, convert
 
 
 # --- frames ------------------------------------------------------------------------------

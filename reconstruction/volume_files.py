@@ -199,8 +199,9 @@ def _write_voxels(file: int, start: int, plan: Plan, convert: Convert) -> int:
     """Write slice after slice; returns the least int16."""
     _slices, rows, columns = plan.geometry.shape
     lowest, size = -LOWEST, 2 * rows * columns
+    values = np.empty((rows, columns), "<i2")
     for number, (one, stored) in enumerate(read_all(plan.slices)):
-        values = np.ascontiguousarray(convert(one, stored), "<i2")
+        convert(one, stored, values)
         lowest = min(lowest, int(values.min()))
         if os.pwrite(file, values.data.cast("B"), start + number * size) != size:
             raise OSError("The disk took only a part.")
