@@ -67,14 +67,16 @@ class Target:
 class Offer:
     """One presentation context to propose.
 
-    `as_scp` asks to be sent requests on it as well; `extended` is what is asked for beyond the
-    baseline (PS3.7 D.3.3.5), byte by byte.
+    `as_scp` asks to be sent requests on it as well; without `as_scu` that is all (PS3.4 J.3.3:
+    who reports on a commitment). `extended` is what is asked for beyond the baseline
+    (PS3.7 D.3.3.5), byte by byte.
     """
 
     abstract_syntax: str
     transfer_syntaxes: tuple[str, ...] = (IMPLICIT_VR_LITTLE_ENDIAN,)
     as_scp: bool = False
     extended: bytes = b""
+    as_scu: bool = True
 
 
 class Agreed(NamedTuple):
@@ -146,7 +148,9 @@ class Requestor:
             for number, offer in enumerate(offers)
         }
         self._roles = {
-            offer.abstract_syntax: Roles(scu=True, scp=True) for offer in offers if offer.as_scp
+            offer.abstract_syntax: Roles(scu=offer.as_scu, scp=True)
+            for offer in offers
+            if offer.as_scp
         }
         self._extended = {
             offer.abstract_syntax: offer.extended for offer in offers if offer.extended
