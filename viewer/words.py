@@ -110,6 +110,7 @@ WORDS = (
     _("Frames a second"),
     _("Freehand line"),
     _("Freehand region"),
+    _("Further tools"),
     _("GIF animation"),
     _("Grey"),
     _("HU doubtful, see the passport"),

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 Points = Sequence[tuple[float, float]]
 SIZE = {"width": 390, "height": 844}
+TABLET = {"width": 820, "height": 1180}
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +109,42 @@ def test_fingers_scroll_zoom_and_window_and_a_pen_draws_on_a_phone(
     page.locator(".strip-item").nth(1).tap()
     wait_until(page, lambda after: after["scene"] == "picture" and after["count"] == 32)
     expect(page.locator(".strip-item").first).to_be_hidden()
+
+
+def test_a_tablet_has_its_tools_in_one_row_and_the_others_behind_its_last_button(
+    live_house: House, ct_uid: str, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(viewport=TABLET, has_touch=True)
+    page.goto(f"{live_house.url}/viewer/?study={ct_uid}")
+    wait_until(page, lambda now: now["scene"] == "picture")
+    row = page.get_by_role("toolbar", name="Tools", exact=True)
+    seen = row.locator("button:visible, select:visible")
+    centres = seen.evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect()).map(r => [r.y + r.height / 2, r.right])"
+    )
+    assert len(centres) > 10
+    assert max(y for y, _ in centres) - min(y for y, _ in centres) < 2
+    assert max(right for _, right in centres) <= TABLET["width"]
+    pan = page.get_by_role("button", name="Pan", exact=True)
+    expect(pan).to_be_hidden()
+
+    further = page.get_by_role("button", name="Further tools", exact=True)
+    further.focus()
+    page.keyboard.press("Enter")
+    expect(further).to_have_attribute("aria-expanded", "true")
+    for _ in range(20):
+        if pan.evaluate("one => one === document.activeElement"):
+            break
+        page.keyboard.press("ArrowDown")
+    expect(pan).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(pan).to_be_hidden()
+    expect(further).to_be_focused()
+    expect(page.locator(".tools [aria-label=Pan]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(further).to_have_attribute("aria-expanded", "false")
+
+    page.set_viewport_size({"width": 1366, "height": 768})
+    expect(further).to_be_hidden()
+    expect(pan).to_be_visible()

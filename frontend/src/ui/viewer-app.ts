@@ -117,9 +117,8 @@ class ViewerApp {
     this.strip = new SeriesStrip(this.store);
     this.controls = new PaneControls(page, this.store, this.panes, this.strip, (words) => this.findings.say(words));
     const commands: readonly Command[] = withOwnKeys([...makeCommands(instrument, leave, (words) => this.findings.say(words)), ...this.findings.commands, ...this.keyImages.commands, ...this.controls.commands, ...volumeCommands(this.store), ...curveCommands(this.store), reconstructCommand(this.store), ...fusionCommands(this.store), ...surfaceCommands(this.store, () => openTissue(this.store)), ...this.side.commands()], settings);
-    this.toolbar = new Toolbar(instrument, commands, this.controls.tools);
+    this.toolbar = new Toolbar(instrument, commands, this.findings.bar.root, this.controls.tools);
     this.help = new Help(this.store, commands);
-    this.toolbar.root.firstElementChild?.after(this.findings.bar.root);
     this.side.addBelow(this.toolbar.ofPage);
     root.prepend(this.toolbar.root);
     main.append(connection.root);

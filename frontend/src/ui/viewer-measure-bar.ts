@@ -8,6 +8,7 @@ import type { Command } from "./viewer-commands";
 import { keyName } from "./viewer-keys";
 import { ROW_COUNT, type MeasureTool } from "./viewer-measure-commands";
 import { keepPlaced, placeSheet, stepInMenu } from "./viewer-popover";
+import { leaving } from "./viewer-tool-row";
 
 export class MeasureBar {
   private readonly menu = make("div", { class: "measure-menu", role: "menu", hidden: true });
@@ -31,7 +32,7 @@ export class MeasureBar {
   ) {
     const row = [select, ...tools.slice(0, ROW_COUNT)];
     this.inMenu = tools.slice(ROW_COUNT);
-    row.forEach((one) => this.root.append(this.toolButton(one)));
+    row.forEach((one) => this.root.append(leaving(this.toolButton(one), one.command.id)));
     this.menu.append(...this.inMenu.map((one) => this.menuItem(one.command, one)));
     this.menu.append(make("hr"), ...actions.filter((one) => one.icon !== undefined).map((one) => this.menuItem(one)));
     this.root.append(make("div", { class: "measure-more" }, this.more, this.menu), make("div", { role: "status" }, this.state));

@@ -16,6 +16,7 @@ import type { Panes } from "./viewer-panes";
 import { PriorList } from "./viewer-priors";
 import { SavedLayouts } from "./viewer-saved-layouts";
 import type { SeriesStrip } from "./viewer-strip";
+import { leaving } from "./viewer-tool-row";
 import { Windows } from "./viewer-windows";
 
 export class PaneControls {
@@ -38,7 +39,7 @@ export class PaneControls {
     this.priors = new PriorList(store, say);
     strip.root.append(this.priors.root);
     this.banner = new Banner(store, document.getElementById("patient-banner"));
-    this.tools = [layouts.root, this.links.root];
+    this.tools = [leaving(layouts.root, "layouts"), leaving(this.links.root, "links")];
     const windows = new Windows(store, page.person.username, () => store.announce());
     strip.tellElsewhere((seriesId) => windows.isElsewhere(seriesId));
     this.commands = paneCommands(store, {

@@ -2,6 +2,9 @@
 
 import { icon, make, setAttribute } from "./dom";
 
+/** A popover tells whoever holds it that it is to be seen. */
+export const WANTED = "popover-wanted";
+
 export class Popover {
   readonly button: HTMLButtonElement;
   readonly sheet: HTMLElement;
@@ -49,6 +52,7 @@ export class Popover {
       this.close();
       return;
     }
+    this.root.parentElement?.dispatchEvent(new Event(WANTED, { bubbles: true }));
     this.sheet.hidden = false;
     setAttribute(this.button, "aria-expanded", "true");
     this.onOpen();
@@ -95,7 +99,7 @@ export function stepInMenu(menu: HTMLElement, key: string): boolean {
   if (step === undefined) {
     return false;
   }
-  const items = [...menu.querySelectorAll<HTMLButtonElement>("button:enabled")];
+  const items = [...menu.querySelectorAll<HTMLButtonElement>("button:enabled")].filter((one) => one.checkVisibility());
   const at = items.indexOf(document.activeElement as HTMLButtonElement);
   items[at < 0 && step < 0 ? items.length - 1 : (at + step + items.length) % items.length]?.focus();
   return true;

@@ -12,6 +12,7 @@ import { windowChoices, type Command } from "./viewer-commands";
 import { keyName } from "./viewer-keys";
 import { SlabControl } from "./viewer-slab";
 import { Popover, stepInMenu } from "./viewer-popover";
+import { leaving, ToolRow } from "./viewer-tool-row";
 
 export class Toolbar {
   readonly root = make("div", { class: "tools", role: "toolbar", "aria-label": t("Tools") });
@@ -25,6 +26,7 @@ export class Toolbar {
   constructor(
     private readonly instrument: Instrument,
     commands: readonly Command[],
+    measures: HTMLElement,
     ofPanes: readonly HTMLElement[],
   ) {
     const { store } = instrument;
@@ -39,12 +41,15 @@ export class Toolbar {
         ...commands.filter((one) => one.group === name && one.icon !== undefined && one.isInMenu !== true).map((one) => this.button(one)),
       );
     const picture = group("picture");
-    picture.append(this.menu(t("More of the picture"), "chevron-down", commands.filter((one) => one.group === "picture" && one.isInMenu === true)));
+    const further = commands.filter((one) => one.group === "picture" && one.isInMenu === true);
+    picture.append(leaving(this.menu(t("More of the picture"), "chevron-down", further), "picture-menu"));
     const panes = group("panes");
     const ofVolume = commands.filter((one) => one.group === "volume" && one.icon !== undefined);
-    panes.prepend(...ofPanes, ...(ofVolume.length === 0 ? [] : [this.menu(t("Volume"), "box", ofVolume, this.slab.root)]));
-    this.root.append(group("tools"), picture, this.windows.root, this.film.root, panes);
+    const volume = ofVolume.length === 0 ? [] : [leaving(this.menu(t("Volume"), "box", ofVolume, this.slab.root), "volume-menu")];
+    panes.prepend(...ofPanes, ...volume);
+    this.root.append(group("tools"), measures, picture, this.windows.root, this.film.root, panes);
     this.ofPage = group("page");
+    new ToolRow(this.root);
   }
 
   show(): void {
@@ -89,7 +94,7 @@ export class Toolbar {
 
   private button(command: Command): HTMLButtonElement {
     const attributes = { type: "button", class: "tool", "aria-label": command.name };
-    const button = make("button", attributes, icon(command.icon ?? "square"));
+    const button = leaving(make("button", attributes, icon(command.icon ?? "square")), command.id);
     label(button, command);
     button.addEventListener("click", () => command.run());
     this.buttons.set(command, button);
@@ -115,9 +120,9 @@ class WindowControl {
   readonly root = make(
     "div",
     { class: "tools-group window-control", role: "group" },
-    this.select,
-    make("label", { class: "number" }, make("span", { "aria-hidden": "true" }, "W"), this.width),
-    make("label", { class: "number" }, make("span", { "aria-hidden": "true" }, "L"), this.level),
+    leaving(this.select, "window-presets"),
+    leaving(make("label", { class: "number" }, make("span", { "aria-hidden": "true" }, "W"), this.width), "typed-window"),
+    leaving(make("label", { class: "number" }, make("span", { "aria-hidden": "true" }, "L"), this.level), "typed-window"),
   );
   private choices: readonly (readonly [string, WindowChoice])[] = [];
   private offered = "";
@@ -205,8 +210,8 @@ class FilmControl {
       "div",
       { class: "tools-group film-control", role: "group" },
       play,
-      make("label", { class: "number" }, this.speed, make("span", {}, t("fps"))),
-      this.loop,
+      leaving(make("label", { class: "number" }, this.speed, make("span", {}, t("fps"))), "film-speed"),
+      leaving(this.loop, "film-repeat"),
     );
     this.speed.addEventListener("change", () => {
       store.change(setCine({ framesPerSecond: Number(this.speed.value) || 1 }));
