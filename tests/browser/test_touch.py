@@ -145,6 +145,6 @@ def test_a_tablet_has_its_tools_in_one_row_and_the_others_behind_its_last_button
     page.keyboard.press("Escape")
     expect(further).to_have_attribute("aria-expanded", "false")
 
-    page.set_viewport_size({"width": 1366, "height": 768})
+    page.set_viewport_size({"width": 1900, "height": 1000})
     expect(further).to_be_hidden()
     expect(pan).to_be_visible()
