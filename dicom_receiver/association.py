@@ -24,6 +24,7 @@ from dicom_receiver.associate import (
     encode_acceptance,
     parse_request,
 )
+from dicom_receiver.certificates import Certificate
 from dicom_receiver.contexts import Context, Service, Wishes, negotiate
 from dicom_receiver.peers import Caller, PeerDirectory
 from dicom_receiver.statistics import Ledger
@@ -156,9 +157,18 @@ class Association:
     caller: Caller
 
     def __init__(
-        self, sock: socket.socket, address: str, surroundings: Surroundings, handlers: Handlers
+        self,
+        sock: socket.socket,
+        address: str,
+        surroundings: Surroundings,
+        handlers: Handlers,
+        *,
+        certificate: Certificate | None = None,
+        is_over_limit: bool = False,
     ) -> None:
         self.surroundings = surroundings
+        self._certificate = certificate
+        self._is_over_limit = is_over_limit
         self.wire = Wire(sock, limits.max_pdu_bytes(), surroundings.stop)
         self._address = address
         self._handlers = handlers
@@ -214,6 +224,8 @@ class Association:
 
     def _admit(self, request: AssociateRequest) -> Caller:
         """Return who calls; raises RejectedError (PS3.8 9.3.4)."""
+        if self._is_over_limit:
+            raise pdu.local_limit()
         if not request.protocol_version & 1:
             raise pdu.RejectedError(1, 2, 2, "protocol version is not supported")
         if request.application_context != APPLICATION_CONTEXT_NAME:
@@ -224,7 +236,9 @@ class Association:
             raise pdu.calling_ae_unknown("calling AE title is not printable text")
         if 0 < request.max_pdu_bytes < limits.SMALLEST_PEER_PDU_BYTES:
             raise pdu.RejectedError(1, 1, 1, "maximum length is too small to answer in")
-        return self.surroundings.peers.admit(request.calling_ae_title, self._address)
+        return self.surroundings.peers.admit(
+            request.calling_ae_title, self._address, self._certificate
+        )
 
     def _note_refusal(self, title: str, why: str) -> None:
         logger.warning("association refused: %s at %s: %s", title or "-", self._address, why)

@@ -22,9 +22,11 @@ from django.db import connections
 from dicom_receiver import handover, limits
 from dicom_receiver.association import Association, Surroundings
 from dicom_receiver.database import DatabaseThread
+from dicom_receiver.entry import HandshakeError, enter
 from dicom_receiver.handlers import HANDLERS
 from dicom_receiver.peers import PeerDirectory
 from dicom_receiver.statistics import Ledger
+from dicom_receiver.tls import accepting_context
 from dicom_receiver.wire import Stop
 
 logger = logging.getLogger("noctis.dimse")
@@ -42,6 +44,7 @@ class Child:
         self._ledger = Ledger()
         self._stop = Stop()
         self._surroundings = Surroundings(PeerDirectory(self._database), self._ledger, self._stop)
+        self._tls = accepting_context()
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
@@ -72,19 +75,41 @@ class Child:
             thread.start()
         except RuntimeError:
             logger.error("no thread could be started for an association")
-            given.sock.close()
+            given.arrival.sock.close()
             self._end(thread, given.key)
 
     def _serve(self, given: handover.Handover) -> None:
+        arrival = given.arrival
         try:
-            Association(given.sock, given.address, self._surroundings, HANDLERS).run(
-                given.request_body
-            )
+            if arrival.is_tls:
+                self._serve_tls(given)
+            else:
+                Association(arrival.sock, arrival.address, self._surroundings, HANDLERS).run(
+                    arrival.request_body
+                )
         except OSError:
-            given.sock.close()
+            arrival.sock.close()
         finally:
             connections.close_all()
             self._end(threading.current_thread(), given.key)
+
+    def _serve_tls(self, given: handover.Handover) -> None:
+        arrival = given.arrival
+        try:
+            entry = enter(arrival, self._tls)
+        except HandshakeError as error:
+            logger.warning("TLS refused: %s: %s", arrival.address, error)
+            self._ledger.add("", arrival.address, refused=1)
+            return
+        handover.send_news(self._control, handover.ENTERED, given.key)
+        Association(
+            entry.sock,
+            arrival.address,
+            self._surroundings,
+            HANDLERS,
+            certificate=entry.certificate,
+            is_over_limit=arrival.is_over_limit,
+        ).run(entry.request_body)
 
     def _end(self, thread: threading.Thread, key: int) -> None:
         with self._lock:

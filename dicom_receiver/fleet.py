@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
@@ -15,13 +16,17 @@ from pathlib import Path
 
 from django.conf import settings
 
-from dicom_receiver import handover
+from dicom_receiver import handover, limits
 
 logger = logging.getLogger("noctis.dimse")
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0
+
+# A child is asked every two seconds whether it still takes connections.
+QUESTION_SECONDS = 2.0
+LATE_SECONDS = 4.0
 
 
 @dataclass(eq=False)
@@ -35,6 +40,14 @@ class Process:
     pause_seconds: float
     is_ready: bool = False
     connections: dict[int, str] = field(default_factory=dict)
+    entering: dict[int, str] = field(default_factory=dict)
+    is_asked: bool = False
+    silent_seconds: float = 0.0
+
+    @property
+    def burden(self) -> tuple[bool, int]:
+        """Who has less of this gets the next connection: silence counts more than work."""
+        return self.silent_seconds > LATE_SECONDS, len(self.connections) + len(self.entering)
 
 
 class Fleet:
@@ -47,6 +60,9 @@ class Fleet:
         self._due: list[tuple[float, float]] = [(0.0, FIRST_PAUSE_SECONDS)] * count
         self._keys = itertools.count(1)
         self._by_address: Counter[str] = Counter()
+        self._entering: Counter[str] = Counter()
+        self._looked_at = time.monotonic()
+        self._asked_at = 0.0
 
     # --- what the front door asks --------------------------------------------
     @property
@@ -63,21 +79,34 @@ class Fleet:
         """How many connections of this address the children serve."""
         return self._by_address[address]
 
+    @property
+    def entering_count(self) -> int:
+        """How many TLS connections have not become associations yet."""
+        return self._entering.total()
+
+    def entering_from(self, address: str) -> int:
+        """How many of them come from this address."""
+        return self._entering[address]
+
     def controls(self) -> list[socket.socket]:
         """Return the sockets on which the children speak."""
         return [process.control for process in self._processes]
 
-    def give(self, address: str, sock: socket.socket, request_body: bytes) -> bool:
+    def give(self, arrival: handover.Arrival) -> bool:
         """Hand a connection to the least busy child; False when none takes it now."""
         ready = [process for process in self._processes if process.is_ready]
-        for process in sorted(ready, key=lambda process: len(process.connections)):
+        for process in sorted(ready, key=lambda process: process.burden):
             key = next(self._keys)
             try:
-                handover.send_connection(process.control, key, address, sock, request_body)
+                handover.send_connection(process.control, key, arrival)
             except OSError:
                 continue
-            process.connections[key] = address
-            self._by_address[address] += 1
+            if not arrival.is_over_limit:
+                process.connections[key] = arrival.address
+                self._by_address[arrival.address] += 1
+            if arrival.is_tls:
+                process.entering[key] = arrival.address
+                self._entering[arrival.address] += 1
             return True
         return False
 
@@ -87,19 +116,55 @@ class Fleet:
         process = next(found for found in self._processes if found.control is control)
         news = process.news.read()
         for kind, key in news or []:
-            if kind == handover.READY:
-                process.is_ready = True
-                logger.info("receiver process %d serves", process.popen.pid)
-            elif address := process.connections.pop(key, None):
-                self._forget(address)
+            self._note_news(process, kind, key)
         return news is not None
+
+    def _note_news(self, process: Process, kind: bytes, key: int) -> None:
+        if kind == handover.READY:
+            process.is_ready, process.silent_seconds = True, 0.0
+            logger.info("receiver process %d serves", process.popen.pid)
+        elif kind == handover.ALIVE:
+            process.is_asked, process.silent_seconds = False, 0.0
+        if kind in {handover.ENTERED, handover.CLOSED}:
+            _forget(self._entering, process.entering.pop(key, None))
+        if kind == handover.CLOSED:
+            _forget(self._by_address, process.connections.pop(key, None))
+
+    def look_after(self) -> None:
+        """Ask the children whether they take connections, and kill who has not said so for long.
+
+        Only time in which we ourselves went on counts: a machine that slept
+        kills nobody. What is killed is missed by `hear`, and started again.
+        """
+        now = time.monotonic()
+        passed, self._looked_at = min(now - self._looked_at, 1.0), now
+        asks = now - self._asked_at >= QUESTION_SECONDS
+        if asks:
+            self._asked_at = now
+        for process in self._processes:
+            if process.is_asked or not process.is_ready:
+                process.silent_seconds += passed
+            elif asks:
+                self._ask(process)
+            allowed = limits.SILENT_SECONDS if process.is_ready else limits.START_SECONDS
+            if process.silent_seconds > allowed:
+                logger.error("receiver process %d is silent and is killed", process.popen.pid)
+                process.popen.kill()
+
+    def _ask(self, process: Process) -> None:
+        process.is_asked = True
+        # Who does not even take the question is silent; who is gone, `hear` notices.
+        with contextlib.suppress(OSError):
+            handover.send_question(process.control)
 
     def lay_off(self, control: socket.socket) -> None:
         """Clear away a child that is gone, and plan its successor."""
         process = next(found for found in self._processes if found.control is control)
         self._processes.remove(process)
         for address in process.connections.values():
-            self._forget(address)
+            _forget(self._by_address, address)
+        for address in process.entering.values():
+            _forget(self._entering, address)
         control.close()
         process.popen.kill()
         code = process.popen.wait()
@@ -152,7 +217,11 @@ class Fleet:
         self._processes.append(process)
         return process
 
-    def _forget(self, address: str) -> None:
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
+
+def _forget(counts: Counter[str], address: str | None) -> None:
+    """Count one less of an address; of addresses with none nothing is kept."""
+    if address is None:
+        return
+    counts[address] -= 1
+    if not counts[address]:
+        del counts[address]

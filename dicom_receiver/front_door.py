@@ -4,7 +4,8 @@ One thread and no promise: a connection costs a descriptor and the bytes that
 it has really sent, until its association request is complete. When the
 waiting room is full, the oldest of the address that has most in it goes, so
 that somebody who speaks at once always gets through. Only complete requests
-reach a child process.
+reach a child process; by TLS, connections that begin a handshake, so many at a
+time: its cost is borne, and its end awaited, by a thread of a child.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from django.conf import settings
 from dicom_receiver import limits, pdu
 from dicom_receiver.associate import FIXED_BYTES, parse_ae_title
 from dicom_receiver.fleet import Fleet
+from dicom_receiver.handover import Arrival
 from dicom_receiver.peers import plain_address
 from dicom_receiver.statistics import Ledger
 from dicom_receiver.waiting_room import Visitor, WaitingRoom
@@ -37,24 +39,35 @@ NO_DESCRIPTOR_PAUSE_SECONDS = 0.05
 class Complete:
     """A connection whose association request is here, and no child was ready for it."""
 
-    sock: socket.socket
-    address: str
-    body: bytes
+    arrival: Arrival
     deadline: float
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """The sockets on which we listen: without TLS, and with, if that is wanted."""
+
+    plain: socket.socket
+    tls: socket.socket | None = None
+
+    def all(self) -> list[socket.socket]:
+        """Return those there are."""
+        return [self.plain] if self.tls is None else [self.plain, self.tls]
 
 
 class FrontDoor:
     """Owns the listening socket and the waiting room; feeds the fleet."""
 
     def __init__(
-        self, listener: socket.socket, wake: socket.socket, fleet: Fleet, ledger: Ledger
+        self, listeners: Listeners, wake: socket.socket, fleet: Fleet, ledger: Ledger
     ) -> None:
-        self._listener = listener
+        self._listeners = listeners
         self._wake = wake
         self._fleet = fleet
         self._ledger = ledger
         self._room = WaitingRoom()
         self._complete: deque[Complete] = deque()
+        self._greeting: dict[int, Visitor] = {}
         self._selector = selectors.DefaultSelector()
         self._is_open = True
         self.turned_at = time.monotonic()
@@ -65,9 +78,10 @@ class FrontDoor:
 
     def run(self) -> None:
         """Serve until closed."""
-        self._listener.setblocking(False)
         self._wake.setblocking(False)
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        for listener in self._listeners.all():
+            listener.setblocking(False)
+            self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._wake, selectors.EVENT_READ, self._wake_up)
         while self._is_open:
             for control in self._fleet.start_due():
@@ -79,8 +93,11 @@ class FrontDoor:
                     key.data(key.fileobj)
             self._send_home_the_late()
             self._feed_fleet()
+            self._feed_greeting()
+            self._fleet.look_after()
             self.turned_at = time.monotonic()
-        self._listener.close()
+        for listener in self._listeners.all():
+            listener.close()
         for visitor in self._room.all():
             self._send_home(visitor)
 
@@ -105,7 +122,8 @@ class FrontDoor:
                 self._note_trouble(error)
                 return
             sock.setblocking(False)
-            visitor = Visitor(sock, plain_address(peer[0]), time.monotonic())
+            is_tls = listener is self._listeners.tls
+            visitor = Visitor(sock, plain_address(peer[0]), time.monotonic(), is_tls=is_tls)
             self._room.enter(visitor)
             self._selector.register(sock, selectors.EVENT_READ, None)
             self._listen_to(visitor)
@@ -127,6 +145,11 @@ class FrontDoor:
         if visitor is None:
             return
         try:
+            if visitor.is_tls:
+                self._room.look(visitor)
+                self._selector.unregister(visitor.sock)
+                self._greeting[visitor.sock.fileno()] = visitor
+                return
             body = self._room.read(visitor)
         except BlockingIOError:
             return
@@ -136,14 +159,12 @@ class FrontDoor:
         except OSError:
             self._send_home(visitor)
             return
-        self._selector.unregister(visitor.sock)
-        self._room.leave(visitor)
-        deadline = time.monotonic() + limits.REQUEST_SECONDS
-        complete = Complete(visitor.sock, visitor.address, body, deadline)
+        self._leave(visitor)
+        arrival = Arrival(visitor.address, visitor.sock, body)
         if len(self._complete) >= settings.NOCTIS_MAX_ASSOCIATIONS:
-            self._reject(complete, pdu.local_limit())
+            self._reject(arrival, pdu.local_limit())
             return
-        self._complete.append(complete)
+        self._complete.append(Complete(arrival, time.monotonic() + limits.REQUEST_SECONDS))
         self._feed_fleet()
 
     def _refuse(self, visitor: Visitor, why: str) -> None:
@@ -157,9 +178,13 @@ class FrontDoor:
         self._send_home(visitor)
 
     def _send_home(self, visitor: Visitor) -> None:
-        self._selector.unregister(visitor.sock)
-        self._room.leave(visitor)
+        self._leave(visitor)
         visitor.sock.close()
+
+    def _leave(self, visitor: Visitor) -> None:
+        if self._greeting.pop(visitor.sock.fileno(), None) is None:
+            self._selector.unregister(visitor.sock)
+        self._room.leave(visitor)
 
     def _send_home_the_late(self) -> None:
         now = time.monotonic()
@@ -176,30 +201,45 @@ class FrontDoor:
         """Give complete requests to children, in order; answer what cannot wait longer."""
         while self._complete:
             waiting = self._complete[0]
-            rejection = self._find_rejection(waiting)
-            if rejection is None and not self._fleet.give(
-                waiting.address, waiting.sock, waiting.body
-            ):
+            rejection = self._find_rejection(waiting.arrival.address)
+            if rejection is None and not self._fleet.give(waiting.arrival):
                 if time.monotonic() < waiting.deadline:
                     return
                 rejection = pdu.temporary_congestion("no receiver process is ready")
             self._complete.popleft()
             if rejection is not None:
-                self._reject(waiting, rejection)
+                self._reject(waiting.arrival, rejection)
             else:
-                waiting.sock.close()
+                waiting.arrival.sock.close()
 
-    def _find_rejection(self, waiting: Complete) -> pdu.RejectedError | None:
+    def _feed_greeting(self) -> None:
+        """Give who has said a TLS hello to children, as many as may shake hands at a time.
+
+        The others stay visitors: when their crowd or their time is too much they go.
+        """
+        for visitor in list(self._greeting.values()):
+            if self._fleet.entering_count >= limits.HANDSHAKES:
+                return
+            if self._fleet.entering_from(visitor.address) >= limits.HANDSHAKES_AN_ADDRESS:
+                continue
+            is_over = self._find_rejection(visitor.address) is not None
+            arrival = Arrival(visitor.address, visitor.sock, is_tls=True, is_over_limit=is_over)
+            if not self._fleet.give(arrival):
+                return
+            self._send_home(visitor)
+
+    def _find_rejection(self, address: str) -> pdu.RejectedError | None:
         is_full = self._fleet.connection_count >= settings.NOCTIS_MAX_ASSOCIATIONS
-        held = self._fleet.connections_from(waiting.address)
+        held = self._fleet.connections_from(address)
         return pdu.local_limit() if is_full or held >= limits.associations_per_address() else None
 
-    def _reject(self, waiting: Complete, rejection: pdu.RejectedError) -> None:
-        title = parse_ae_title(waiting.body[20:36]) if len(waiting.body) >= FIXED_BYTES else None
+    def _reject(self, arrival: Arrival, rejection: pdu.RejectedError) -> None:
+        body = arrival.request_body
+        title = parse_ae_title(body[20:36]) if len(body) >= FIXED_BYTES else None
         logger.warning(
-            "association refused: %s at %s: %s", title or "-", waiting.address, rejection
+            "association refused: %s at %s: %s", title or "-", arrival.address, rejection
         )
-        self._ledger.add(title or "", waiting.address, refused=1)
+        self._ledger.add(title or "", arrival.address, refused=1)
         with contextlib.suppress(OSError):
-            waiting.sock.send(rejection.encode())
-        waiting.sock.close()
+            arrival.sock.send(rejection.encode())
+        arrival.sock.close()

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from dicom_receiver import pdu
+from dicom_receiver.certificates import Certificate
 from dicom_receiver.contexts import Service
 from dicom_receiver.database import DatabaseThread
 from dicom_receiver.models import Peer
@@ -51,6 +52,7 @@ class KnownPeer:
     facility_id: uuid.UUID
     is_active: bool
     allowed: frozenset[Service]
+    certificate: str = ""
 
 
 class PeerDirectory:
@@ -68,17 +70,17 @@ class PeerDirectory:
         self._reading: Future[dict[str, KnownPeer]] | None = None
         self._addresses: dict[str, tuple[float, frozenset[str]]] = {}
 
-    def admit(self, ae_title: str, address: str) -> Caller:
-        """Return the caller with facility and rights.
+    def admit(self, ae_title: str, address: str, certificate: Certificate | None = None) -> Caller:
+        """Return the caller with facility and rights; `certificate` is what it has proved.
 
         Raises RejectedError when policy does not admit them or cannot be asked.
         """
         peer = self._known_peers().get(ae_title)
         if peer is not None and not peer.is_active:
             raise pdu.calling_ae_unknown("peer is not active")
-        if peer is not None and (not peer.check_address or self._calls_from(peer.host, address)):
+        why = self._why_stranger(peer, address, certificate)
+        if peer is not None and not why:
             return Caller(ae_title, address, peer.facility_id, peer.allowed)
-        why = "calling AE title is unknown" if peer is None else "peer calls from another address"
         if settings.NOCTIS_UNKNOWN_AE != "quarantine":
             raise pdu.calling_ae_unknown(why)
         return Caller(ae_title, address, None, frozenset({Service.ECHO, Service.STORE}))
@@ -106,6 +108,18 @@ class PeerDirectory:
             logger.error("peers could not be read: %s", type(error).__name__)
         self._reading = None
         self._read_at = time.monotonic()
+
+    def _why_stranger(
+        self, peer: KnownPeer | None, address: str, certificate: Certificate | None
+    ) -> str:
+        """Return why a caller is not the peer whose title it uses; empty when it is."""
+        if peer is None:
+            return "calling AE title is unknown"
+        if peer.check_address and not self._calls_from(peer.host, address):
+            return "peer calls from another address"
+        if peer.certificate and (certificate is None or not certificate.fits(peer.certificate)):
+            return "peer shows another certificate" if certificate else "peer shows no certificate"
+        return ""
 
     def _calls_from(self, host: str, address: str) -> bool:
         """Whether an address belongs to a peer's host; no host, no check."""
@@ -141,6 +155,7 @@ def read_peers() -> dict[str, KnownPeer]:
             facility_id=peer.facility_id,
             is_active=peer.is_active and peer.facility.is_active,
             allowed=_rights(peer),
+            certificate=peer.certificate.strip(),
         )
         for peer in Peer.objects.select_related("facility")
     }

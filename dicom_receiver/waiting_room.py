@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import socket
+import struct
 from dataclasses import dataclass, field
 
 from dicom_receiver import limits, pdu
 from dicom_receiver.associate import FIXED_BYTES
 
 _READ_BYTES = 64 * 1024
+
+# The header of a TLS record: type, version, length (RFC 8446 5.1).
+_RECORD_HEADER = struct.Struct(">BHH")
+_HANDSHAKE = 22
+_LONGEST_RECORD = 2**14
+_WAKINGS = 4
 
 
 @dataclass(eq=False)
@@ -18,17 +25,20 @@ class Visitor:
     sock: socket.socket
     address: str
     arrived_at: float
+    is_tls: bool = False
     data: bytearray = field(default_factory=bytearray)
+    hello_bytes: int = 0
+    wakings: int = 0
 
     @property
     def has_spoken(self) -> bool:
         """Whether anything came at all; what opens and closes may be a health check."""
-        return bool(self.data)
+        return bool(self.data) or self.hello_bytes > 0
 
     @property
     def speaks_dicom(self) -> bool:
         """Whether the first byte is a PDU type: HTTP, TLS and noise get no answer."""
-        return self.has_spoken and pdu.ASSOCIATE_RQ <= self.data[0] <= pdu.ABORT
+        return bool(self.data) and pdu.ASSOCIATE_RQ <= self.data[0] <= pdu.ABORT
 
     @property
     def wanted_bytes(self) -> int:
@@ -104,13 +114,55 @@ class WaitingRoom:
                 raise ConnectionResetError
             visitor.data += data
             self._data_bytes += len(data)
-            _check_beginning(visitor.data)
+            check_beginning(visitor.data)
             if not visitor.wanted_bytes:
                 return bytes(visitor.data[pdu.HEADER.size :])
 
+    def look(self, visitor: Visitor) -> None:
+        """Return when the first record of a TLS handshake is here whole; it is left unread.
 
-def _check_beginning(data: bytearray) -> None:
+        The bytes stay with the kernel, which wakes us when there are enough of
+        them, so a visitor costs nothing here and the handshake can begin
+        elsewhere with its first byte.
+
+        Raises as `read` does.
+        """
+        wanted = max(visitor.hello_bytes, _RECORD_HEADER.size)
+        seen = visitor.sock.recv(wanted, socket.MSG_PEEK)
+        if not seen:
+            raise ConnectionResetError
+        visitor.hello_bytes = max(visitor.hello_bytes, len(seen))
+        _check_record(seen)
+        if len(seen) >= _RECORD_HEADER.size:
+            _, _, length = _RECORD_HEADER.unpack_from(seen)
+            visitor.hello_bytes = wanted = _RECORD_HEADER.size + length
+            if len(visitor.sock.recv(wanted, socket.MSG_PEEK)) == wanted:
+                visitor.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+                return
+        visitor.wakings += 1
+        if visitor.wakings > _WAKINGS:
+            # Awake without enough: the other side has hung up in the middle.
+            raise ConnectionResetError
+        visitor.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
+        raise BlockingIOError
+
+
+def _check_record(seen: bytes) -> None:
+    """Raise ValueError when this cannot become a TLS handshake (RFC 8446 5.1)."""
+    if seen[0] == pdu.ASSOCIATE_RQ:
+        raise ValueError("an association request without TLS")
+    if seen[0] != _HANDSHAKE or seen[1:2] not in (b"", b"\3"):
+        raise ValueError("what came is not a TLS handshake")
+    if len(seen) >= _RECORD_HEADER.size:
+        _, _, length = _RECORD_HEADER.unpack_from(seen)
+        if not 4 <= length <= _LONGEST_RECORD:
+            raise ValueError("TLS handshake has an impossible length")
+
+
+def check_beginning(data: bytearray) -> None:
     """Raise ValueError when this cannot become an association request."""
+    if data[0] == _HANDSHAKE:
+        raise ValueError("a TLS handshake on the port without TLS")
     if data[0] != pdu.ASSOCIATE_RQ:
         raise ValueError("what came is not an association request")
     if len(data) >= pdu.HEADER.size:

@@ -20,9 +20,10 @@ from archive import storage
 from dicom_receiver import limits
 from dicom_receiver.associate import parse_ae_title
 from dicom_receiver.fleet import Fleet
-from dicom_receiver.front_door import FrontDoor
+from dicom_receiver.front_door import FrontDoor, Listeners
 from dicom_receiver.heartbeat import HeartbeatThread
 from dicom_receiver.statistics import Ledger
+from dicom_receiver.tls import UnusableError, accepting_context
 
 logger = logging.getLogger("noctis.dimse")
 
@@ -55,9 +56,20 @@ class Command(BaseCommand):
             self._give_up("The AE title must be 1 to 16 printable characters, no backslash.")
         if options["processes"] < 1:
             self._give_up("--processes must be at least 1.")
-        listener = self._listen(options["host"], options["port"])
+        listeners = Listeners(
+            self._listen(options["host"], options["port"]),
+            self._listen_by_tls() if settings.NOCTIS_DICOM_TLS else None,
+        )
         _allow_many_descriptors()
-        serve(listener, options["processes"], str(ae_title))
+        serve(listeners, options["processes"], str(ae_title))
+
+    def _listen_by_tls(self) -> socket.socket:
+        """Return the socket for TLS, once certificate and key have proved usable."""
+        try:
+            accepting_context().get()
+        except UnusableError as error:
+            self._give_up(f"DICOM over TLS cannot start: {error}.")
+        return self._listen(*settings.NOCTIS_DICOM_TLS)
 
     def _listen(self, host: str, port: int) -> socket.socket:
         try:
@@ -79,22 +91,23 @@ class Command(BaseCommand):
         sys.exit(1)
 
 
-def serve(listener: socket.socket, processes: int, ae_title: str) -> None:
+def serve(listeners: Listeners, processes: int, ae_title: str) -> None:
     """Serve until SIGTERM or SIGINT; everything has ended when this returns."""
-    host, port = listener.getsockname()[:2]
+    addresses = [_spell(listener) for listener in listeners.all()]
     # What a receiver that was killed had begun to receive is nobody's: its senders send again.
     storage.sweep_incoming()
     ledger = Ledger()
     fleet = Fleet(processes, ae_title)
     wake, waker = socket.socketpair()
-    door = FrontDoor(listener, wake, fleet, ledger)
+    door = FrontDoor(listeners, wake, fleet, ledger)
 
     def describe() -> dict[str, Any] | None:
         is_turning = time.monotonic() - door.turned_at < HEARTBEAT_MISSED_SECONDS
         if not is_turning or not fleet.ready_count:
             return None
         return {
-            "address": f"{host}:{port}",
+            "address": addresses[0],
+            "tls_address": addresses[1] if listeners.tls else None,
             "ae_title": ae_title,
             "processes": fleet.ready_count,
             "associations": fleet.connection_count,
@@ -110,7 +123,8 @@ def serve(listener: socket.socket, processes: int, ae_title: str) -> None:
     signal.signal(signal.SIGINT, stop)
     heartbeat = HeartbeatThread(ledger, describe)
     heartbeat.start()
-    logger.info("listening on %s:%d as %s, %d processes", host, port, ae_title, processes)
+    where = " and with TLS on ".join(addresses)
+    logger.info("listening on %s as %s, %d processes", where, ae_title, processes)
     try:
         door.run()
     finally:
@@ -118,6 +132,11 @@ def serve(listener: socket.socket, processes: int, ae_title: str) -> None:
         fleet.stop(limits.STOP_SECONDS)
         heartbeat.end(FAREWELL_SECONDS)
         logger.info("stopped")
+
+
+def _spell(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"{host}:{port}"
 
 
 def _allow_many_descriptors() -> None:
