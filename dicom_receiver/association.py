@@ -174,6 +174,8 @@ class Association:
         self._handlers = handlers
         self.contexts: dict[int, Context] = {}
         self._peer_max_pdu_bytes = 0
+        self._asked: dict[int, Callable[[dimse.Command], None]] = {}
+        self._asked_id = 0
 
     def run(self, request_body: bytes) -> None:
         """Answer the request and serve; every way out closes the socket, none raises."""
@@ -269,7 +271,8 @@ class Association:
         if command.field == dimse.C_CANCEL_RQ:
             return  # It came after the last response: nothing is left to cancel.
         if command.field & dimse.RESPONSE:
-            raise ProtocolError("response to a request that was not sent")
+            self._take_answer(context, command)
+            return
         request = Request(self, context, command)
         handler = self._handlers.get((context.service, command.field))
         if handler is None:
@@ -286,6 +289,35 @@ class Association:
             logger.exception("command %04XH of %s failed", command.field, self.caller.ae_title)
         if not request.is_answered:
             request.respond(statuses.PROCESSING_FAILURE_OF_ANY)
+
+    def ask(
+        self,
+        context_id: int,
+        elements: Mapping[int, int | str | bytes],
+        data_set: bytes,
+        on_answer: Callable[[dimse.Command], None],
+    ) -> None:
+        """Send a request of our own (N-EVENT-REPORT); its answer is taken whenever it comes."""
+        self._asked_id = self._asked_id % 0xFFFF + 1
+        self._asked[self._asked_id] = on_answer
+        whole = {
+            **elements,
+            dimse.MESSAGE_ID: self._asked_id,
+            dimse.COMMAND_DATA_SET_TYPE: dimse.HAS_DATA_SET,
+        }
+        self.send_message(context_id, whole, data_set)
+
+    def _take_answer(self, context: Context, command: dimse.Command) -> None:
+        asked = command.number(dimse.MESSAGE_ID_BEING_RESPONDED_TO) or 0
+        on_answer = self._asked.pop(asked, None)
+        if on_answer is None:
+            raise ProtocolError("response to a request that was not sent")
+        if command.has_data_set:
+            DataSet(self.wire, context.context_id).skip()
+        try:
+            on_answer(command)
+        except Exception:
+            logger.exception("an answer of %s could not be noted", self.caller.ae_title)
 
     def _read_command(self) -> tuple[Context, dimse.Command]:
         """Read the next command set, whole (PS3.8 Annex E)."""
