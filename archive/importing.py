@@ -98,6 +98,15 @@ def count_files(paths: Iterable[Path]) -> int:
 _Received = Verdict | tuple[Intake, str]
 
 
+def finish_many(received: Iterable[tuple[Intake, str]]) -> Iterator[Verdict]:
+    """Finish named intakes, several at a time; yields the verdicts in their order.
+
+    When taking the next one fails, those before it are finished all the same.
+    """
+    with _Pipeline() as pipeline:
+        yield from pipeline.run(received)
+
+
 class _Pipeline:
     """Finishes intakes in a few threads while the caller reads on."""
 

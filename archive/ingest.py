@@ -30,12 +30,12 @@ WRITE_BYTES = 64 * 1024
 _CHECK_RESERVE_EVERY_BYTES = 64 * 1024 * 1024
 
 
-def open_intake(source: Source) -> Intake:
-    """Begin to receive one object.
+def open_intake(source: Source, *, study_instance_uid: str = "") -> Intake:
+    """Begin to receive one object; of this study alone, when it is named.
 
     Raises StorageUnavailableError when there is no room for it.
     """
-    return Intake(source)
+    return Intake(source, study_instance_uid)
 
 
 def ingest_file(source: Source, file: BinaryIO) -> Outcome:
@@ -59,9 +59,10 @@ def ingest_file(source: Source, file: BinaryIO) -> Outcome:
 class Intake:
     """One object on its way in. `close` (or `abandon`) leaves nothing behind."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, study_instance_uid: str = "") -> None:
         storage.check_reserve()
         self._source = source
+        self._study = study_instance_uid
         self._descriptor, self._path = storage.incoming_room().create()
         self._is_open = True
         self._size_bytes = 0
@@ -108,13 +109,15 @@ class Intake:
 
         Raises
         ------
-        IdentityError, UnreadableError, LimitExceededError
+        IdentityError, MismatchError, UnreadableError, LimitExceededError
             The object is refused; nothing was kept.
         StorageUnavailableError, IndexUnavailableError
             It cannot be stored now; nothing was kept.
         """
         try:
             arrival = self._examine(expect)
+            if self._study not in ("", arrival.facts.study_instance_uid):
+                raise MismatchError("It belongs to another study than the one asked for.")
             return commit(arrival, partial(self._publish, arrival.storage_key))
         finally:
             self.close()

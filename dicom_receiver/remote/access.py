@@ -7,7 +7,7 @@ nobody else chooses where this server calls.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
@@ -18,11 +18,11 @@ from archive.access import ModelT
 CALLERS = frozenset({Role.RADIOLOGIST, Role.TECHNOLOGIST, Role.FACILITY_ADMIN, Role.ADMIN})
 
 
-def may_call_out(user: User | AnonymousUser | Any) -> bool:
+def may_call_out(user: User | AnonymousUser) -> bool:
     """Whether the user's role may test, query, import from and send to peers."""
     if not user.is_authenticated or not user.is_active:
         return False
-    return bool(user.is_archive_admin or user.role in CALLERS)
+    return user.is_archive_admin or user.role in CALLERS
 
 
 class PeerQuerySet(models.QuerySet[ModelT]):
