@@ -284,6 +284,8 @@ class Wire:
         with contextlib.suppress(OSError):
             self._socket.settimeout(limits.GOODBYE_SECONDS)
             self._socket.sendall(last_words)
+            if isinstance(self._socket, ssl.SSLSocket):
+                _say_end_of_tls(self._socket)
             self._socket.shutdown(socket.SHUT_WR)
             while time.monotonic() < deadline and self._socket.recv_into(self._buffer):
                 pass
@@ -291,6 +293,14 @@ class Wire:
     def close(self) -> None:
         """Give the socket up."""
         self._socket.close()
+
+
+def _say_end_of_tls(sock: ssl.SSLSocket) -> None:
+    """Send close_notify, so that nobody on the way can feign our end (RFC 8446 6.1)."""
+    sock.settimeout(0)
+    with contextlib.suppress(ssl.SSLError):
+        sock.unwrap()
+    sock.settimeout(limits.GOODBYE_SECONDS)
 
 
 def _set_timeout(sock: socket.socket, option: int, seconds: float) -> None:
