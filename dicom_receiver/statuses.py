@@ -26,6 +26,37 @@ MATCH = 0xFF00
 MATCH_WITHOUT_SOME_KEYS = 0xFF01
 PENDING = frozenset({MATCH, MATCH_WITHOUT_SOME_KEYS})
 
+# What a status says when the peer adds no words of its own (PS3.4 B.2.3, PS3.7 C).
+_WORDS = {
+    SUCCESS: "stored",
+    0x0111: "it has this instance already",
+    INVALID_OBJECT_INSTANCE: "the instance's UID is not valid",
+    SOP_CLASS_NOT_SUPPORTED: "it does not take this kind of object",
+    NOT_AUTHORIZED: "we are not allowed to",
+    UNRECOGNIZED_OPERATION: "it does not know this operation",
+    CANCELLED: "cancelled",
+}
+_FAMILIES = (
+    (0xF000, 0xB000, "stored, with a warning"),
+    (0xFF00, 0xA700, "it is out of resources"),
+    (0xFF00, 0xA900, "the data set does not match its SOP class"),
+    (0xF000, 0xC000, "it cannot understand the data set"),
+)
+
+
+def is_stored(status: int) -> bool:
+    """Whether the other side has the instance: success, or a warning (PS3.4 B.2.3)."""
+    return status in {SUCCESS, 0x0001, 0x0107, 0x0116} or status & 0xF000 == 0xB000
+
+
+def words_of(status: int) -> str:
+    """Return what a status of C-STORE says, in words, with its number."""
+    words = _WORDS.get(status) or next(
+        (words for mask, family, words in _FAMILIES if status & mask == family), "it failed"
+    )
+    return f"{words} ({status:04X}H)"
+
+
 STATUSES: dict[type[errors.NoctisError], int] = {
     errors.UnreadableError: CANNOT_UNDERSTAND,
     errors.LimitExceededError: CANNOT_UNDERSTAND,
@@ -33,6 +64,8 @@ STATUSES: dict[type[errors.NoctisError], int] = {
     errors.IdentityError: CANNOT_UNDERSTAND,
     errors.MismatchError: DATA_SET_DOES_NOT_MATCH,
     errors.ConflictError: CANNOT_UNDERSTAND,
+    errors.QueryError: DATA_SET_DOES_NOT_MATCH,
+    errors.TooBroadError: OUT_OF_RESOURCES,
     errors.UndecodableError: CANNOT_UNDERSTAND,
     errors.NotAVolumeError: CANNOT_UNDERSTAND,
     errors.NotAllowedError: NOT_AUTHORIZED,

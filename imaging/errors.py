@@ -55,6 +55,14 @@ class ConflictError(PermanentError):
     """Contradicts what is stored already."""
 
 
+class QueryError(PermanentError):
+    """A question breaks the rules of what may be asked."""
+
+
+class TooBroadError(QueryError):
+    """A question would take more work than one may ask for; a narrower one is answered."""
+
+
 class UndecodableError(PermanentError):
     """The pixels cannot be decoded as their description says."""
 
