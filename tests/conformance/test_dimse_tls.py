@@ -335,7 +335,7 @@ def test_stored_by_tls_is_stored_whole_and_new_certificates_are_used(
     assert read_data_set(stored_path(port, Instance.objects.get())) == encode(dataset)
     with pytest.raises((ssl.SSLError, ClosedError, ConnectionError)), tls.client() as client:
         client.associate(ECHO)
-    assert "it shows no certificate, which we require" in port.said()
+    wait_for(lambda: "it shows no certificate, which we require" in port.said())
 
     shutil.copy(authority.path("mr1"), own)
     wait_for(lambda: "new TLS files are not used" in said_after_call(tls))
