@@ -19,6 +19,7 @@ from archive.identity import find_or_add_patient, flag, is_other_person
 from archive.models import Discrepancy, Series, Study
 from archive.rows import in_facility
 from imaging.facts import InstanceFacts
+from imaging.search import name_key
 
 _KEEP_STUDIES = 256
 _MAX_FLAGS = 32
@@ -109,6 +110,7 @@ class KnownStudy:
             facility_id=source.facility_id,
             patient=patient,
             **{name: getattr(facts, name) for name in _STUDY_FIELDS},
+            search_key=name_key(facts.patient_name),
             door=source.door,
             sender=source.sender,
             first_received_at=arrival.received_at,

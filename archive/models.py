@@ -107,6 +107,7 @@ class Study(FacilityRow):
     patient_birth_date = models.DateField(_("birth date"), null=True, blank=True)
     patient_sex = models.CharField(_("sex"), max_length=16, blank=True)
     patient_age = models.CharField(_("age"), max_length=16, blank=True)
+    search_key = models.CharField(max_length=TEXT_LENGTH, blank=True, editable=False)
     modalities = models.CharField(
         _("modalities"),
         max_length=255,
@@ -143,6 +144,7 @@ class Study(FacilityRow):
             models.Index(fields=["facility", "accession_number"], name="archive_study_by_acc"),
             models.Index(fields=["accession_number"], name="archive_study_by_any_acc"),
             models.Index(fields=["facility", "-study_date"], name="archive_study_by_date"),
+            models.Index(fields=["facility", "search_key"], name="archive_study_by_name"),
         ]
 
     def __str__(self) -> str:

@@ -24,6 +24,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from accounts.models import Facility, Role, User
 from archive.models import Discrepancy, Instance, Patient, Series, Study
+from imaging.search import name_key
 from worklist.models import WorklistEntry
 
 PASSWORD = "correct horse battery staple"
@@ -90,7 +91,9 @@ def make_study(
         "first_received_at": ARRIVAL,
         "last_received_at": ARRIVAL,
     }
-    study = Study.objects.create(facility=facility, patient=patient, **{**facts, **also})
+    facts |= also
+    facts.setdefault("search_key", name_key(str(facts["patient_name"])))
+    study = Study.objects.create(facility=facility, patient=patient, **facts)
     if entry:
         make_worklist_entry(study)
     return study
