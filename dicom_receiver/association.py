@@ -26,6 +26,7 @@ from dicom_receiver.associate import (
 )
 from dicom_receiver.certificates import Certificate
 from dicom_receiver.contexts import Context, Service, Wishes, negotiate
+from dicom_receiver.outflow import Outflow, Part
 from dicom_receiver.peers import Caller, PeerDirectory
 from dicom_receiver.statistics import Ledger
 from dicom_receiver.wire import (
@@ -173,7 +174,8 @@ class Association:
         self._address = address
         self._handlers = handlers
         self.contexts: dict[int, Context] = {}
-        self._peer_max_pdu_bytes = 0
+        self._outflow = Outflow(self.wire, 0)
+        self._cancelled: set[int] = set()
         self._asked: dict[int, Callable[[dimse.Command], None]] = {}
         self._asked_id = 0
 
@@ -210,9 +212,7 @@ class Association:
             accept_private=settings.NOCTIS_PRIVATE_SOP_CLASSES == "accept",
         )
         self.contexts = agreed.contexts
-        self._peer_max_pdu_bytes = min(
-            request.max_pdu_bytes or limits.max_pdu_bytes(), limits.max_pdu_bytes()
-        )
+        self._outflow = Outflow(self.wire, request.max_pdu_bytes)
         self.surroundings.ledger.add(title, self._address, associations=1)
         logger.info(
             "association opened: %s at %s, %d of %d contexts, %s",
@@ -268,6 +268,7 @@ class Association:
 
     def _serve_message(self) -> None:
         context, command = self._read_command()
+        self._cancelled.clear()
         if command.field == dimse.C_CANCEL_RQ:
             return  # It came after the last response: nothing is left to cancel.
         if command.field & dimse.RESPONSE:
@@ -294,7 +295,7 @@ class Association:
         self,
         context_id: int,
         elements: Mapping[int, int | str | bytes],
-        data_set: bytes,
+        data_set: bytes | Part,
         on_answer: Callable[[dimse.Command], None],
     ) -> None:
         """Send a request of our own (N-EVENT-REPORT); its answer is taken whenever it comes."""
@@ -306,6 +307,23 @@ class Association:
             dimse.COMMAND_DATA_SET_TYPE: dimse.HAS_DATA_SET,
         }
         self.send_message(context_id, whole, data_set)
+
+    def ask_now(
+        self, context_id: int, elements: Mapping[int, int | str | bytes], data_set: bytes | Part
+    ) -> dimse.Command:
+        """Send a request of our own (C-STORE within C-GET) and wait for its answer.
+
+        A C-CANCEL that comes meanwhile is kept for `has_cancelled`.
+        """
+        answers: list[dimse.Command] = []
+        self.ask(context_id, elements, data_set, answers.append)
+        while not answers:
+            context, command = self._read_command()
+            if command.field & dimse.RESPONSE:
+                self._take_answer(context, command)
+            else:
+                self._note_cancel(command)
+        return answers[0]
 
     def _take_answer(self, context: Context, command: dimse.Command) -> None:
         asked = command.number(dimse.MESSAGE_ID_BEING_RESPONDED_TO) or 0
@@ -341,36 +359,23 @@ class Association:
 
     def has_cancelled(self, message_id: int) -> bool:
         """Whether a C-CANCEL for this message has come; nothing else may come before its end."""
-        if not self.wire.has_input():
-            return False
-        _, command = self._read_command()
+        while self.wire.has_input():
+            self._note_cancel(self._read_command()[1])
+        return message_id in self._cancelled
+
+    def _note_cancel(self, command: dimse.Command) -> None:
         if command.field != dimse.C_CANCEL_RQ:
             raise ProtocolError("request before the last one was answered")
-        return command.number(dimse.MESSAGE_ID_BEING_RESPONDED_TO) == message_id
+        self._cancelled.add(command.number(dimse.MESSAGE_ID_BEING_RESPONDED_TO) or 0)
 
     def send_message(
         self,
         context_id: int,
         elements: Mapping[int, int | str | bytes],
-        data_set: bytes | None = None,
+        data_set: bytes | Part | None = None,
     ) -> None:
         """Send a command and its data set, if it has one, in PDUs no longer than the peer takes."""
-        out = bytearray()
-        self._add_pdus(out, context_id, dimse.encode_command(elements), pdu.IS_COMMAND)
-        if data_set is not None:
-            self._add_pdus(out, context_id, data_set, 0)
-        self.wire.send(out)
-
-    def _add_pdus(self, out: bytearray, context_id: int, data: bytes, control: int) -> None:
-        piece_bytes = self._peer_max_pdu_bytes - pdu.PDV_HEADER_BYTES
-        for begin in range(0, max(len(data), 1), piece_bytes):
-            piece = data[begin : begin + piece_bytes]
-            is_last = begin + piece_bytes >= len(data)
-            out += pdu.HEADER.pack(pdu.P_DATA_TF, pdu.PDV_HEADER_BYTES + len(piece))
-            out += pdu.PDV_HEADER.pack(
-                len(piece) + 2, context_id, control | (pdu.IS_LAST if is_last else 0)
-            )
-            out += piece
+        self._outflow.send_message(context_id, dimse.encode_command(elements), data_set)
 
     def _note_end(self, how: str) -> None:
         logger.info("association closed: %s at %s: %s", self.caller.ae_title, self._address, how)

@@ -10,6 +10,7 @@ import pytest
 
 from dicom_receiver import limits
 from dicom_receiver.association import Association, Handler, Request, Surroundings
+from dicom_receiver.certificates import Certificate
 from dicom_receiver.contexts import Service
 from dicom_receiver.database import DatabaseThread
 from dicom_receiver.peers import Caller, PeerDirectory
@@ -43,7 +44,7 @@ CANCEL: Elements = {FIELD: C_CANCEL, RESPONDED_TO: 5, DATA_SET_TYPE: 0x101}
 class Everybody(PeerDirectory):
     """A directory that admits all."""
 
-    def admit(self, ae_title: str, address: str) -> Caller:
+    def admit(self, ae_title: str, address: str, certificate: Certificate | None = None) -> Caller:
         return Caller(ae_title, address, None, frozenset(Service))
 
 
