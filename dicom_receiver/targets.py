@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 from dicom_receiver import tls
 from dicom_receiver.models import Peer
@@ -20,7 +20,7 @@ def target_of(peer: Peer) -> Target:
         words = f"{peer.ae_title} has no host or port: an administrator must write them down."
         raise PeerUnavailableError(words, trouble="unreachable")
     try:
-        context = _calling().get() if peer.use_tls else None
+        context = _calling(peer.certificate.strip()).get() if peer.use_tls else None
     except tls.UnusableError as error:
         words = f"{peer.ae_title} wants TLS, and our own is not usable: {error}"
         raise PeerUnavailableError(words, trouble="tls") from error
@@ -33,6 +33,6 @@ def target_of(peer: Peer) -> Target:
     )
 
 
-@cache
-def _calling() -> tls.ReloadedContext:
-    return tls.calling_context()
+@lru_cache(maxsize=256)
+def _calling(binding: str) -> tls.ReloadedContext:
+    return tls.calling_context(binding)

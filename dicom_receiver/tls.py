@@ -21,6 +21,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from dicom_receiver.certificates import read_certificate
+
 logger = logging.getLogger("noctis.dimse")
 
 EXTENDED = "extended"
@@ -88,13 +90,14 @@ def accepting_context() -> ReloadedContext:
     return ReloadedContext(_build_accepting, _files())
 
 
-def calling_context(*, check_name: bool = True) -> ReloadedContext:
+def calling_context(binding: str = "") -> ReloadedContext:
     """Return the context of associations that we open: the other side is always verified.
 
-    Without `check_name` the certificate's names are not compared with the
-    host's; whoever asks for that compares the certificate itself.
+    With a binding (a peer's fingerprint or parts of its subject) the
+    certificate has to be that one, whatever host it is made for; without, it
+    has to be made for the host that we call.
     """
-    return ReloadedContext(lambda: _build_calling(check_name=check_name), _files())
+    return ReloadedContext(lambda: _build_calling(binding), _files())
 
 
 def is_strong_enough(sock: ssl.SSLSocket) -> bool:
@@ -125,10 +128,11 @@ def _build_accepting() -> ssl.SSLContext:
     return context
 
 
-def _build_calling(*, check_name: bool) -> ssl.SSLContext:
+def _build_calling(binding: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _narrow(context)
-    context.check_hostname = check_name
+    context.check_hostname = not binding
+    context.sslsocket_class = _make_socket_class(binding)
     if settings.NOCTIS_DICOM_TLS_CERTIFICATE:
         _load_own(context)
     if settings.NOCTIS_DICOM_TLS_CA:
@@ -136,6 +140,30 @@ def _build_calling(*, check_name: bool) -> ssl.SSLContext:
     else:
         context.load_default_certs()
     return context
+
+
+def _make_socket_class(binding: str) -> type[ssl.SSLSocket]:
+    """Return the class of sockets that hang up when the other side is not whom we want."""
+
+    class CallingSocket(ssl.SSLSocket):
+        """A socket that looks at what was agreed on before a byte of ours is sent."""
+
+        def do_handshake(self, block: bool = False) -> None:
+            """Shake hands. Raises SSLError when the other side is another, or too weak."""
+            super().do_handshake(block)
+            if not is_strong_enough(self):
+                raise _trouble("NO_CIPHER_SUITE_THAT_WE_ACCEPT")
+            certificate = read_certificate(self)
+            if binding and (certificate is None or not certificate.fits(binding)):
+                raise _trouble("IT_SHOWS_ANOTHER_CERTIFICATE")
+
+    return CallingSocket
+
+
+def _trouble(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(ssl.SSL_ERROR_SSL, reason)
+    error.reason = reason
+    return error
 
 
 def _narrow(context: ssl.SSLContext) -> None:

@@ -14,11 +14,15 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import Facility
 from archive.models import Instance
 from dicom_receiver.certificates import read_expiry
 from dicom_receiver.models import Peer
+from dicom_receiver.requestor import Offer, Requestor
+from dicom_receiver.targets import _calling, target_of
+from imaging.errors import PeerUnavailableError
 from tests.conformance.conftest import StartPort
 from tests.conformance.dimse import (
     CT_IMAGE_STORAGE,
@@ -392,3 +396,44 @@ def test_unusable_key_is_one_sentence(start_port: StartPort, authority: Authorit
     assert port.said().count("\n") == 1
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", number))
+
+
+@pytest.mark.dcmtk
+def test_we_call_by_tls_only_who_proves_to_be_the_peer(
+    authority: Authority, settings: Settings, tmp_path: Path
+) -> None:
+    settings.NOCTIS_DICOM_TLS_CERTIFICATE = authority.path("server")
+    settings.NOCTIS_DICOM_TLS_KEY = authority.key("server")
+    settings.NOCTIS_DICOM_TLS_CA = authority.path("ca")
+    number = find_free_port()
+    peer = Peer(ae_title="STORESCP", host="localhost", port=number, use_tls=True)
+    command = ["storescp", "-od", str(tmp_path), "+cf", authority.path("ca"), "--require-peer-cert"]
+    command += ["+tls", authority.key("ct1"), authority.path("ct1"), str(number)]
+    with subprocess.Popen(command) as process:
+        try:
+            wait_for(lambda: echo_by_tls(peer) == "")
+            assert echo_by_tls(peer, host="127.0.0.1") == ""
+            assert echo_by_tls(peer, certificate="CN=ct1") == ""
+            assert "another certificate" in echo_by_tls(peer, certificate="CN=mr1")
+            host = socket.gethostname()
+            if host != "localhost":
+                assert "certificate verify failed" in echo_by_tls(peer, host=host)
+                assert echo_by_tls(peer, host=host, certificate=authority.fingerprint("ct1")) == ""
+            settings.NOCTIS_DICOM_TLS_CA = authority.path("mr1")
+            _calling.cache_clear()
+            assert "certificate verify failed" in echo_by_tls(peer)
+        finally:
+            process.terminate()
+            _calling.cache_clear()
+
+
+def echo_by_tls(peer: Peer, **also: str) -> str:
+    """Return what keeps us from an echo; nothing when it is answered."""
+    for name in ("host", "certificate"):
+        setattr(peer, name, also.get(name, "localhost" if name == "host" else ""))
+    try:
+        with Requestor(target_of(peer), [Offer(VERIFICATION)]) as called:
+            assert called.echo() == 0
+    except PeerUnavailableError as error:
+        return str(error)
+    return ""
