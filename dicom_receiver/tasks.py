@@ -12,9 +12,10 @@ from kombu.exceptions import KombuError
 logger = logging.getLogger("noctis.dimse")
 
 TRANSFERS, COMMITMENTS, REPORTS = "transfers", "commitments", "reports"
+IMPORTS = "imports"
 
 # Set by a message that says that there is something to do.
-woken = {name: threading.Event() for name in (TRANSFERS, COMMITMENTS, REPORTS)}
+woken = {name: threading.Event() for name in (TRANSFERS, COMMITMENTS, REPORTS, IMPORTS)}
 
 
 @shared_task(name="dicom_receiver.look", ignore_result=True)

@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts import throttle
 from archive import housekeeping, jobs
 from archive.models import Heartbeat
+from dicom_receiver.remote import driving as imports
 from reconstruction import results, running, warm
 from reconstruction.jobs import LANES
 
@@ -38,6 +39,8 @@ def threads_for(queues: set[str]) -> Iterator[tuple[str, Callable[[threading.Eve
     yield "keep_tidy", keep_tidy
     if settings.CELERY_TASK_DEFAULT_QUEUE in queues:
         yield "drive_jobs", drive_jobs
+        for number in range(imports.LANES):
+            yield f"drive_imports_{number}", imports.drive
         yield "compile_kernels", warm.compile_at_leisure
     for lane in LANES:
         if lane in queues:

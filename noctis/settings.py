@@ -356,6 +356,9 @@ LOGGING: dict[str, Any] = {
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "pydicom": {"level": "CRITICAL"},
         "pynetdicom": {"level": "CRITICAL"},
+        # They quote addresses with what somebody looks for, and what others answer.
+        "dicomweb_client": {"level": "CRITICAL"},
+        "urllib3": {"level": "CRITICAL"},
         "PIL": {"level": "WARNING"},
         "asyncio": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},

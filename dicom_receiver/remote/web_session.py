@@ -157,8 +157,10 @@ class WebSession(requests.Session):
         """Send a request; the answer's body is read within bounds unless `stream` is asked for."""
         wants_stream = bool(kwargs.get("stream"))
         kwargs.update(stream=True, allow_redirects=False, timeout=self.watch.seconds)
+        # An asterisk may stand in a query as it is (RFC 3986 3.4); Orthanc does not decode it.
+        request.url = str(request.url).replace("%2A", "*")
         for _ in range(REDIRECTS_LIMIT + 1):
-            # A library on the way names the host without its port.
+            # The library names the host without its port.
             request.headers.pop("Host", None)
             with self.watch.waiting():
                 response = super().send(request, **kwargs)
