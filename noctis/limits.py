@@ -111,6 +111,16 @@ def _of_dicom_port() -> dict[str, Any]:
         "pdu_seconds": port.PDU_SECONDS,
         "slowest_bytes": port.RATE_WINDOW_BYTES,
         "slowest_seconds": port.RATE_WINDOW_SECONDS,
+        "request_items": port.REQUEST_ITEMS,
+        "smallest_peer_pdu_bytes": port.SMALLEST_PEER_PDU_BYTES,
+        "waiting_connections": port.WAITING_CONNECTIONS,
+        "waiting_bytes": port.WAITING_BYTES,
+        "tls_handshakes": port.HANDSHAKES,
+        "tls_handshakes_an_address": port.HANDSHAKES_AN_ADDRESS,
+        "connect_seconds": port.CONNECT_SECONDS,
+        "answer_seconds": port.ANSWER_SECONDS,
+        "answer_bytes": port.RESPONSE_BYTES,
+        "stop_seconds": port.STOP_SECONDS,
     }
 
 

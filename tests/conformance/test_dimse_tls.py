@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ from dicom_receiver.models import Peer
 from dicom_receiver.requestor import Offer, Requestor
 from dicom_receiver.targets import _calling, target_of
 from imaging.errors import PeerUnavailableError
+from noctis.checkup.finding import Level
+from noctis.checkup.tls import check_expiry
 from tests.conformance.conftest import StartPort
 from tests.conformance.dimse import (
     CT_IMAGE_STORAGE,
@@ -381,6 +384,16 @@ def test_expiry_is_read_as_openssl_reads_it(authority: Authority) -> None:
         )
         expected = ssl.cert_time_to_seconds(done.stdout.decode().strip().partition("=")[2])
         assert read_expiry(Path(authority.path(name))).timestamp() == expected
+
+
+def test_check_up_tells_of_certificates_that_expire(authority: Authority) -> None:
+    path = Path(authority.path("server"))  # valid for 20 days
+    now = datetime.now(UTC)
+    levels = [
+        check_expiry("certificate", path, now + timedelta(days=days)).level for days in (-15, 0, 21)
+    ]
+    assert levels == [Level.OK, Level.WARN, Level.FAIL]
+    assert check_expiry("key", Path(authority.key("server")), now).level == Level.FAIL
 
 
 def test_unusable_key_is_one_sentence(start_port: StartPort, authority: Authority) -> None:

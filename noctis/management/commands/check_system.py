@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseError
 
-from noctis.checkup import database, files, machine, services
+from noctis.checkup import database, files, machine, services, tls
 from noctis.checkup.finding import Finding, Level, fail
 
 
@@ -70,6 +70,7 @@ def check_everything(*, is_full: bool) -> Iterator[Finding]:
         )
         return
     yield from _guard(files.check_files(is_full=is_full))
+    yield from _guard(tls.check_tls())
     yield from _guard(services.check_services())
     yield from _guard(machine.check_clock())
 

@@ -34,6 +34,8 @@ class Command(BaseCommand):
             listener = startup.open_listener(settings.NOCTIS_HTTP, "NOCTIS_HTTP")
             self.port = listener.getsockname()[1]
             startup.check_port(settings.NOCTIS_DICOM, "NOCTIS_DICOM")
+            if settings.NOCTIS_DICOM_TLS:
+                startup.check_port(settings.NOCTIS_DICOM_TLS, "NOCTIS_DICOM_TLS")
             self._prepare_database()
         except startup.NotReadyError as error:
             raise CommandError(str(error)) from None
@@ -70,8 +72,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Noctis {settings.NOCTIS_VERSION} is {state}\n"
             f"  pages  {scheme}://{_spell(settings.NOCTIS_HTTP[0])}:{self.port}/\n"
-            f"  DICOM  {settings.NOCTIS_AET} at "
-            f"{_spell(settings.NOCTIS_DICOM[0])}:{settings.NOCTIS_DICOM[1]}\n"
+            f"  DICOM  {settings.NOCTIS_AET} at {_spell_dicom()}\n"
             f"  home   {settings.NOCTIS_HOME}\n"
             "Ctrl-C stops it."
         )
@@ -113,6 +114,12 @@ def _is_ready(host: str, port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _spell_dicom() -> str:
+    """Return where DICOM listens, with TLS too if that is so."""
+    ports = [(settings.NOCTIS_DICOM, ""), (settings.NOCTIS_DICOM_TLS, "with TLS at ")]
+    return ", ".join(f"{how}{_spell(port[0])}:{port[1]}" for port, how in ports if port)
 
 
 def _spell(host: str) -> str:
