@@ -50,6 +50,8 @@ class Service(enum.Enum):
     MWL = "mwl"
     MPPS = "mpps"
     COMMIT = "commit"
+    # A peer that we asked for a commitment says what it keeps.
+    PROMISE = "promise"
 
 
 PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
@@ -245,11 +247,14 @@ def _known_syntaxes(service: Service, proposed: tuple[str, ...]) -> tuple[str, .
 def _agree_on_roles(service: Service, proposed: Roles | None, allowed: frozenset[Service]) -> Roles:
     """Return the roles that the peer gets; without a proposal it asks and we answer.
 
-    Who may get objects takes them on the same association (PS3.4 C.5.3), and who commits what
-    we sent may call to say so (PS3.4 J.3.3).
+    Who may get objects takes them on the same association (PS3.4 C.5.3), and who is asked to
+    commit what we sent may call to say so (PS3.4 J.3.3).
     """
     wished = proposed or Roles(scu=True, scp=False)
-    answers = {Service.STORE: Service.GET, Service.COMMIT: Service.COMMIT}.get(service)
+    if proposed is None and service is Service.COMMIT and Service.PROMISE in allowed:
+        # Old archives report without a word of their role.
+        return Roles(scu=True, scp=False)
+    answers = {Service.STORE: Service.GET, Service.COMMIT: Service.PROMISE}.get(service)
     return Roles(scu=wished.scu and service in allowed, scp=wished.scp and answers in allowed)
 
 

@@ -157,13 +157,16 @@ def read_peers() -> dict[str, KnownPeer]:
             allowed=_rights(peer),
             certificate=peer.certificate.strip(),
         )
-        for peer in Peer.objects.select_related("facility")
+        for peer in Peer.objects.select_related("facility", "line")
     }
 
 
 def _rights(peer: Peer) -> frozenset[Service]:
     """Return the services that the administrator allows; an echo is for everybody we know."""
     allowed = {service for service in Service if getattr(peer, f"may_{service.value}", False)}
+    line = getattr(peer, "line", None)
+    if line is not None and line.asks_commitment:
+        allowed.add(Service.PROMISE)
     return frozenset({Service.ECHO, *allowed})
 
 

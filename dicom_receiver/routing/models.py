@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.keys import new_key
@@ -31,7 +32,10 @@ class RoutingRule(models.Model):
         help_text=_("Empty: any. What lies in quarantine is never sent on."),
     )
     sender = models.CharField(
-        _("sender"), max_length=150, blank=True, help_text=_("AE title it came from. ") + _WILD
+        _("sender"),
+        max_length=150,
+        blank=True,
+        help_text=format_lazy("{} {}", _("AE title it came from."), _WILD),
     )
     modality = models.CharField(
         _("modality"), max_length=120, blank=True, help_text=_("Such as CT, MR. Empty: any.")
@@ -40,7 +44,7 @@ class RoutingRule(models.Model):
         _("description"),
         max_length=200,
         blank=True,
-        help_text=_("Of the study, the series or its protocol. ") + _WILD,
+        help_text=format_lazy("{} {}", _("Of the study, the series or its protocol."), _WILD),
     )
     body_part = models.CharField(_("body part"), max_length=120, blank=True, help_text=_WILD)
     time_from = models.TimeField(

@@ -34,8 +34,9 @@ SERVICES = {
     "mpps": sop_class.ModalityPerformedProcedureStep,  # type: ignore[attr-defined]
     "commit": sop_class.StorageCommitmentPushModel,  # type: ignore[attr-defined]
 }
-# What this version does not offer is not offered to anybody.
-OFFERED = {service.value for service in Service}
+# What this version does not offer is not offered to anybody. A promise to keep what we sent is
+# a role in storage commitment, not a class of its own.
+OFFERED = {service.value for service in Service} - {"promise"}
 
 REJECTED = "rejected"
 QUARANTINE = "quarantine"

@@ -91,7 +91,8 @@ def _negotiate(uid: str, allowed: set[Service], *syntaxes: str, **wishes: object
         (CT, {Service.GET}, Roles(scu=False, scp=True), Roles(scu=False, scp=True)),
         (CT, {Service.STORE}, Roles(scu=False, scp=True), None),
         (STUDY_ROOT, {Service.FIND}, Roles(scu=False, scp=True), None),
-        (COMMITMENT, {Service.COMMIT}, Roles(scu=False, scp=True), Roles(scu=False, scp=True)),
+        (COMMITMENT, {Service.PROMISE}, Roles(scu=False, scp=True), Roles(scu=False, scp=True)),
+        (COMMITMENT, {Service.COMMIT}, Roles(scu=False, scp=True), None),
     ],
 )
 def test_who_may_get_objects_may_take_them_on_the_same_association(

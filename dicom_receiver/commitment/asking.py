@@ -1,0 +1,141 @@
+"""What a peer asks to be kept: understood within bounds, written down before it is answered."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from pydicom import Dataset
+
+from accounts import audit
+from accounts.locks import writing_turn
+from dicom_receiver.commitment.models import Commitment
+from dicom_receiver.tasks import COMMITMENTS, wake
+from dicom_receiver.uids import parse_uid
+from imaging.errors import IdentityError, LimitExceededError, UnreadableError
+
+# One transaction: a whole study of thin slices, several times over.
+INSTANCES_LIMIT = 20_000
+DATA_SET_BYTES = 8 * 1024 * 1024
+# A reference has two elements; media and further remarks of the standard may add some.
+ELEMENTS_LIMIT = 8 * INSTANCES_LIMIT
+DEPTH_LIMIT = 4
+
+TRANSACTION_UID = 0x00081195
+REFERENCED_SOP_SEQUENCE = 0x00081199
+REFERENCED_SOP_CLASS_UID = 0x00081150
+REFERENCED_SOP_INSTANCE_UID = 0x00081155
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One transaction: its UID, and SOP class and SOP instance of each reference."""
+
+    transaction_uid: str
+    references: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks."""
+
+    ae_title: str
+    address: str
+    facility_id: uuid.UUID | None
+
+
+def read_wish(dataset: Dataset) -> Wish:
+    """Return what the action information asks for (PS3.4 Table J.3-1).
+
+    Raises
+    ------
+    IdentityError
+        A UID is missing or is none.
+    UnreadableError
+        There is no sequence, or it is empty.
+    LimitExceededError
+        There are too many references.
+    """
+    transaction_uid = _uid(dataset, TRANSACTION_UID, "Transaction UID")
+    items = dataset[REFERENCED_SOP_SEQUENCE].value if REFERENCED_SOP_SEQUENCE in dataset else []
+    if not isinstance(items, list | tuple) and not hasattr(items, "__iter__"):
+        raise UnreadableError("Referenced SOP Sequence is no sequence.")
+    if not items:
+        raise UnreadableError("Referenced SOP Sequence is missing or empty.")
+    if len(items) > INSTANCES_LIMIT:
+        raise LimitExceededError(f"More than {INSTANCES_LIMIT} instances in one transaction.")
+    return Wish(
+        transaction_uid,
+        [
+            [
+                _uid(item, REFERENCED_SOP_CLASS_UID, "Referenced SOP Class UID"),
+                _uid(item, REFERENCED_SOP_INSTANCE_UID, "Referenced SOP Instance UID"),
+            ]
+            for item in items
+        ],
+    )
+
+
+def take_down(wish: Wish, asker: Asker, *, held_for: timedelta) -> Commitment:
+    """Return the row of this transaction, committed to the database.
+
+    The same transaction asked for again while it is under way is the same row. Its UID used
+    for anything else, or again after the report, is a duplicate (PS3.4 J.3.3.1.2: 0131H),
+    which is what will be reported.
+    """
+    now = timezone.now()
+    with writing_turn(), transaction.atomic():
+        used = Commitment.objects.filter(
+            ae_title=asker.ae_title, transaction_uid=wish.transaction_uid
+        )
+        for earlier in used.filter(status__in=Commitment.OPEN, is_repeat=False):
+            if earlier.references == wish.references and earlier.facility_id == asker.facility_id:
+                return earlier
+        row = Commitment.objects.create(
+            transaction_uid=wish.transaction_uid,
+            is_repeat=used.exists(),
+            ae_title=asker.ae_title,
+            facility_id=asker.facility_id,
+            references=wish.references,
+            instance_count=len(wish.references),
+            created_at=now,
+            due_at=now,
+            held_until=now + held_for,
+            give_up_at=now + timedelta(hours=settings.NOCTIS_COMMITMENT_HOURS),
+        )
+        audit.record([_entry(row, "commitment_requested", address=asker.address)])
+    wake(COMMITMENTS)
+    return row
+
+
+def record_end(row: Commitment, outcome: str) -> None:
+    """Write into the trail what became of a transaction."""
+    entry = _entry(row, "commitment_reported", outcome=outcome, failed=len(row.failures))
+    audit.record([entry])
+
+
+def _entry(
+    row: Commitment, action: str, *, address: str = "", outcome: str = "success", **detail: Any
+) -> audit.AuditEntry:
+    about = {"transaction_uid": row.transaction_uid, "instances": row.instance_count, **detail}
+    return audit.AuditEntry(
+        action=action,
+        actor=row.ae_title,
+        address=address,
+        outcome=outcome,
+        facility_id=row.facility_id,
+        detail=about,
+    )
+
+
+def _uid(dataset: Dataset, tag: int, name: str) -> str:
+    value = dataset[tag].value if tag in dataset else ""
+    uid = parse_uid(value.encode("ascii", "replace")) if isinstance(value, str) else None
+    if uid is None:
+        raise IdentityError(f"{name} is missing or no UID.")
+    return uid
