@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from imaging.mark_style import PLAIN, MarkStyle
+
 CORNER_PX = 0.5
 POINT, POLYLINE, CIRCLE, ELLIPSE = "POINT", "POLYLINE", "CIRCLE", "ELLIPSE"
 # Kinds that are two lines of two points each.
@@ -64,7 +66,7 @@ class Drawn:
     notes: Sequence[str] = ()
     finding: tuple[str, str, str] | None = None
     steps: tuple[float, float] = (1.0, 1.0)
-    is_filled: bool = False
+    style: MarkStyle = PLAIN
     plane: str = ""
     outline_lps_mm: Sequence[tuple[str, np.ndarray]] = ()
 

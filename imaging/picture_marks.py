@@ -10,9 +10,13 @@ from PIL import Image, ImageDraw
 
 from imaging.drawn import CIRCLE, CORNER_PX, ELLIPSE, POINT, Drawn, graphics_of
 from imaging.lettering import AMBER, BLACK, WHITE, Colour, draw_text, text_size
+from imaging.mark_style import dashes_of
 
 # A picture that carries words is made at least so large, by whole factors.
 LEAST_LONGEST_PX = 512
+# What is so high on the page is `size_px` on a picture; styles are given in pixels of the page.
+_PAGE_TEXT_PX = 12
+_MOST_DASHES = 10_000
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _BAR_LENGTHS_MM = (200, 100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1)
 
@@ -61,7 +65,7 @@ def dress(picture: np.ndarray, dressing: Dressing) -> Image.Image:
     pen = ImageDraw.Draw(image)
     size_px = max(12, min(40, round(max(image.size) / 48)))
     for labelled in dressing.marks:
-        _draw_mark(pen, labelled, steps, size_px)
+        _draw_mark(image, labelled, steps, size_px)
     _draw_letters(pen, image.size, dressing.letters, size_px)
     if dressing.row_mm:
         _draw_scale(pen, image.size, dressing.row_mm / steps[1], size_px)
@@ -78,20 +82,26 @@ def _colour_of(mark: Drawn) -> Colour:
 
 
 def _draw_mark(
-    pen: ImageDraw.ImageDraw, labelled: Labelled, steps: tuple[float, float], size_px: int
+    image: Image.Image, labelled: Labelled, steps: tuple[float, float], size_px: int
 ) -> None:
+    pen = ImageDraw.Draw(image)
     mark, colour = labelled.mark, _colour_of(labelled.mark)
     scale = np.array(steps)
+    style = mark.style
     width = max(2, size_px // 7)
-    for kind, points in graphics_of(mark):
-        placed = points * scale
-        if kind == POINT:
-            (column, row), arm = placed[0], size_px / 2
-            _stroke(pen, [(column - arm, row), (column + arm, row)], colour, width)
-            _stroke(pen, [(column, row - arm), (column, row + arm)], colour, width)
-        else:
-            outline = _outline(kind, points) * scale
-            _stroke(pen, [tuple(point) for point in outline.tolist()], colour, width)
+    if style.width_px is not None:
+        width = max(1, round(style.width_px * size_px / _PAGE_TEXT_PX))
+    outlines = [
+        _outline(kind, points) * scale for kind, points in graphics_of(mark) if kind != POINT
+    ]
+    for outline in outlines:
+        _fill(image, outline, colour, style.fill_of(mark.kind))
+    for column, row in (points[0] * scale for kind, points in graphics_of(mark) if kind == POINT):
+        arm = size_px / 2
+        outlines.append(np.array([(column - arm, row), (column + arm, row)]))
+        outlines.append(np.array([(column, row - arm), (column, row + arm)]))
+    for outline in outlines:
+        _stroke(pen, outline, colour, width, dashes_of(style.line, width))
     if mark.kind == "arrow" and len(mark.points_px) > 1:
         _draw_head(
             pen, (np.asarray(mark.points_px, float)[:2] + CORNER_PX) * scale, colour, size_px
@@ -99,15 +109,53 @@ def _draw_mark(
     anchor = (np.asarray(mark.points_px, float) + CORNER_PX) * scale
     column, row = float(anchor[:, 0].max()), float(anchor[np.argmax(anchor[:, 0]), 1])
     lines = [line for text in labelled.lines for line in text.splitlines() if line.strip()]
-    _draw_lines(pen, (column + size_px / 2, row), lines, size_px, colour)
+    text_px = size_px
+    if style.font_px is not None:
+        text_px = max(6, round(style.font_px * size_px / _PAGE_TEXT_PX))
+    _draw_lines(pen, (column + size_px / 2, row), lines, text_px, colour)
+
+
+def _fill(image: Image.Image, outline: np.ndarray, colour: Colour, opacity: float) -> None:
+    """Paint the area within an outline, so that the picture shows through."""
+    if opacity <= 0:
+        return
+    area = Image.new("L", image.size)
+    ImageDraw.Draw(area).polygon(_pairs(outline), fill=round(255 * opacity))
+    image.paste(colour, mask=area)
 
 
 def _stroke(
-    pen: ImageDraw.ImageDraw, points: list[tuple[float, float]], colour: Colour, width: int
-) -> None:
-    """Draw a line with a dark edge, readable on white."""
-    pen.line(points, BLACK, width + 2, joint="curve")
-    pen.line(points, colour, width, joint="curve")
+    pen: ImageDraw.ImageDraw, points: np.ndarray, colour: Colour, width: int,
+    dashes: tuple[float, float] | None = None,
+) -> None:  # fmt: skip
+    """Draw a line with a dark edge, readable on white; dashes have round ends, as on the page."""
+    pen.line(_pairs(points), BLACK, width + 2, joint="curve")
+    if dashes is None:
+        pen.line(_pairs(points), colour, width, joint="curve")
+        return
+    reach = width / 2
+    for dash in dashed(points, *dashes):
+        if dashes[0] > 0:
+            pen.line(_pairs(dash), colour, width, joint="curve")
+        for column, row in (dash[0], dash[-1]):
+            pen.ellipse((column - reach, row - reach, column + reach - 1, row + reach - 1), colour)
+
+
+def _pairs(points: np.ndarray) -> list[tuple[float, float]]:
+    return [(float(column), float(row)) for column, row in points]
+
+
+def dashed(points: np.ndarray, dash: float, gap: float) -> list[np.ndarray]:
+    """Return the pieces of a line of which each begins `dash` + `gap` after the one before."""
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    pieces = []
+    for start in np.arange(0.0, along[-1], dash + gap)[:_MOST_DASHES]:
+        end = min(start + dash, along[-1])
+        between = along[(along > start) & (along < end)]
+        at = np.array([start, *between, end])
+        pieces.append(np.stack([np.interp(at, along, points[:, axis]) for axis in (0, 1)], axis=1))
+    return pieces
 
 
 def _outline(kind: str, points: np.ndarray) -> np.ndarray:
@@ -179,8 +227,8 @@ def _draw_scale(
     for part in range(11):
         tick = size_px * (0.6 if part % 5 == 0 else 0.3)
         row = top + length * part / 10
-        _stroke(pen, [(right - tick, row), (right, row)], WHITE, stroke)
-    _stroke(pen, [(right, top), (right, top + length)], WHITE, stroke)
+        _stroke(pen, np.array([(right - tick, row), (right, row)]), WHITE, stroke)
+    _stroke(pen, np.array([(right, top), (right, top + length)]), WHITE, stroke)
     words = f"{length_mm / 10:g} cm" if length_mm >= 10 else f"{length_mm:g} mm"
     draw_text(pen, (right + size_px, top + length + 4), words, size_px=round(size_px * 0.8),
               anchor="ra")  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 from imaging.cielab import srgb_from_cielab
 from imaging.drawn import CORNER_PX
 from imaging.elements import ElementView
+from imaging.mark_style import PLAIN, MarkStyle, line_of
 from imaging.shutters import shutter_facts
 from imaging.sr_tree import Reference
 from imaging.text import clean, clean_line, display_name
@@ -24,7 +25,10 @@ _KNOWN_GRAPHICS = frozenset({"POINT", "POLYLINE", "INTERPOLATED", "CIRCLE", "ELL
 
 @dataclass(frozen=True, slots=True)
 class Graphic:
-    """One outline; `units` is PIXEL or DISPLAY, `uid` the tracking UID where it has one."""
+    """One outline; `units` is PIXEL or DISPLAY, `uid` the tracking UID where it has one.
+
+    `colour` is its own, empty when it has that of its layer.
+    """
 
     kind: str
     points: tuple[tuple[float, float], ...]
@@ -32,6 +36,8 @@ class Graphic:
     is_filled: bool
     layer: str
     uid: str = ""
+    colour: str = ""
+    style: MarkStyle = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,15 +203,19 @@ def _area(item: ElementView) -> Area | None:
 
 def _layer(item: ElementView) -> tuple[str, str]:
     """Return a layer's name and its colour as #rrggbb, empty when it names none."""
-    lab = item.ints("GraphicLayerRecommendedDisplayCIELabValue")
-    colour = ""
-    if len(lab) == 3 and all(0 <= part <= 0xFFFF for part in lab):
-        colour = "#{:02x}{:02x}{:02x}".format(*srgb_from_cielab(lab))
-    else:
+    colour = _colour_of(item.ints("GraphicLayerRecommendedDisplayCIELabValue"))
+    if not colour:
         grey = item.integer("GraphicLayerRecommendedDisplayGrayscaleValue")
         if grey is not None and 0 <= grey <= 0xFFFF:
             colour = f"#{grey >> 8:02x}{grey >> 8:02x}{grey >> 8:02x}"
     return clean_line(item.text("GraphicLayer"))[:64], colour
+
+
+def _colour_of(lab: list[int]) -> str:
+    """Return a colour as #rrggbb, empty when it is none."""
+    if len(lab) != 3 or not all(0 <= part <= 0xFFFF for part in lab):
+        return ""
+    return "#{:02x}{:02x}{:02x}".format(*srgb_from_cielab(lab))
 
 
 # --- marks --------------------------------------------------------------------------------
@@ -236,7 +246,29 @@ def _graphic(item: ElementView, layer: str) -> Graphic | None:
         _from_corner(numbers[at], numbers[at + 1], units) for at in range(0, len(numbers) - 1, 2)
     )
     is_filled = item.text("GraphicFilled") == "Y"
-    return Graphic(kind, points, units, is_filled, layer, item.text("TrackingUID"))
+    uid = item.text("TrackingUID")
+    style = _style(item, units, is_filled=is_filled)
+    return Graphic(kind, points, units, is_filled, layer, uid, _own_colour(item), style)
+
+
+def _own_colour(item: ElementView) -> str:
+    style = item.item("LineStyleSequence")
+    lab = [] if style is None else style.ints("PatternOnColorCIELabValue")
+    return _colour_of(lab)
+
+
+def _style(item: ElementView, units: str, *, is_filled: bool) -> MarkStyle:
+    """Return line (table C.10-5b) and area (C.10-5c); widths in parts of the display are left."""
+    line, fill = item.item("LineStyleSequence"), item.item("FillStyleSequence")
+    width = None if line is None or units == "DISPLAY" else line.number("LineThickness")
+    opacity = None if fill is None else fill.number("PatternOnOpacity")
+    return MarkStyle(
+        line=""
+        if line is None
+        else line_of(line.text("LineDashingStyle"), line.integer("LinePattern")),
+        width_px=None if width is None or width <= 0 else min(20.0, max(0.5, width)),
+        fill_opacity=min(1.0, max(0.0, 0.3 if opacity is None else opacity)) if is_filled else None,
+    )
 
 
 def _words(item: ElementView, layer: str) -> Words:

@@ -13,12 +13,15 @@ from pydicom import Dataset
 
 from imaging.drawn import CORNER_PX, Drawn, ImageRef, graphics_of
 from imaging.icc import srgb_profile
+from imaging.mark_style import WIDTH_PX, MarkStyle, pattern_of
 from imaging.report_writer import MANUFACTURER, Writing
 
 _LAYER = "MARKS"
 # Room for words beside their anchor, in pixels a character and a line.
 _CHARACTER_PX, _LINE_PX = 8.0, 16.0
 _TEXT_LIMIT = 1024
+# Of a mark whose own colour and layer name none: that of the page.
+_DEFAULT_COLOUR = "#ffd24a"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +123,10 @@ def _layers(marks: Sequence[Drawn], known: dict[str, Layer]) -> _Layered:
 
 
 def _colour(colour: str) -> hd.color.CIELabColor | None:
-    if not colour:
-        return None
+    return _cielab(colour) if colour else None
+
+
+def _cielab(colour: str) -> hd.color.CIELabColor:
     return hd.color.CIELabColor.from_rgb(*(int(colour[at : at + 2], 16) for at in (1, 3, 5)))
 
 
@@ -138,25 +143,59 @@ def _annotations(
             referenced_images=[images[image.sop_instance_uid]],
             referenced_frame_number=image.frame_numbers,
             graphic_layer=layered[key],
-            graphic_objects=[one for mark in group for one in _graphics(mark)] or None,
+            graphic_objects=[one for mark in group for one in _graphics(mark, key[1])] or None,
             text_objects=[_text(mark) for mark in group if _words(mark)] or None,
         )
         for (image, key), group in groups.items()
     ]
 
 
-def _graphics(mark: Drawn) -> list[pr.GraphicObject]:
-    return [
-        pr.GraphicObject(
-            graphic_type=kind,
-            graphic_data=points,
-            units="PIXEL",
-            is_filled=mark.is_filled and kind in ("CIRCLE", "ELLIPSE"),
-            tracking_id=(mark.label or mark.kind)[:64],
-            tracking_uid=mark.uid,
-        )
-        for kind, points in graphics_of(mark)
-    ]
+def _graphics(mark: Drawn, colour: str) -> list[pr.GraphicObject]:
+    return [_styled(mark, colour, kind, points) for kind, points in graphics_of(mark)]
+
+
+def _styled(mark: Drawn, colour: str, kind: str, points: np.ndarray) -> pr.GraphicObject:
+    opacity = mark.style.fill_of(mark.kind)
+    graphic = pr.GraphicObject(
+        graphic_type=kind,
+        graphic_data=points,
+        units="PIXEL",
+        is_filled=opacity > 0,
+        tracking_id=(mark.label or mark.kind)[:64],
+        tracking_uid=mark.uid,
+    )
+    encoded = list(_cielab(colour or _DEFAULT_COLOUR).value)
+    if mark.style.has_line:
+        graphic.LineStyleSequence = [_line_style(mark.style, encoded)]
+    if opacity > 0:
+        graphic.FillStyleSequence = [_fill_style(opacity, encoded)]
+    return graphic
+
+
+def _line_style(style: MarkStyle, colour: list[int]) -> Dataset:
+    """Return a line's style (table C.10-5b); widths are in pixels of the image, as the points."""
+    item = Dataset()
+    item.PatternOnColorCIELabValue = colour
+    item.PatternOnOpacity = 1.0
+    item.LineThickness = WIDTH_PX if style.width_px is None else float(style.width_px)
+    pattern = pattern_of(style.line)
+    item.LineDashingStyle = "SOLID" if pattern is None else "DASHED"
+    if pattern is not None:
+        item.PatternOffOpacity = 0.0
+        item.LinePattern = pattern
+    item.ShadowStyle = "OFF"
+    item.ShadowOffsetX = item.ShadowOffsetY = item.ShadowOpacity = 0.0
+    item.ShadowColorCIELabValue = [0, 0x8080, 0x8080]
+    return item
+
+
+def _fill_style(opacity: float, colour: list[int]) -> Dataset:
+    """Return an area's style (table C.10-5c)."""
+    item = Dataset()
+    item.PatternOnColorCIELabValue = colour
+    item.PatternOnOpacity, item.PatternOffOpacity = opacity, 0.0
+    item.FillMode = "SOLID"
+    return item
 
 
 def _words(mark: Drawn) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from archive.models import Instance, Series, Study
 from imaging.drawn import CIRCLE, CORNER_PX, ELLIPSE, Drawn, ImageRef, ellipse_ends, graphics_of
+from imaging.mark_style import MarkStyle
 from imaging.measure_plane import MeasureError, Plane
 from viewer.calibration import calibrate, usable_facts
 from viewer.mark_planes import MarkPlane
@@ -99,7 +100,7 @@ def drawn_of(mark: Measurement | Annotation) -> Drawn:
         "label": mark.label,
         "layer": mark.layer,
         "colour": style.get("colour", ""),
-        "is_filled": bool(style.get("fill_opacity")),
+        "style": MarkStyle.from_json(style),
     }
     if mark.plane is None:
         shared |= {"image": image_of(mark), "steps": _steps(mark)}

@@ -118,6 +118,8 @@ def _graphic(graphic: Graphic) -> Document:
         "points": [list(point) for point in graphic.points],
         "units": graphic.units,
         "filled": graphic.is_filled,
+        "colour": graphic.colour,
+        "style": graphic.style.to_json(),
         "layer": graphic.layer,
         "mark": _mark_of(graphic.uid),
     }

@@ -315,8 +315,7 @@ def _annotations(one: _Read, origin: Row, images: _Images) -> list[Row]:
             row = _graphic_row(drawn) if isinstance(drawn, Graphic) else _words_row(drawn)
             if row is None:
                 continue
-            colour = one.state.layers.get(drawn.layer, "")
-            style = {"colour": colour} if colour else {}
+            style = _style_of(drawn, one.state.layers.get(drawn.layer, ""))
             rows += [
                 {
                     "id": f"{origin['instance']}/{len(rows) + number}",
@@ -330,6 +329,14 @@ def _annotations(one: _Read, origin: Row, images: _Images) -> list[Row]:
                 for number, place in enumerate(places)
             ]
     return rows
+
+
+def _style_of(drawn: Graphic | Words, colour: str) -> Row:
+    """Return how a mark looks, in the form of a row's style; its own colour goes before."""
+    style: Row = {}
+    if isinstance(drawn, Graphic):
+        colour, style = drawn.colour or colour, drawn.style.to_json()
+    return {**style, "colour": colour} if colour else style
 
 
 def _graphic_row(graphic: Graphic) -> Row | None:

@@ -24,14 +24,18 @@ export function isSameStyle(one: MarkStyle = {}, other: MarkStyle = {}): boolean
   );
 }
 
+/** Lengths of dashes and gaps of a line with round ends, as SVG writes them; null for a solid one. */
+export function dashOf({ line, lineWidthPx }: MarkStyle): string | null {
+  const width = lineWidthPx ?? 1.5;
+  return { solid: null, dashed: `${6 * width} ${4 * width}`, dotted: `0 ${2.5 * width}` }[line ?? "solid"];
+}
+
 /** Values of the style sheet's variables for one mark; null: as everywhere. */
 export function styleVariables(kind: FindingKind, style: MarkStyle = {}): Readonly<Record<string, string | null>> {
-  const { line, lineWidthPx, fontSizePx, fillOpacity } = style;
-  const width = lineWidthPx ?? 1.5;
-  const dashes = { solid: null, dashed: `${6 * width} ${4 * width}`, dotted: `0 ${2.5 * width}` } as const;
+  const { lineWidthPx, fontSizePx, fillOpacity } = style;
   return {
     "--mark-line": lineWidthPx === undefined ? null : `${lineWidthPx}`,
-    "--mark-dash": dashes[line ?? "solid"],
+    "--mark-dash": dashOf(style),
     "--mark-text": fontSizePx === undefined ? null : `${fontSizePx}px`,
     "--mark-fill": fillOpacity === undefined || !AREAS.has(kind) ? null : `${fillOpacity}`,
   };

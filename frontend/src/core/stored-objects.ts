@@ -1,5 +1,6 @@
 /** Objects of a study that are no pictures, as plain values; `io/stored-objects.ts` makes them. */
 
+import type { MarkStyle } from "./finding-style";
 import type { VoiFunction, Window } from "./facts";
 import type { Point } from "./view";
 
@@ -118,6 +119,7 @@ export interface StateGraphic {
   readonly isOfDisplay: boolean;
   readonly isFilled: boolean;
   readonly colour: string;
+  readonly style: MarkStyle;
   /** The mark of this archive that it was written from; empty: another one's. */
   readonly markId: string;
 }

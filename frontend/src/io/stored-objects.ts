@@ -20,6 +20,7 @@ import { formatNumber } from "../core/format";
 import type { VoiFunction } from "../core/facts";
 import { t } from "../core/text";
 import type { Point } from "../core/view";
+import { readStyle } from "./finding-style";
 import { asFlag, asList, asNumber, asNumbers, asObject, asText, type Json, type JsonObject } from "./read";
 import { fetchDocument } from "./stack";
 
@@ -174,7 +175,9 @@ function readMarks(wire: JsonObject, colours: ReadonlyMap<string, string>): Stat
     const one = asObject(value);
     const points = asList(one["points"]).flatMap((point) => readPoint(point) ?? []);
     const isOfDisplay = asText(one["units"]) === "DISPLAY";
-    return { kind: asText(one["kind"]), points, isOfDisplay, isFilled: asFlag(one["filled"]), colour: colourOf(one), markId: asText(one["mark"]) };
+    const { style = {} } = readStyle(one["style"]);
+    const colour = asText(one["colour"]) || colourOf(one);
+    return { kind: asText(one["kind"]), points, isOfDisplay, isFilled: asFlag(one["filled"]), colour, style, markId: asText(one["mark"]) };
   });
   const words = asList(wire["words"]).flatMap((value) => {
     const one = asObject(value);

@@ -1,5 +1,6 @@
 /** Outlines of segmentations and structures, and what a presentation state draws, over a picture. */
 
+import { dashOf, type MarkStyle } from "../core/finding-style";
 import { belongsTo, firstOf, fromDisplay, pathOf, roundPoints, shutterPath, type PresentationState, type Shape, type StateGraphic } from "../core/stored-objects";
 import { applyMatrix, canvasFromImage, type Matrix, type Point, type Size, type View } from "../core/view";
 import { extentOf, type Shown } from "../render/viewport";
@@ -7,6 +8,7 @@ import type { MarksLayer } from "./viewer-layers";
 
 const SVG = "http://www.w3.org/2000/svg";
 const POINT_PX = 4;
+const FILL = 0.3;
 
 export interface ColouredShape extends Shape {
   readonly colour: string;
@@ -84,15 +86,25 @@ function stateShapes({ state, live }: Overlay, { facts }: Shown): SVGElement[] {
   return [...hidden.map((path) => element("path", { class: "object-shutter", d: path, "fill-rule": "evenodd" })), ...graphics];
 }
 
-function graphicOf({ kind, colour, isFilled }: StateGraphic, points: readonly Point[]): SVGElement {
+function graphicOf(graphic: StateGraphic, points: readonly Point[]): SVGElement {
+  const { kind, colour, isFilled, style } = graphic;
+  const dash = dashOf(style);
+  const stroke = { stroke: colour, ...(dash === null ? {} : { "stroke-dasharray": dash, "stroke-linecap": "round" }) };
   if (kind === "POINT") {
     const { x, y } = points[0] ?? { x: 0, y: 0 };
     const size = POINT_PX / 8;
-    return element("path", { d: `M${x - size} ${y}H${x + size}M${x} ${y - size}V${y + size}`, stroke: colour, fill: "none" });
+    return line({ d: `M${x - size} ${y}H${x + size}M${x} ${y - size}V${y + size}`, ...stroke, fill: "none" }, style);
   }
   const isRound = kind === "CIRCLE" || kind === "ELLIPSE";
   const way = pathOf({ part: 0, closed: isRound, points: isRound ? roundPoints(kind, points) : points });
-  return element("path", { d: way, stroke: colour, fill: isFilled ? colour : "none", "fill-opacity": "0.3" });
+  return line({ d: way, ...stroke, fill: isFilled ? colour : "none", "fill-opacity": `${style.fillOpacity ?? FILL}` }, style);
+}
+
+/** Widths and dashes are those of the screen, however large the picture is. */
+function line(attributes: Readonly<Record<string, string>>, { lineWidthPx }: MarkStyle): SVGElement {
+  const made = element("path", attributes);
+  made.style.strokeWidth = lineWidthPx === undefined ? "" : `${lineWidthPx}`;
+  return made;
 }
 
 function stateWords({ state, live }: Overlay, { facts }: Shown): ColouredWords[] {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -9,6 +11,7 @@ from PIL import Image, ImageDraw
 from imaging import lettering
 from imaging.drawn import Drawn, ImageRef
 from imaging.lettering import AMBER, draw_text, fit_text, line_picture
+from imaging.mark_style import MarkStyle, line_of
 from imaging.picture_marks import Dressing, Labelled, dress
 
 REF = ImageRef("1.2", "1.3")
@@ -38,6 +41,56 @@ def test_a_line_lies_where_its_points_are_also_on_tall_pixels() -> None:
     assert abs(rows.mean() - 50.5 * 2) < 1
     assert abs(columns.min() - 100.5) <= 2
     assert abs(columns.max() - 300.5) <= 2
+
+
+def styled(kind: str, points: list[list[float]], **style: Any) -> Labelled:
+    look = MarkStyle.from_json(style)
+    return Labelled(Drawn(kind=kind, points_px=points, image=REF, colour=GREEN, style=look))
+
+
+@pytest.mark.parametrize(
+    ("line", "period", "drawn_part"), [("dashed", 10 * 6, 7 / 10), ("dotted", 2.5 * 6, 1 / 2.5)]
+)
+def test_dashes_are_as_long_as_those_of_the_page(
+    line: str, period: float, drawn_part: float
+) -> None:
+    # 600 rows, 800 columns: words are 17 px high where the page has 12, so 4 px of the page are 6. SVG with
+    # round ends draws dashes of 6 widths and one more, and gaps of 4 less one.
+    long = styled("length", [[20, 300], [620, 300]], line=line, line_width=4)
+    picture = np.asarray(dress(BLACK, Dressing(marks=[long])))
+    row = (picture[300] == (0, 255, 0)).all(axis=1)[20:620]
+    starts = np.nonzero(np.diff(row.astype(int)) == 1)[0]
+    assert abs(np.median(np.diff(starts)) - period) <= 1
+    assert abs(row.mean() - drawn_part) < 0.06
+    thick = (picture[290:310, 19:24] == (0, 255, 0)).all(axis=2).sum(axis=0).max()
+    assert abs(int(thick) - 6) <= 1
+
+
+def test_an_area_is_painted_as_opaque_as_it_says_and_the_picture_shows_through() -> None:
+    grey = np.full((600, 800), 100, np.uint8)
+    box = styled("rectangle", [[100, 100], [300, 200]], fill_opacity=0.5)
+    picture = np.asarray(dress(grey, Dressing(marks=[box])))
+    # Half of (0, 255, 0) and half of 100.
+    assert np.abs(picture[150, 200].astype(float) - [50, 177.5, 50]).max() <= 1
+    assert (picture[150, 350] == 100).all()
+    bare = np.asarray(
+        dress(grey, Dressing(marks=[styled("length", [[9, 9], [50, 9]], fill_opacity=1)]))
+    )
+    assert (bare[30:] == 100).all()
+
+
+@pytest.mark.parametrize(
+    ("dashing", "pattern", "line"),
+    [
+        ("SOLID", None, "solid"), ("DASHED", 0x00FF00FF, "dashed"), ("DASHED", 0x55555555, "dotted"),
+        ("DASHED", 0x80000001, "dotted"), ("DASHED", 0xFFFFFFFF, "solid"),
+        ("DASHED", None, "dashed"), ("", None, ""),
+    ],
+)  # fmt: skip
+def test_patterns_of_others_are_the_line_that_is_most_like_them(
+    dashing: str, pattern: int | None, line: str
+) -> None:
+    assert line_of(dashing, pattern) == line
 
 
 @pytest.mark.parametrize("kind", ["ellipse", "circle"])

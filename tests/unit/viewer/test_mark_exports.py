@@ -243,6 +243,52 @@ def test_a_presentation_state_keeps_drawings_colours_and_look(
     assert np.allclose(ends, [[52.5, 60.5], [68.5, 60.5], [60.5, 56.5], [60.5, 64.5]])
 
 
+def test_a_presentation_state_keeps_the_whole_style_of_a_mark(
+    image: Instance, rada: User, client_of: Log, tmp_path: Path
+) -> None:
+    client = client_of(rada)
+    style = {"colour": "#ff0000", "line": "dashed", "line_width": 3, "fill_opacity": 0.25}
+    for kind, points in (("rectangle", [[10, 10], [30, 20]]), ("circle", [[60, 60], [68, 60]])):
+        body = {**PLACE, "kind": kind, "points_px": points, "label": f"a {kind}", "style": style}
+        assert send(client, "post", "/api/v1/measurements/", body).status_code == 201
+    body = {**PLACE, "kind": "arrow", "points_px": [[5, 6], [50, 60]], "label": "plain"}
+    assert send(client, "post", "/api/v1/annotations/", body).status_code == 201
+    (state,) = export(client, image, forms=["presentation"])
+    check(tmp_path, state)
+
+    graphics = {
+        one.TrackingID: one
+        for annotation in state.GraphicAnnotationSequence
+        for one in annotation.GraphicObjectSequence
+    }
+    for name in ("a rectangle", "a circle"):
+        (line,), (fill,) = graphics[name].LineStyleSequence, graphics[name].FillStyleSequence
+        assert (line.LineDashingStyle, line.LineThickness, line.PatternOnOpacity) == (
+            "DASHED",
+            3,
+            1,
+        )
+        assert 0 < line.LinePattern < 0xFFFFFFFF
+        assert (graphics[name].GraphicFilled, fill.FillMode) == ("Y", "SOLID")
+        assert fill.PatternOnOpacity == pytest.approx(0.25)
+        for one in (line, fill):
+            # sRGB red under D50: L* 54.29, a* 80.81, b* 69.89.
+            lightness, a_star, b_star = one.PatternOnColorCIELabValue
+            assert lightness / 65535 * 100 == pytest.approx(54.3, abs=1.5)
+            assert a_star / 65535 * 255 - 128 == pytest.approx(80.5, abs=1.5)
+            assert b_star / 65535 * 255 - 128 == pytest.approx(68.5, abs=2)
+    assert "LineStyleSequence" not in graphics["plain"]
+    assert graphics["plain"].GraphicFilled == "N"
+
+    found = client.get(f"/api/v1/studies/{image.study_id}/stored-marks/").json()["annotations"]
+    styles = [row["style"] for row in found if row["kind"] in ("polygon", "circle", "ellipse")]
+    assert len(styles) == 2
+    for back in styles:
+        assert {**back, "colour": ""} == {**style, "colour": ""}
+        assert np.allclose([int(back["colour"][at : at + 2], 16) for at in (1, 3, 5)], [255, 0, 0],
+                           atol=12)  # fmt: skip
+
+
 def test_colour_images_have_a_colour_state(
     north: Facility, rada: User, client_of: Log, tmp_path: Path
 ) -> None:
