@@ -11,13 +11,13 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pydicom import DataElement, Dataset
-from pydicom import config as pydicom_config
+from pydicom import Dataset
 from pydicom.multival import MultiValue
 
 from dicom_receiver.contexts import IMPLICIT_VR_LITTLE_ENDIAN
 from imaging.charset_writer import encode_text
-from imaging.dictionary import LONG_VRS, vr_of
+from imaging.datasets import dataset_of
+from imaging.dictionary import LONG_VRS
 from imaging.elements import CHARSET_VRS, NUMBER_CODES, SINGLE_VRS, STRING_VRS, ElementView
 from imaging.encoding import EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from imaging.errors import UnreadableError
@@ -31,7 +31,6 @@ _DEPTH = 8
 _ELEMENTS = 100_000
 _HEAD = struct.Struct("<HHL")
 _ITEM = 0xE000
-_BINARY_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"UN"})
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -56,40 +55,7 @@ def decode_identifier(
     found = scan_elements(source, 0, len(data), encoding)
     if found.pixel_tag is not None or "trailing_garbage" in found.flags:
         raise UnreadableError("The data set holds what does not belong there.")
-    return _dataset(ElementView(source, found.elements, encoding, found.flags))
-
-
-def _dataset(view: ElementView) -> Dataset:
-    dataset = Dataset()
-    for tag in view.tags():
-        vr = view.vr(tag)
-        if vr == b"SQ" or (vr == b"UN" and vr_of(tag) == b"SQ"):
-            items = [_dataset(item) for item in view.iter_items(tag)]
-            dataset.add(DataElement(tag, "SQ", items))
-        else:
-            add_element(dataset, tag, vr.decode("ascii"), _values(view, tag, vr))
-    if "broken_sequence" in view.flags:
-        raise UnreadableError("A sequence is broken.")
-    return dataset
-
-
-def _values(view: ElementView, tag: int, vr: bytes) -> list[Any]:
-    if vr == b"AT":
-        halves = struct.unpack(f"<{len(view.raw(tag) or b'') // 2}H", view.raw(tag) or b"")
-        return [high << 16 | low for high, low in zip(halves[::2], halves[1::2], strict=False)]
-    if vr in _BINARY_VRS:
-        return [view.raw(tag) or b""]
-    if vr in NUMBER_CODES:
-        return view.floats(tag) if NUMBER_CODES[vr] in "fd" else view.ints(tag)
-    return view.texts(tag)
-
-
-def add_element(dataset: Dataset, tag: int, vr: str, values: Sequence[Any]) -> None:
-    """Put values into a data set as they are: one alone, several as a list, none as empty."""
-    value: Any = list(values) if len(values) > 1 else values[0] if values else ""
-    dataset.add(
-        DataElement(tag, vr, value, validation_mode=pydicom_config.IGNORE, already_converted=True)
-    )
+    return dataset_of(ElementView(source, found.elements, encoding, found.flags))
 
 
 # --- writing -----------------------------------------------------------------------------------
