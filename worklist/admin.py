@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin_pages import FacilityFilter
 from archive.admin import ModalityFilter, UnderStudyAdmin, by_name
 from archive.models import Study
+from worklist import order_admin  # noqa: F401 - registers its pages
 from worklist.models import WorklistEntry
 
 
@@ -22,12 +23,14 @@ class WorklistEntryAdmin(UnderStudyAdmin[WorklistEntry]):
         "patient_name",
         "status",
         "priority",
+        "acquisition",
+        "order",
         "modalities",
         "study_at",
         "arrived_at",
         "facility",
     )
-    list_select_related = ("study", "facility")
+    list_select_related = ("study", "facility", "order")
     list_filter = ("status", "priority", FacilityFilter, ModalityFilter)
     search_fields = ("study",)
     search_help_text = _("Whole Study Instance UID or accession number, or how the name begins.")

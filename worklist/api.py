@@ -2,4 +2,6 @@
 
 from django.urls import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from worklist import order_api
+
+urlpatterns: list[URLPattern | URLResolver] = [*order_api.urlpatterns]

@@ -9,6 +9,7 @@ from typing import Any
 
 from accounts import sql
 from archive.models import Patient, Study
+from worklist.linking import link_studies
 from worklist.models import WorklistEntry
 
 # What an entry copies from its study, so that the list needs no join to filter and sort.
@@ -21,8 +22,9 @@ _TOUCH = "UPDATE worklist_worklistentry SET arrived_at = %s WHERE study_id = %s"
 def write_entries(studies: list[Study], changed: list[Study] | None = None, **_: Any) -> None:
     """Write or update the entry of each study; answers `archive.signals.studies_indexed`.
 
-    A study that only grew costs one statement, the others two together.
-    Status and priority are left alone. Safe to repeat. What it raises undoes
+    A study that only grew costs one statement, the others three together, and
+    two more where one carries an order. Status and priority are left alone,
+    but for an order's priority when its study begins. Safe to repeat. What it raises undoes
     the caller's transaction: a study without an entry would be invisible.
     """
     changed_keys = {study.pk for study in (studies if changed is None else changed)}
@@ -38,6 +40,7 @@ def write_entries(studies: list[Study], changed: list[Study] | None = None, **_:
         unique="study_id",
         update=[f"{name}_id" if name == "facility" else name for name in COPIES],
     )
+    link_studies(latest.values())
 
 
 def make_entry(study: Study, patient_key: str) -> WorklistEntry:

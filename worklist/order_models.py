@@ -17,6 +17,7 @@ from accounts.models import User
 from archive.access import VisibleQuerySet
 from archive.models import TEXT_LENGTH, UID_LENGTH, FacilityRow
 from worklist import order_fields as of
+from worklist.performed_data import decode_said
 
 
 class Priority(models.IntegerChoices):
@@ -322,3 +323,9 @@ class PerformedStep(FacilityRow):
 
     def __str__(self) -> str:
         return f"{self.performed_procedure_step_id} {self.status}"
+
+    def describe_data_set(self, *, most_lines: int = 500) -> str:
+        """Return what the scanner said as text, a line an attribute."""
+        lines = str(decode_said(bytes(self.data_set))).splitlines()
+        left_out = len(lines) - most_lines
+        return "\n".join([*lines[:most_lines], *([f"… {left_out}"] if left_out > 0 else [])])

@@ -11,6 +11,7 @@ from typing import Any
 from tests.permissions.export_rows import EXPORTS
 from tests.permissions.hanging_rows import HANGING
 from tests.permissions.mark_rows import MARKS, OBJECTS
+from tests.permissions.order_rows import ORDERS
 from tests.permissions.reconstruction_rows import JOBS
 from tests.permissions.table import Maker, Row, Target, upload
 
@@ -174,6 +175,7 @@ WORKLIST = [
         admin=400,
         by_role={"referrer": 403},
     ),
+    *ORDERS,
 ]
 
 
@@ -286,6 +288,13 @@ ADMIN = [
     *_model("viewer_marklayer", argument="marklayer"),
     *_model("viewer_keyimage", argument="keyimage"),
     *_model("worklist_worklistentry", argument="entry", may_change=True),
+    *_model(
+        "worklist_order",
+        argument="order",
+        add={"facility_admin": 200, "admin": 200},
+        may_change=True,
+    ),
+    *_model("worklist_performedstep", argument="performed"),
     *_machinery("archive_event"),
     *_machinery("archive_job"),
     *_machinery("archive_heartbeat"),

@@ -23,7 +23,7 @@ from tests import factories
 from tests.permissions.table import LOST, MISSING, OWN, Target
 from viewer.export_models import Export
 from viewer.models import Annotation, HangingProtocol, KeyImage, MarkLayer, Measurement
-from worklist.models import WorklistEntry
+from worklist.models import Order, PerformedStep, ScheduledStep, WorklistEntry
 
 NO_KEY = uuid.UUID("01900000-0000-7000-8000-000000000000")
 NO_UID = "2.25.999999999"
@@ -99,6 +99,7 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
             "instance": instance.pk,
             "entry": entry.pk,
             "discrepancy": factories.make_discrepancy(study).pk,
+            **_make_order(study, facility),
             **marks,
             "hanging": HangingProtocol.objects.create(
                 facility=facility, name="CT", rules={"modality": "CT"}, layout=LAYOUT
@@ -141,6 +142,23 @@ def _make_marks(study: Study, instance: Instance, boss: User) -> dict[str, uuid.
     return keys
 
 
+def _make_order(study: Study, facility: Facility) -> dict[str, uuid.UUID]:
+    """Return the keys of an order, its step, and what a scanner did; none is in quarantine."""
+    about: dict[str, Any] = {"facility": facility, "study_instance_uid": study.study_instance_uid}
+    order = Order.objects.create(patient_id="P1", patient_name="Doe^Jane", **about)
+    step = ScheduledStep.objects.create(
+        order=order,
+        facility=facility,
+        modality="CT",
+        scheduled_procedure_step_start_date=factories.ARRIVAL.date(),
+        scheduled_procedure_step_start_time=factories.ARRIVAL.time(),
+    )
+    performed = PerformedStep.objects.create(
+        sop_instance_uid=generate_uid(), status="IN PROGRESS", sender="CT1", data_set=b"", **about
+    )
+    return {"order": order.pk, "step": step.pk, "performed": performed.pk}
+
+
 def _make_export(study: Study, instance: Instance, boss: User) -> uuid.UUID:
     """Return the key of a page to print, which the administrator has asked for."""
     export = Export.objects.create(
@@ -176,7 +194,7 @@ def _describe_missing() -> Target:
     keys = (
         *("patient", "study", "series", "instance", "entry", "discrepancy", "measurement"),
         *("annotation", "marklayer", "keyimage", "hanging", "export", "reconstruction"),
-        *("person", "facility"),
+        *("person", "facility", "order", "step", "performed"),
         *(f"deleted_{name}" for name in ("measurement", "annotation", "marklayer", "keyimage")),
     )
     uids = ("study_uid", "series_uid", "instance_uid", "version")
