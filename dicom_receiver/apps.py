@@ -9,3 +9,13 @@ class DicomReceiverConfig(AppConfig):
 
     name = "dicom_receiver"
     verbose_name = _("DICOM network")
+
+    def ready(self) -> None:
+        """Have what comes in looked at by the routing rules, after the answer."""
+        # Models can be imported only now.
+        from archive import jobs  # noqa: PLC0415
+        from archive.signals import studies_indexed  # noqa: PLC0415
+        from dicom_receiver.routing.evaluate import KIND, queue_studies  # noqa: PLC0415
+
+        studies_indexed.connect(queue_studies, dispatch_uid="dicom_receiver.routing")
+        jobs.register(KIND, "dicom_receiver.routing.evaluate.run_routing_job")

@@ -18,6 +18,8 @@ from django.utils import timezone
 from accounts import throttle
 from archive import housekeeping, jobs
 from archive.models import Heartbeat
+from dicom_receiver.commitment.running import drive_checks, drive_reports
+from dicom_receiver.outgoing import running as transfers
 from dicom_receiver.remote import driving as imports
 from reconstruction import results, running, warm
 from reconstruction.jobs import LANES
@@ -41,6 +43,9 @@ def threads_for(queues: set[str]) -> Iterator[tuple[str, Callable[[threading.Eve
         yield "drive_jobs", drive_jobs
         for number in range(imports.LANES):
             yield f"drive_imports_{number}", imports.drive
+        yield "drive_transfers", transfers.drive
+        yield "drive_commitments", drive_checks
+        yield "drive_reports", drive_reports
         yield "compile_kernels", warm.compile_at_leisure
     for lane in LANES:
         if lane in queues:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import logging
 
+from django.db import DatabaseError, connection
+
 from archive.ingest import Outcome, Source, open_intake
 from archive.part10 import file_meta
 from dicom_receiver import command, statuses
 from dicom_receiver.association import DataSet, Request
+from dicom_receiver.routing.evaluate import note_holder
 from dicom_receiver.wire import WireError
 from imaging.errors import NoctisError
 
@@ -46,6 +49,8 @@ def store_instance(request: Request) -> None:
         return
     caller = request.caller
     request.ledger.add(caller.ae_title, caller.address, objects_stored=1, bytes_stored=size_bytes)
+    if outcome.status == "duplicate":
+        _note_holder(request, outcome)
     if outcome.status == "conflict":
         _log(request, statuses.WARNING_KEPT_FOR_REVIEW, outcome.reason)
         comment = "Kept for review: it contradicts what is stored."
@@ -94,6 +99,17 @@ def _receive(
         for piece in data_set:
             intake.write(piece)
         return intake.finish((sop_class_uid, sop_instance_uid)), intake.size_bytes
+
+
+def _note_holder(request: Request, outcome: Outcome) -> None:
+    """Note that the sender has it: what it brings twice is not sent back there by a rule."""
+    try:
+        note_holder(outcome.instance_id, request.caller.ae_title)
+    except DatabaseError as error:
+        logger.warning("a holder was not noted: %s", type(error).__name__)
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 def _fail(request: Request, status: int, comment: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.utils.text import format_lazy
@@ -12,6 +12,9 @@ from accounts.keys import new_key
 from accounts.models import Facility
 from archive.models import Instance
 from dicom_receiver.outgoing.models import Transfer
+
+if TYPE_CHECKING:
+    from dicom_receiver.models import Peer
 
 _WILD = _("Capitals do not matter; * stands for any text, ? for one character. Empty: any.")
 
@@ -54,7 +57,7 @@ class RoutingRule(models.Model):
         help_text=_("Arrival, in the time zone of the server; may run over midnight."),
     )
     time_until = models.TimeField(_("until"), null=True, blank=True)
-    peers: models.ManyToManyField[models.Model, models.Model] = models.ManyToManyField(
+    peers: models.ManyToManyField[Peer, Any] = models.ManyToManyField(
         "dicom_receiver.Peer", verbose_name=_("peers"), related_name="+"
     )
     priority = models.SmallIntegerField(
