@@ -9,8 +9,6 @@ at all, and costs a bounded time and a bounded memory. Every failure is a
 from __future__ import annotations
 
 import contextlib
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +19,8 @@ from django.conf import settings
 
 from dicom_receiver import command as dimse
 from dicom_receiver import limits, pdu, statuses
-from dicom_receiver.associate import (
-    Acceptance,
-    MalformedRequestError,
-    Proposal,
-    Roles,
-    encode_request,
-    parse_acceptance,
-)
+from dicom_receiver.associate import Acceptance, Proposal, Roles, encode_request
+from dicom_receiver.calling import Target, call, trouble_with
 from dicom_receiver.contexts import ACCEPTED, IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
 from dicom_receiver.outflow import Outflow, Part
 from dicom_receiver.wire import (
@@ -45,22 +37,6 @@ from imaging.errors import PeerUnavailableError
 __all__ = ["Agreed", "Incoming", "Offer", "Part", "Requestor", "Response", "Target"]
 
 MEDIUM_PRIORITY = 0
-_READ_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """Where a peer listens, what it is called there, and how patient we are with it."""
-
-    host: str
-    port: int
-    called_ae: str
-    tls: ssl.SSLContext | None = None
-    connect_seconds: float = limits.CONNECT_SECONDS
-    answer_seconds: float = limits.ANSWER_SECONDS
-
-    def __str__(self) -> str:
-        return f"{self.called_ae} at {self.host} port {self.port}"
 
 
 @dataclass(frozen=True)
@@ -180,9 +156,15 @@ class Requestor:
 
     def open(self) -> None:
         """Connect and negotiate."""
-        sock = _connect(self.target)
+        request = encode_request(
+            self.target.called_ae,
+            self._calling_ae,
+            list(self._proposals.values()),
+            roles=self._roles,
+            extended=self._extended,
+        )
+        sock, acceptance = call(self.target, request)
         try:
-            acceptance = self._negotiate(sock)
             self._agree(acceptance)
             wire = Wire(
                 sock,
@@ -434,37 +416,6 @@ class Requestor:
             yield fragment.data
 
     # --- negotiation -------------------------------------------------------
-    def _negotiate(self, sock: socket.socket) -> Acceptance:
-        """Send the request and read the answer (PS3.8 9.3.2 to 9.3.4)."""
-        request = encode_request(
-            self.target.called_ae,
-            self._calling_ae,
-            list(self._proposals.values()),
-            roles=self._roles,
-            extended=self._extended,
-        )
-        deadline = time.monotonic() + self.target.connect_seconds
-        try:
-            sock.settimeout(self.target.connect_seconds)
-            sock.sendall(request)
-            kind, body = _read_pdu(sock, deadline)
-        except TimeoutError:
-            raise self._trouble("timed out", "does not answer the association request") from None
-        except ValueError:
-            raise self._trouble("not dicom", "does not speak DICOM there") from None
-        except OSError as error:
-            raise self._trouble("lost", f"hung up ({_words_of(error)})") from error
-        if kind == pdu.ASSOCIATE_RJ:
-            raise self._trouble("rejected", f"has {pdu.rejection_words(*body[1:4])}")
-        if kind == pdu.ABORT:
-            raise self._trouble("aborted", f"has {pdu.abort_words(*body[2:4])}")
-        if kind != pdu.ASSOCIATE_AC:
-            raise self._trouble("not dicom", "does not answer as DICOM asks")
-        try:
-            return parse_acceptance(body)
-        except MalformedRequestError as error:
-            raise self._trouble("not dicom", f"sends a broken acceptance: {error}") from error
-
     def _agree(self, acceptance: Acceptance) -> None:
         """Keep what we proposed and the peer accepted; what it makes up does not count."""
         if 0 < acceptance.max_pdu_bytes < limits.SMALLEST_PEER_PDU_BYTES:
@@ -485,7 +436,7 @@ class Requestor:
 
     # --- words -------------------------------------------------------------
     def _trouble(self, trouble: str, words: str) -> PeerUnavailableError:
-        return PeerUnavailableError(f"{self.target} {words}.", trouble=trouble)
+        return trouble_with(self.target, trouble, words)
 
     @contextlib.contextmanager
     def _words_for_troubles(self) -> Iterator[None]:
@@ -515,57 +466,3 @@ class Requestor:
             if last_words:
                 wire.say_goodbye(last_words)
             wire.close()
-
-
-def _connect(target: Target) -> socket.socket:
-    """Return a connected socket, within TLS where the target asks for it."""
-    try:
-        sock = socket.create_connection((target.host, target.port), target.connect_seconds)
-    except (TimeoutError, OSError, UnicodeError) as error:
-        trouble = "timed out" if isinstance(error, TimeoutError) else "unreachable"
-        words = f"{target} cannot be reached: {_words_of(error)}."
-        raise PeerUnavailableError(words, trouble=trouble) from error
-    if target.tls is None:
-        return sock
-    try:
-        return target.tls.wrap_socket(sock, server_hostname=target.host)
-    except (OSError, ValueError) as error:
-        sock.close()
-        words = f"{target} does not agree on TLS: {_words_of(error)}."
-        raise PeerUnavailableError(words, trouble="tls") from error
-
-
-def _read_pdu(sock: socket.socket, deadline: float) -> tuple[int, bytes]:
-    """Return type and body of the answer to our request; grows with what really comes.
-
-    Raises ValueError when it is no such answer, TimeoutError after the deadline.
-    """
-    data = bytearray()
-    wanted = pdu.HEADER.size
-    while len(data) < wanted:
-        left_seconds = deadline - time.monotonic()
-        if left_seconds <= 0:
-            raise TimeoutError
-        sock.settimeout(left_seconds)
-        piece = sock.recv(min(wanted - len(data), _READ_BYTES))
-        if not piece:
-            raise ConnectionResetError("connection closed by the peer")
-        data += piece
-        if len(data) == pdu.HEADER.size == wanted:
-            kind, length = pdu.HEADER.unpack(data)
-            is_short = kind in {pdu.ASSOCIATE_RJ, pdu.ABORT} and length == 4
-            if not is_short and (kind != pdu.ASSOCIATE_AC or length > limits.REQUEST_BYTES):
-                raise ValueError("not an answer to an association request")
-            wanted += length
-    return data[0], bytes(data[pdu.HEADER.size :])
-
-
-def _words_of(error: Exception) -> str:
-    """Return what the system says, without addresses or numbers."""
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "handshake failed").replace("_", " ").lower()
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error) or type(error).__name__
