@@ -5,6 +5,7 @@ from dicom_receiver.association import Handlers
 from dicom_receiver.contexts import Service
 from dicom_receiver.handlers.commit import take_report, take_request
 from dicom_receiver.handlers.echo import answer_echo
+from dicom_receiver.handlers.find import find_matches
 from dicom_receiver.handlers.get import get_instances
 from dicom_receiver.handlers.move import move_instances
 from dicom_receiver.handlers.store import store_instance
@@ -14,6 +15,7 @@ HANDLERS: Handlers = {
     (Service.STORE, command.C_STORE_RQ): store_instance,
     (Service.COMMIT, command.N_ACTION_RQ): take_request,
     (Service.COMMIT, command.N_EVENT_REPORT_RQ): take_report,
+    (Service.FIND, command.C_FIND_RQ): find_matches,
     (Service.MOVE, command.C_MOVE_RQ): move_instances,
     (Service.GET, command.C_GET_RQ): get_instances,
 }

@@ -1,0 +1,153 @@
+"""Rows of the index as answers: data sets with the attributes that were asked for."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, time
+from typing import Any
+
+from django.db.models import Count, Sum
+from pydicom import Dataset
+
+from archive import storage
+from archive.models import Instance
+from archive.query.attributes import (
+    COLUMNS,
+    PATIENT_COUNTS,
+    SOP_CLASSES_IN_STUDY,
+    Kind,
+    Level,
+    is_in_file,
+    path_of,
+)
+from archive.query.scope import Scope
+from imaging.datasets import add_element, dataset_of
+from imaging.dictionary import vr_of
+from imaging.errors import NoctisError
+from imaging.header import read_header
+
+_PATHS_UP = {
+    Level.PATIENT: {"patient": "pk"},
+    Level.STUDY: {"patient": "patient_id", "study": "pk"},
+    Level.SERIES: {"patient": "study__patient_id", "study": "study_id", "series": "pk"},
+    Level.IMAGE: {
+        "patient": "study__patient_id",
+        "study": "study_id",
+        "series": "series_id",
+        "file": "storage_key",
+    },
+}
+
+
+class RowReader:
+    """Reads rows of one level, with what is counted for a page of them at once."""
+
+    def __init__(self, scope: Scope, level: Level, wanted: Sequence[int]) -> None:
+        self._scope = scope
+        self._level = level
+        columns = COLUMNS[level]
+        self._in_file = [tag for tag in wanted if is_in_file(level, tag)]
+        self._counted = {tag: PATIENT_COUNTS[tag] for tag in wanted if tag in PATIENT_COUNTS}
+        self._wants_classes = SOP_CLASSES_IN_STUDY in wanted
+        self._fields: list[str] = []
+        self._places: list[tuple[int, str, Kind, int]] = []
+        for tag in sorted(wanted):
+            if tag in columns:
+                path = path_of(level, columns[tag])
+                vr = vr_of(tag).decode("ascii")
+                self._places.append((tag, vr, columns[tag].kind, self._place(path)))
+        self._key = self._place("pk")
+        self._up = {name: self._place(path) for name, path in _PATHS_UP[level].items()}
+        self._patients: dict[uuid.UUID, dict[str, int]] = {}
+        self._classes: dict[uuid.UUID, list[str]] = {}
+
+    def _place(self, path: str) -> int:
+        if path not in self._fields:
+            self._fields.append(path)
+        return self._fields.index(path)
+
+    def read(self, keys: Sequence[uuid.UUID]) -> list[tuple[Any, ...]]:
+        """Return the rows with these keys, in their order; what is gone by now is left out."""
+        rows = self._scope.rows(self._level).filter(pk__in=list(keys)).values_list(*self._fields)
+        by_key = {row[self._key]: row for row in rows}
+        found = [by_key[key] for key in keys if key in by_key]
+        if self._counted:
+            self._patients = self._count({row[self._up["patient"]] for row in found})
+        if self._wants_classes:
+            self._classes = self._collect({row[self._up["study"]] for row in found})
+        return found
+
+    def answer(self, row: tuple[Any, ...]) -> Dataset:
+        """Return a row as a data set."""
+        answer = Dataset()
+        for tag, vr, kind, place in self._places:
+            add_element(answer, tag, vr, _values(row[place], kind))
+        for tag, name in self._counted.items():
+            counts = self._patients.get(row[self._up["patient"]], {})
+            add_element(answer, tag, "IS", [str(counts.get(name) or 0)])
+        if self._wants_classes:
+            classes = self._classes.get(row[self._up["study"]], [])
+            add_element(answer, SOP_CLASSES_IN_STUDY, "UI", classes)
+        if self._in_file:
+            self._add_from_file(answer, row)
+        return answer
+
+    def _count(self, patients: set[uuid.UUID]) -> dict[uuid.UUID, dict[str, int]]:
+        studies = self._scope.rows(Level.STUDY).filter(patient__in=patients).order_by()
+        counted = studies.values("patient").annotate(
+            studies=Count("pk"), series=Sum("series_count"), instances=Sum("instance_count")
+        )
+        return {row["patient"]: row for row in counted}
+
+    def _collect(self, studies: set[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
+        found: dict[uuid.UUID, list[str]] = defaultdict(list)
+        rows = Instance.objects.filter(study__in=studies).order_by()
+        for study, uid in rows.values_list("study_id", "sop_class_uid").distinct():
+            found[study].append(uid)
+        return {study: sorted(uids) for study, uids in found.items()}
+
+    # --- from a file ---------------------------------------------------------------------------
+    def _add_from_file(self, answer: Dataset, row: tuple[Any, ...]) -> None:
+        """Add what a stored file says; what cannot be read stays empty."""
+        found = self._read_file(row)
+        for tag in self._in_file:
+            if tag in found:
+                answer.add(found[tag])
+            else:
+                vr = vr_of(tag).decode("ascii")
+                add_element(answer, tag, "US" if vr.startswith("US") else vr, [])
+                if vr == "SQ":
+                    answer[tag].value = []
+
+    def _read_file(self, row: tuple[Any, ...]) -> Dataset:
+        key = row[self._up["file"]] if "file" in self._up else self._find_file(row)
+        if not key:
+            return Dataset()
+        try:
+            with storage.open_instance(key) as file:
+                size = file.seek(0, 2)
+                file.seek(0)
+                return dataset_of(read_header(file, size=size), self._in_file)
+        except NoctisError:
+            return Dataset()
+
+    def _find_file(self, row: tuple[Any, ...]) -> str | None:
+        level = "series" if "series" in self._up else "study"
+        rows = Instance.objects.filter(**{level: row[self._up[level]]})
+        return rows.order_by().values_list("storage_key", flat=True).first()
+
+
+def _values(value: Any, kind: Kind) -> list[Any]:
+    """Return a column's value as DICOM has it."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, time):
+        fraction = f"{value.microsecond:06d}".rstrip("0")
+        return [value.strftime("%H%M%S") + (f".{fraction}" if fraction else "")]
+    if isinstance(value, date):
+        return [f"{value.year:04d}{value.month:02d}{value.day:02d}"]
+    if kind is Kind.LIST:
+        return [part for part in str(value).split("\\") if part]
+    return [value]

@@ -1,0 +1,270 @@
+"""One question: its keys, turned into conditions, and its answers, page by page.
+
+First the keys of the rows that match are fetched, in one statement, so that no statement stays
+open while a slow peer takes the answers; then the rows, some hundred at a time. What a
+condition could not decide is decided here, on the values that the answer shows.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from pydicom import Dataset
+
+from archive.models import Instance, Study
+from archive.query.attributes import (
+    COLUMNS,
+    SOP_CLASSES_IN_STUDY,
+    Column,
+    Kind,
+    Level,
+    is_in_file,
+    is_supported,
+    way_up,
+)
+from archive.query.narrowing import UNKNOWN, Narrowed, narrow
+from archive.query.rows import RowReader
+from archive.query.scope import Scope
+from archive.query.stopping import StoppedError, stoppable
+from imaging.errors import TooBroadError
+from imaging.match_values import Matcher, Period, Uids
+from imaging.matching import PLAIN, KeySet, Rules
+
+PAGE = 250
+FIRST_PAGE = 25
+# So many keys are sorted here; more than that, and the database walks them in order.
+MOST_KEYS = 20_000
+# Rows above, found first: their keys make a better question than a join.
+MOST_PARENTS = 1_000
+# Files that are opened to decide whether they match.
+MOST_FILES = 2_000
+MOST_NAMES = 5_000
+SECONDS = 30.0
+
+_STUDIES_OF_PATIENT = Study.objects.filter(patient=OuterRef("pk"))
+
+
+def _never() -> bool:
+    return False
+
+
+class Search:
+    """A question at one level, asked within a scope.
+
+    `keys` holds what is asked: attributes with values narrow the answers, those without are
+    wanted in them. Answers have every supported attribute that was asked for; the tags that
+    are not supported are `unsupported`, and their values narrow nothing.
+
+    Raises QueryError for keys that break the rules of matching.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        level: Level,
+        keys: Dataset,
+        *,
+        rules: Rules = PLAIN,
+        should_stop: Callable[[], bool] = _never,
+    ) -> None:
+        self._scope = scope
+        self._level = level
+        self._should_stop = should_stop
+        self._until = float("inf")
+        asked = [int(element.tag) for element in keys]
+        wanted = [tag for tag in asked if is_supported(level, tag)]
+        self.unsupported = frozenset(asked) - frozenset(wanted)
+        supported = Dataset()
+        for tag in wanted:
+            supported.add(keys[tag])
+        self._keys = KeySet.from_dataset(supported, rules)
+        self._files_left = MOST_FILES
+        self._needs_files = False
+        self._conditions: list[Q] = []
+        self._undecided = KeySet({}, {})
+        self._reader = RowReader(scope, level, wanted)
+
+    # --- answers -----------------------------------------------------------------------------
+    def answers(self, *, offset: int = 0, limit: int | None = None) -> Generator[Dataset]:
+        """Yield what matches, newest arrivals first, each once.
+
+        Raises
+        ------
+        StoppedError
+            `should_stop` said so.
+        TooBroadError
+            It would take too long, or too many files would have to be opened.
+        """
+        self._until = time.monotonic() + SECONDS
+        with self._in_database():
+            self._conditions, self._undecided = self._compile()
+        if self._undecided.is_universal:
+            pages = self._pages(offset, limit)
+            yield from (answer for page in pages for answer in self._read(page))
+            return
+        found = (answer for page in self._pages(0, None) for answer in self._read(page))
+        stop = None if limit is None else offset + limit
+        yield from islice(found, offset, stop)
+
+    def _pages(self, offset: int, limit: int | None) -> Iterator[list[uuid.UUID]]:
+        """Yield keys of rows; the first page is short, so that the first answer comes soon."""
+        stop = None if limit is None else offset + limit
+        keys = islice(self._walk(stop), offset, stop)
+        size = FIRST_PAGE
+        while page := list(islice(keys, size)):
+            yield page
+            size = PAGE
+
+    def _walk(self, most: int | None) -> Iterator[uuid.UUID]:
+        """Yield the keys of all rows that the conditions let through, newest first."""
+        rows = self._rows().values_list("pk", flat=True)
+        if self._conditions:
+            # Unsorted, so that the database takes the index of the conditions.
+            found = self._fetch(rows.order_by()[: MOST_KEYS + 1])
+            if len(found) <= MOST_KEYS:
+                yield from sorted(found, reverse=True)
+                return
+        last = None
+        size = PAGE if most is None else min(most, MOST_KEYS)
+        while True:
+            part = rows if last is None else rows.filter(pk__lt=last)
+            found = self._fetch(part.order_by("-pk")[:size])
+            yield from found
+            if len(found) < size:
+                return
+            last, size = found[-1], min(size * 4, MOST_KEYS)
+
+    def _rows(self) -> QuerySet[Any]:
+        rows = self._scope.rows(self._level).filter(*self._conditions)
+        if self._level is Level.PATIENT:
+            # A unique key has a value (C.2.2.1.1), and who has no study is no patient here.
+            rows = rows.exclude(patient_id="").filter(Exists(_STUDIES_OF_PATIENT))
+        return rows
+
+    def _read(self, page: list[uuid.UUID]) -> Iterator[Dataset]:
+        with self._in_database():
+            rows = self._reader.read(page)
+        for row in rows:
+            if self._needs_files:
+                self._count_file()
+            answer = self._reader.answer(row)
+            if self._undecided.is_universal or self._undecided.matches(answer):
+                yield answer
+
+    def _count_file(self) -> None:
+        self._files_left -= 1
+        if self._files_left < 0:
+            raise TooBroadError("Too many files would have to be read; narrow the query.")
+        if self._should_stop():
+            raise StoppedError
+        if time.monotonic() > self._until:
+            raise TooBroadError("The query takes too long; narrow it.")
+
+    def _fetch(self, rows: QuerySet[Any]) -> list[Any]:
+        with self._in_database():
+            return list(rows)
+
+    def _in_database(self) -> Any:
+        return _Timed(self._should_stop, self._until)
+
+    # --- conditions --------------------------------------------------------------------------
+    def _compile(self) -> tuple[list[Q], KeySet]:
+        """Return the conditions of the keys, and the keys that they do not decide alone."""
+        by_level: dict[Level, list[Q]] = defaultdict(list)
+        undecided: dict[int, Matcher] = {}
+        for tag, key in self._keys.keys.items():
+            column = COLUMNS[self._level].get(tag)
+            found = self._narrow(tag, column, key)
+            if found.condition:
+                by_level[column.level if column else self._level].append(found.condition)
+            if not found.is_exact:
+                undecided[tag] = key
+        for (day, _clock), period in self._keys.periods.items():
+            column = COLUMNS[self._level].get(day)
+            if column is not None:
+                by_level[column.level].append(self._narrow_period(column, period))
+        self._needs_files = any(
+            is_in_file(self._level, tag)
+            for tag in (*undecided, *(tag for pair in self._keys.periods for tag in pair))
+        )
+        conditions = [
+            condition
+            for level, asked in by_level.items()
+            for condition in self._from_here(level, asked)
+        ]
+        return conditions, KeySet(undecided, self._keys.periods)
+
+    def _narrow(self, tag: int, column: Column | None, key: Matcher) -> Narrowed:
+        if column is None:
+            if tag == SOP_CLASSES_IN_STUDY and isinstance(key, Uids):
+                return self._narrow_classes(key)
+            return UNKNOWN
+        found = narrow(column.level, column, key)
+        if found is UNKNOWN and column.kind is Kind.NAME:
+            return self._narrow_by_names(column, key)
+        return found
+
+    def _narrow_period(self, column: Column, period: Period) -> Q:
+        return narrow(column.level, column, period.days).condition
+
+    def _narrow_classes(self, key: Uids) -> Narrowed:
+        way = way_up(self._level, Level.STUDY)
+        study = OuterRef("study_id" if way else "pk")
+        rows = Instance.objects.filter(study=study, sop_class_uid__in=sorted(key.uids))
+        return Narrowed(Q(Exists(rows)), is_exact=True)
+
+    def _narrow_by_names(self, column: Column, key: Matcher) -> Narrowed:
+        """Names without a search key: there are few of them, so each is looked at."""
+        rows = self._scope.rows(column.level).order_by().values_list(column.field, flat=True)
+        names = list(rows.distinct()[: MOST_NAMES + 1])
+        if len(names) > MOST_NAMES:
+            return UNKNOWN
+        fitting = [name for name in names if name and key.matches([name])]
+        return Narrowed(Q(**{f"{column.field}__in": fitting}), is_exact=True)
+
+    def _from_here(self, level: Level, asked: Sequence[Q]) -> list[Q]:
+        """Return conditions on the rows of a level as conditions on those that are asked for."""
+        if level is self._level:
+            return list(asked)
+        rows = self._scope.rows(level).filter(*asked).order_by().values_list("pk", flat=True)
+        way = way_up(self._level, level).removesuffix("__")
+        found = list(rows[: MOST_PARENTS + 1])
+        return [Q(**{f"{way}__in": found if len(found) <= MOST_PARENTS else rows})]
+
+
+class _Timed:
+    """A block in the database that ends when it is stopped or takes too long."""
+
+    def __init__(self, should_stop: Callable[[], bool], until: float) -> None:
+        self._should_stop = should_stop
+        self._until = until
+        self._is_late = False
+        self._block = stoppable(self._look)
+
+    def _look(self) -> bool:
+        self._is_late = time.monotonic() > self._until
+        return self._is_late or self._should_stop()
+
+    def __enter__(self) -> None:
+        try:
+            self._block.__enter__()
+        except StoppedError:
+            self._raise()
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
+        try:
+            return self._block.__exit__(kind, error, trace)
+        except StoppedError:
+            self._raise()
+        return None
+
+    def _raise(self) -> None:
+        if self._is_late:
+            raise TooBroadError("The query takes too long; narrow it.") from None
+        raise StoppedError from None
