@@ -190,4 +190,4 @@ class SenderStatistics(models.Model):
 
 # Django looks for models here alone.
 from dicom_receiver.doctor.models import Call, RefusalCount  # noqa: E402, F401
-from dicom_receiver.remote.models import Retrieval, WebPeer  # noqa: E402, F401
+from dicom_receiver.remote.models import Exchange, WebPeer  # noqa: E402, F401

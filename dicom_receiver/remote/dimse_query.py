@@ -25,7 +25,6 @@ from dicom_receiver.remote import answers
 from dicom_receiver.remote.answers import Found, Question, Reader, RemoteSeries, RemoteStudy
 from dicom_receiver.requestor import Offer, Requestor, Response
 from dicom_receiver.targets import target_of
-from imaging.datasets import add_element
 from imaging.errors import PeerUnavailableError, UnreadableError
 
 PLAIN_SYNTAXES = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)

@@ -23,7 +23,7 @@ from dicom_receiver.remote.dimse_query import (
     find_sop_classes,
     say_status,
 )
-from dicom_receiver.remote.models import Retrieval
+from dicom_receiver.remote.models import Exchange
 from dicom_receiver.remote.progress import Tally
 from dicom_receiver.remote.storage_offers import offer_storage
 from dicom_receiver.requestor import Agreed, Incoming, Offer, Requestor, Response
@@ -39,9 +39,9 @@ SUCCESSES = frozenset({statuses.SUCCESS, statuses.WARNING_KEPT_FOR_REVIEW})
 MOVE_SILENCE_SECONDS = 600.0
 
 
-def move(retrieval: Retrieval, tally: Tally, cancelled: threading.Event, stop: Stop) -> None:
+def move(row: Exchange, tally: Tally, cancelled: threading.Event, stop: Stop) -> None:
     """Have a peer send to our port, and count what it says of it. Raises PeerUnavailableError."""
-    peer = _peer_of(retrieval)
+    peer = _peer_of(row)
     target = dataclasses.replace(target_of(peer), answer_seconds=MOVE_SILENCE_SECONDS)
     elements: dict[int, int | str | bytes] = {
         dimse.AFFECTED_SOP_CLASS_UID: STUDY_ROOT_MOVE,
@@ -51,7 +51,7 @@ def move(retrieval: Retrieval, tally: Tally, cancelled: threading.Event, stop: S
     }
     with Requestor(target, [Offer(STUDY_ROOT_MOVE, PLAIN_SYNTAXES)], stop=stop) as association:
         context = association.accepted[0]
-        identifier = _identifier(retrieval, context)
+        identifier = _identifier(row, context)
         is_told = False
         for response in association.request(context, elements, identifier):
             _count(response, tally)
@@ -62,14 +62,14 @@ def move(retrieval: Retrieval, tally: Tally, cancelled: threading.Event, stop: S
 
 
 def get(
-    retrieval: Retrieval, source: Source, tally: Tally, cancelled: threading.Event, stop: Stop
+    row: Exchange, source: Source, tally: Tally, cancelled: threading.Event, stop: Stop
 ) -> None:
     """Have a peer send on our own association, straight into the archive.
 
     Raises PeerUnavailableError.
     """
-    peer = _peer_of(retrieval)
-    known = find_sop_classes(peer, retrieval.study_instance_uid)
+    peer = _peer_of(row)
+    known = find_sop_classes(peer, row.study_instance_uid)
     is_compressed = peer.retrieve_syntaxes == RetrieveSyntaxes.ANY
     room = limits.PRESENTATION_CONTEXTS - 1
     storage = offer_storage(known, room, is_compressed=is_compressed)
@@ -78,14 +78,14 @@ def get(
         dimse.COMMAND_FIELD: dimse.C_GET_RQ,
         dimse.PRIORITY: 0,
     }
-    taker = _Taker(retrieval, source, tally)
+    taker = _Taker(row, source, tally)
     offers = [Offer(STUDY_ROOT_GET, PLAIN_SYNTAXES), *storage]
     with Requestor(target_of(peer), offers, stop=stop) as association:
         context = association.context_for(STUDY_ROOT_GET)
         if context is None:
             words = _("%(peer)s does not offer C-GET.") % {"peer": peer}
             raise PeerUnavailableError(words, trouble="no context")
-        identifier = _identifier(retrieval, context)
+        identifier = _identifier(row, context)
         is_told = False
         for response in association.request(context, elements, identifier, serve=taker.store):
             tally.expected = _expected(response) or tally.expected
@@ -102,8 +102,8 @@ def get(
 class _Taker:
     """Stores what a peer sends during a C-GET."""
 
-    def __init__(self, retrieval: Retrieval, source: Source, tally: Tally) -> None:
-        self._study_uid = retrieval.study_instance_uid
+    def __init__(self, row: Exchange, source: Source, tally: Tally) -> None:
+        self._study_uid = row.study_instance_uid
         self._source = source
         self._tally = tally
 
@@ -149,17 +149,17 @@ class _Taker:
         return statuses.SUCCESS
 
 
-def _peer_of(retrieval: Retrieval) -> Peer:
-    assert retrieval.peer is not None
-    return retrieval.peer
+def _peer_of(row: Exchange) -> Peer:
+    assert row.peer is not None
+    return row.peer
 
 
-def _identifier(retrieval: Retrieval, context: Agreed) -> bytes:
+def _identifier(row: Exchange, context: Agreed) -> bytes:
     """Return what is meant: a study, or one series of it."""
-    keys = {answers.STUDY_UID: retrieval.study_instance_uid}
+    keys = {answers.STUDY_UID: row.study_instance_uid}
     level = "STUDY"
-    if retrieval.series_instance_uid:
-        keys[answers.SERIES_UID] = retrieval.series_instance_uid
+    if row.series_instance_uid:
+        keys[answers.SERIES_UID] = row.series_instance_uid
         level = "SERIES"
     return encode_keys(level, keys, context.transfer_syntax)
 
@@ -171,7 +171,7 @@ def _count(response: Response, tally: Tally) -> None:
     warned = command.number(dimse.NUMBER_OF_WARNING_SUBOPERATIONS) or 0
     failed = command.number(dimse.NUMBER_OF_FAILED_SUBOPERATIONS) or 0
     if done is not None:
-        tally.set(received=done + warned, failed=failed, expected=_expected(response))
+        tally.set(done=done + warned, failed=failed, expected=_expected(response))
 
 
 def _expected(response: Response) -> int | None:
@@ -196,5 +196,5 @@ def _check_last(peer: Peer, response: Response, tally: Tally) -> None:
         ) % {"peer": peer, "title": settings.NOCTIS_AET.strip()}
         raise PeerUnavailableError(words, trouble="destination")
     words = _("%(peer)s could not send: %(why)s") % {"peer": peer, "why": say_status(response)}
-    trouble = "refused" if tally.received == 0 else "partly"
+    trouble = "refused" if tally.done == 0 else "partly"
     raise PeerUnavailableError(words, trouble=trouble)

@@ -10,8 +10,8 @@ import threading
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 
-from dicom_receiver.remote import retrieval_turns
-from dicom_receiver.remote.retrieval_run import run
+from dicom_receiver.remote import exchange_turns
+from dicom_receiver.remote.exchange_run import run
 from dicom_receiver.tasks import IMPORTS, woken
 
 logger = logging.getLogger("noctis.dimse")
@@ -29,7 +29,7 @@ def drive(stopped: threading.Event) -> None:
         while not stopped.is_set():
             try:
                 close_old_connections()
-                row = retrieval_turns.claim_next(worker)
+                row = exchange_turns.claim_next(worker)
                 if row is None:
                     woken[IMPORTS].wait(IDLE_LOOK_SECONDS)
                     woken[IMPORTS].clear()

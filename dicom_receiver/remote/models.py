@@ -80,23 +80,28 @@ class WebPeer(models.Model):
         return self.name
 
 
-class RetrievalQuerySet(VisibleQuerySet["Retrieval"]):
-    """Imports from other archives."""
+class ExchangeQuerySet(VisibleQuerySet["Exchange"]):
+    """Exchanges with other archives."""
 
-    def open(self) -> RetrievalQuerySet:
+    def open(self) -> ExchangeQuerySet:
         """Return those that wait or run."""
-        return self.filter(status__in=Retrieval.OPEN)
+        return self.filter(status__in=Exchange.OPEN)
 
-    def held_by(self, key: uuid.UUID, claim: uuid.UUID) -> RetrievalQuerySet:
-        """Return the import while it runs under this claim: nobody else may write of its run."""
-        return self.filter(pk=key, claim=claim, status=Retrieval.Status.RUNNING)
+    def held_by(self, key: uuid.UUID, claim: uuid.UUID) -> ExchangeQuerySet:
+        """Return the exchange while it runs under this claim: nobody else may write of its run."""
+        return self.filter(pk=key, claim=claim, status=Exchange.Status.RUNNING)
 
 
-class Retrieval(FacilityRow):
-    """One study or series that somebody fetches from another archive.
+class Exchange(FacilityRow):
+    """One study or series that somebody fetches from another archive, or sends by DICOMweb.
 
-    What the other side said about it is kept as text for the page; what it is, the files say.
+    What is known of it is kept as text for the page; what it is, the files say. What goes out
+    by DIMSE is a `Transfer`.
     """
+
+    class Way(models.TextChoices):
+        FETCH = "fetch", _("Import")
+        SEND = "send", _("Send")
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("Waiting")
@@ -113,12 +118,13 @@ class Retrieval(FacilityRow):
     web_peer = models.ForeignKey(
         WebPeer, models.SET_NULL, verbose_name=_("DICOMweb peer"), null=True, related_name="+"
     )
-    peer_name = models.CharField(_("from"), max_length=40)
+    peer_name = models.CharField(_("archive"), max_length=40)
+    way = models.CharField(_("way"), max_length=5, choices=Way.choices, default=Way.FETCH)
     requested_by = models.ForeignKey(
         User, models.CASCADE, verbose_name=_("requested by"), related_name="+"
     )
     wish = models.CharField(
-        max_length=64, editable=False, help_text=_("Hash of peer, study and series.")
+        max_length=64, editable=False, help_text=_("Hash of way, peer, study and series.")
     )
     study_instance_uid = models.CharField("Study Instance UID", max_length=UID_LENGTH)
     series_instance_uid = models.CharField("Series Instance UID", max_length=UID_LENGTH, blank=True)
@@ -131,8 +137,8 @@ class Retrieval(FacilityRow):
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.QUEUED
     )
-    expected = models.PositiveIntegerField(_("instances there"), null=True)
-    received = models.PositiveIntegerField(_("received"), default=0)
+    expected = models.PositiveIntegerField(_("instances in all"), null=True)
+    done = models.PositiveIntegerField(_("done"), default=0)
     failed = models.PositiveIntegerField(_("failed"), default=0)
     reason = models.CharField(_("reason"), max_length=REASON_LENGTH, blank=True)
     address = models.CharField(max_length=64, blank=True, editable=False)
@@ -146,21 +152,21 @@ class Retrieval(FacilityRow):
     lease_until = models.DateTimeField(null=True, editable=False)
     worker = models.CharField(_("worker"), max_length=150, blank=True)
 
-    objects: ClassVar[RetrievalQuerySet] = RetrievalQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[ExchangeQuerySet] = ExchangeQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        verbose_name = _("import")
-        verbose_name_plural = _("imports")
+        verbose_name = _("exchange")
+        verbose_name_plural = _("exchanges")
         constraints = [
             models.UniqueConstraint(
                 fields=["wish"],
                 condition=models.Q(status__in=["queued", "running"]),
-                name="dicom_receiver_retrieval_once",
+                name="dicom_receiver_exchange_once",
             ),
         ]
         indexes = [
-            models.Index(fields=["status", "due_at"], name="dicom_receiver_retrieval_due"),
-            models.Index(fields=["facility", "-id"], name="dicom_receiver_retrieval_place"),
+            models.Index(fields=["status", "due_at"], name="dicom_receiver_exchange_due"),
+            models.Index(fields=["facility", "-id"], name="dicom_receiver_exchange_place"),
         ]
 
     def __str__(self) -> str:

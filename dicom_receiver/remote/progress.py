@@ -14,7 +14,7 @@ class Tally:
     """What has come in, what was refused and why."""
 
     def __init__(self, tell: Callable[[Tally], None]) -> None:
-        self.received = 0
+        self.done = 0
         self.failed = 0
         self.expected: int | None = None
         self._reasons: Counter[str] = Counter()
@@ -23,7 +23,7 @@ class Tally:
 
     def take(self) -> None:
         """Count one that is in the archive now."""
-        self.received += 1
+        self.done += 1
         self._say()
 
     def refuse(self, reason: str) -> None:
@@ -33,9 +33,9 @@ class Tally:
             self._reasons[reason] += 1
         self._say()
 
-    def set(self, *, received: int, failed: int, expected: int | None) -> None:
+    def set(self, *, done: int, failed: int, expected: int | None) -> None:
         """Take over counts that the other side tells."""
-        self.received, self.failed = received, failed
+        self.done, self.failed = done, failed
         if expected is not None:
             self.expected = expected
         self._say()

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from archive.importing import finish_many
 from archive.ingest import Intake, Source, open_intake
-from dicom_receiver.remote.models import Retrieval
+from dicom_receiver.remote.models import Exchange
 from dicom_receiver.remote.multipart import Parts, find_boundary
 from dicom_receiver.remote.progress import Tally
 from dicom_receiver.remote.web_session import WebSession
@@ -26,7 +26,7 @@ DICOM = "application/dicom"
 ACCEPT = f'multipart/related; type="{DICOM}"; transfer-syntax=*'
 
 
-def fetch(retrieval: Retrieval, source: Source, tally: Tally, stop: Stop) -> None:
+def fetch(row: Exchange, source: Source, tally: Tally, stop: Stop) -> None:
     """Bring in what a DICOMweb peer has of a study or series, counting as it comes.
 
     Raises
@@ -36,12 +36,12 @@ def fetch(retrieval: Retrieval, source: Source, tally: Tally, stop: Stop) -> Non
     TransientError
         The archive cannot take it now.
     """
-    peer = retrieval.web_peer
+    peer = row.web_peer
     assert peer is not None
     with in_words(peer), WebSession(peer, stop) as session:
-        url = f"{session.base_url}/studies/{retrieval.study_instance_uid}"
-        if retrieval.series_instance_uid:
-            url += f"/series/{retrieval.series_instance_uid}"
+        url = f"{session.base_url}/studies/{row.study_instance_uid}"
+        if row.series_instance_uid:
+            url += f"/series/{row.series_instance_uid}"
         response = session.get(url, headers={"Accept": ACCEPT}, stream=True)
         with contextlib.closing(response):
             if response.status_code == 404:
@@ -50,7 +50,7 @@ def fetch(retrieval: Retrieval, source: Source, tally: Tally, stop: Stop) -> Non
             response.raise_for_status()
             content_type = response.headers.get("Content-Type", "")
             contents = _objects(content_type, session.pieces(response))
-            for verdict in finish_many(_receive(contents, source, retrieval.study_instance_uid)):
+            for verdict in finish_many(_receive(contents, source, row.study_instance_uid)):
                 if verdict.is_in:
                     tally.take()
                 else:

@@ -16,8 +16,8 @@ from accounts.audit import record_for_user
 from archive.arrival import Source
 from archive.models import Instance
 from dicom_receiver.models import RetrieveMethod
-from dicom_receiver.remote import dimse_retrieve, retrieval_turns, web_retrieve
-from dicom_receiver.remote.models import REASON_LENGTH, Retrieval
+from dicom_receiver.remote import dimse_retrieve, exchange_turns, web_retrieve
+from dicom_receiver.remote.models import REASON_LENGTH, Exchange
 from dicom_receiver.remote.progress import Tally
 from dicom_receiver.wire import Stop, StoppingError
 from imaging.errors import NoctisError, PeerUnavailableError, PermanentError
@@ -31,14 +31,14 @@ RENEW_EVERY = 10
 GRACE_SECONDS = 5.0
 # Trying again cannot help: a person has to do something first.
 _LASTING = frozenset({"destination", "no context", "no service", "login", "tls", "address", "gone"})
-Status = Retrieval.Status
+Status = Exchange.Status
 
 
 @dataclass
 class Hold:
     """Watches over the claim of a run: renews it, and ends the run when it is lost."""
 
-    row: Retrieval
+    row: Exchange
     claim: uuid.UUID
     worker_stopped: threading.Event
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -70,7 +70,7 @@ class Hold:
             connections.close_all()
 
     def _is_ours(self, looks: int) -> bool:
-        ask = retrieval_turns.renew if looks % RENEW_EVERY == 0 else retrieval_turns.is_held
+        ask = exchange_turns.renew if looks % RENEW_EVERY == 0 else exchange_turns.is_held
         try:
             return ask(self.row.pk, self.claim)
         except DatabaseError:
@@ -78,11 +78,11 @@ class Hold:
             return True
 
 
-def run(row: Retrieval, worker_stopped: threading.Event) -> None:
+def run(row: Exchange, worker_stopped: threading.Event) -> None:
     """Run an import that was claimed, and write how it ended. Safe to repeat."""
     assert row.claim is not None
     claim = row.claim
-    tally = Tally(lambda tally: retrieval_turns.tell(row, claim, tally))
+    tally = Tally(lambda tally: exchange_turns.tell(row, claim, tally))
     tally.expected = row.expected
     try:
         with Hold(row, claim, worker_stopped) as hold:
@@ -101,10 +101,10 @@ def run(row: Retrieval, worker_stopped: threading.Event) -> None:
     else:
         _end_well(row, claim, tally)
     if worker_stopped.is_set():
-        retrieval_turns.release(row, claim)
+        exchange_turns.release(row, claim)
 
 
-def _fetch(row: Retrieval, tally: Tally, hold: Hold) -> None:
+def _fetch(row: Exchange, tally: Tally, hold: Hold) -> None:
     peer = row.web_peer or row.peer
     if peer is None or not peer.is_active:
         words = _("The peer is not there any more.")
@@ -122,13 +122,13 @@ def _fetch(row: Retrieval, tally: Tally, hold: Hold) -> None:
         _compare(row, tally)
 
 
-def _source_of(row: Retrieval, sender: str) -> Source:
+def _source_of(row: Exchange, sender: str) -> Source:
     return Source(
         door=DOOR, sender=sender, facility_id=row.facility_id, user_id=row.requested_by_id
     )
 
 
-def count_here(row: Retrieval) -> int:
+def count_here(row: Exchange) -> int:
     """Return how many instances of what was asked for are in the archive, at the peer's place."""
     there = Instance.objects.in_facilities([row.facility_id])
     found = there.filter(study__study_instance_uid=row.study_instance_uid)
@@ -137,19 +137,19 @@ def count_here(row: Retrieval) -> int:
     return found.count()
 
 
-def _compare(row: Retrieval, tally: Tally) -> None:
+def _compare(row: Exchange, tally: Tally) -> None:
     """Compare what a peer says to have sent to our port with what is here."""
     here = count_here(row)
-    if tally.received > here:
+    if tally.done > here:
         words = _(
             "%(peer)s says that it sent %(sent)d, of which %(here)d are here. It may send in "
             "another name than its AE title, or to another address than ours."
-        ) % {"peer": row.peer_name, "sent": tally.received, "here": here}
-        tally.received = here
+        ) % {"peer": row.peer_name, "sent": tally.done, "here": here}
+        tally.done = here
         raise PeerUnavailableError(words, trouble="destination")
 
 
-def _end_well(row: Retrieval, claim: uuid.UUID, tally: Tally) -> None:
+def _end_well(row: Exchange, claim: uuid.UUID, tally: Tally) -> None:
     if tally.failed:
         words = ngettext(
             "%(count)d object did not come in: %(why)s",
@@ -157,24 +157,24 @@ def _end_well(row: Retrieval, claim: uuid.UUID, tally: Tally) -> None:
             tally.failed,
         ) % {"count": tally.failed, "why": tally.reason or _("the other side could not send it.")}
         _end(row, claim, tally, Status.FAILED, words)
-    elif not tally.received:
+    elif not tally.done:
         words = _("%(peer)s sent nothing: it may not have it any more.") % {"peer": row.peer_name}
         _end(row, claim, tally, Status.FAILED, words)
     else:
         _end(row, claim, tally, Status.DONE, "")
 
 
-def _end_badly(row: Retrieval, claim: uuid.UUID, tally: Tally, error: NoctisError) -> None:
+def _end_badly(row: Exchange, claim: uuid.UUID, tally: Tally, error: NoctisError) -> None:
     is_lasting = isinstance(error, PermanentError) or getattr(error, "trouble", "") in _LASTING
-    counts = {"received": tally.received, "failed": tally.failed}
-    if is_lasting or not retrieval_turns.put_back(row, claim, str(error), **counts):
+    counts = {"done": tally.done, "failed": tally.failed}
+    if is_lasting or not exchange_turns.put_back(row, claim, str(error), **counts):
         _end(row, claim, tally, Status.FAILED, str(error))
 
 
-def _end(row: Retrieval, claim: uuid.UUID, tally: Tally, status: str, words: str) -> None:
+def _end(row: Exchange, claim: uuid.UUID, tally: Tally, status: str, words: str) -> None:
     """Write the end, and who had what brought in, into the trail."""
-    is_ours = retrieval_turns.end(
-        row, claim, status, reason=words[:REASON_LENGTH], received=tally.received,
+    is_ours = exchange_turns.end(
+        row, claim, status, reason=words[:REASON_LENGTH], done=tally.done,
         failed=tally.failed, expected=tally.expected,
     )  # fmt: skip
     if is_ours:
@@ -190,7 +190,7 @@ def _end(row: Retrieval, claim: uuid.UUID, tally: Tally, status: str, words: str
                 "peer": row.peer_name,
                 "series": row.series_instance_uid,
                 "import": str(row.pk),
-                "received": tally.received,
+                "done": tally.done,
                 "failed": tally.failed,
             },
         )

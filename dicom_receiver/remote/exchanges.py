@@ -1,6 +1,6 @@
 """Imports from other archives: asked for, cancelled, tried again.
 
-An import is a row, written before anything happens; `retrieval_turns` says whose turn it is.
+An import is a row, written before anything happens; `exchange_turns` says whose turn it is.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from accounts.audit import record_for_user
 from accounts.models import User
 from dicom_receiver.models import Peer
 from dicom_receiver.remote.access import may_call_out
-from dicom_receiver.remote.models import Retrieval, WebPeer
-from dicom_receiver.remote.retrieval_turns import publish
+from dicom_receiver.remote.exchange_turns import publish
+from dicom_receiver.remote.models import Exchange, WebPeer
 from dicom_receiver.tasks import IMPORTS, wake
 from imaging.errors import ConflictError, LimitExceededError, MissingError, NotAllowedError
 
 OPEN_LIMIT = 100
-Status = Retrieval.Status
+Status = Exchange.Status
 AnyPeer = Peer | WebPeer
 
 
@@ -43,7 +43,7 @@ def find_peer(user: User, key: str) -> AnyPeer:
     return found
 
 
-def ask_for(user: User, peer: AnyPeer, facts: dict[str, Any], *, address: str = "") -> Retrieval:
+def ask_for(user: User, peer: AnyPeer, facts: dict[str, Any], *, address: str = "") -> Exchange:
     """Return the import of a study or series; one that is under way already is the same.
 
     `facts` are columns of the row: the UIDs, what is known of patient and study, `expected`.
@@ -59,7 +59,7 @@ def ask_for(user: User, peer: AnyPeer, facts: dict[str, Any], *, address: str = 
         raise NotAllowedError(_("Your role may not import from other archives."))
     wish = _digest(peer, facts["study_instance_uid"], facts.get("series_instance_uid", ""))
     now = timezone.now()
-    row = Retrieval(
+    row = Exchange(
         facility_id=peer.facility_id,
         peer=peer if isinstance(peer, Peer) else None,
         web_peer=peer if isinstance(peer, WebPeer) else None,
@@ -78,7 +78,7 @@ def ask_for(user: User, peer: AnyPeer, facts: dict[str, Any], *, address: str = 
             _record(row, user, "import_requested", address)
             publish(row)
     except IntegrityError:
-        known = Retrieval.objects.visible_to(user).open().filter(wish=wish).first()
+        known = Exchange.objects.visible_to(user).open().filter(wish=wish).first()
         if known is None:
             raise ConflictError(_("This is being imported already.")) from None
         return known
@@ -86,19 +86,19 @@ def ask_for(user: User, peer: AnyPeer, facts: dict[str, Any], *, address: str = 
     return row
 
 
-def find_retrieval(user: User, key: uuid.UUID) -> Retrieval:
+def find_exchange(user: User, key: uuid.UUID) -> Exchange:
     """Return an import that the person may see. Raises MissingError."""
-    found = Retrieval.objects.visible_to(user).filter(pk=key).first()
+    found = Exchange.objects.visible_to(user).filter(pk=key).first()
     if found is None or not may_call_out(user):
         raise MissingError(_("There is no such import."))
     return found
 
 
-def cancel(user: User, row: Retrieval, *, address: str = "") -> None:
+def cancel(user: User, row: Exchange, *, address: str = "") -> None:
     """Stop an import; what has come in stays. Raises ConflictError when it has ended."""
     with transaction.atomic():
         count = (
-            Retrieval.objects.open()
+            Exchange.objects.open()
             .filter(pk=row.pk)
             .update(status=Status.CANCELLED, ended_at=timezone.now(), claim=None, lease_until=None)
         )
@@ -110,18 +110,18 @@ def cancel(user: User, row: Retrieval, *, address: str = "") -> None:
         raise ConflictError(_("This import has ended already."))
 
 
-def retry(user: User, row: Retrieval, *, address: str = "") -> None:
+def retry(user: User, row: Exchange, *, address: str = "") -> None:
     """Let an import wait again that failed or was cancelled; what is here stays.
 
     Raises ConflictError when there is nothing to try again, LimitExceededError as `ask_for`.
     """
-    ended = Retrieval.objects.filter(pk=row.pk, status__in=[Status.FAILED, Status.CANCELLED])
+    ended = Exchange.objects.filter(pk=row.pk, status__in=[Status.FAILED, Status.CANCELLED])
     try:
         with transaction.atomic():
             _check_limit(user)
             count = ended.update(
                 status=Status.QUEUED, attempts=0, due_at=timezone.now(), reason="", ended_at=None,
-                received=0, failed=0,
+                done=0, failed=0,
             )  # fmt: skip
             row.refresh_from_db()
             if count:
@@ -135,7 +135,7 @@ def retry(user: User, row: Retrieval, *, address: str = "") -> None:
 
 
 def _check_limit(user: User) -> None:
-    if Retrieval.objects.open().filter(requested_by=user).count() >= OPEN_LIMIT:
+    if Exchange.objects.open().filter(requested_by=user).count() >= OPEN_LIMIT:
         words = _("You have %(count)d imports under way; wait for some of them.")
         raise LimitExceededError(words % {"count": OPEN_LIMIT})
 
@@ -144,7 +144,7 @@ def _digest(peer: AnyPeer, study_uid: str, series_uid: str) -> str:
     return hashlib.sha256(f"{peer.pk} {study_uid} {series_uid}".encode()).hexdigest()
 
 
-def _record(row: Retrieval, user: User, action: str, address: str) -> None:
+def _record(row: Exchange, user: User, action: str, address: str) -> None:
     record_for_user(
         user,
         action,

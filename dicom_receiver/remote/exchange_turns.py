@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from archive import events
-from dicom_receiver.remote.models import REASON_LENGTH, Retrieval
+from dicom_receiver.remote.models import REASON_LENGTH, Exchange
 from dicom_receiver.remote.progress import Tally
 
 EVENT = "import"
@@ -24,18 +24,18 @@ ATTEMPTS_LIMIT = 4
 # 10 s, 40 s, 160 s: a peer that restarts is back by then.
 _FIRST_PAUSE_SECONDS = 10
 _LOOK_AT = 8
-Status = Retrieval.Status
+Status = Exchange.Status
 
 
-def publish(row: Retrieval) -> None:
+def publish(row: Exchange) -> None:
     """Tell pages how it stands with an import; must be the last writing of its transaction."""
     events.publish_for(
-        EVENT, row.facility_id, id=str(row.pk), status=row.status, received=row.received,
+        EVENT, row.facility_id, id=str(row.pk), status=row.status, done=row.done,
         failed=row.failed, expected=row.expected,
     )  # fmt: skip
 
 
-def claim_next(worker: str) -> Retrieval | None:
+def claim_next(worker: str) -> Exchange | None:
     """Return the import whose turn it is, claimed by us; None when nothing is due."""
     while candidates := list(_due()[:_LOOK_AT]):
         for row in candidates:
@@ -46,25 +46,25 @@ def claim_next(worker: str) -> Retrieval | None:
     return None
 
 
-def _due() -> QuerySet[Retrieval]:
+def _due() -> QuerySet[Exchange]:
     now = timezone.now()
     due = Q(status=Status.QUEUED, due_at__lte=now) | Q(status=Status.RUNNING, lease_until__lt=now)
-    return Retrieval.objects.filter(due).order_by("due_at", "id")
+    return Exchange.objects.filter(due).order_by("due_at", "id")
 
 
-def _unchanged(row: Retrieval) -> QuerySet[Retrieval]:
+def _unchanged(row: Exchange) -> QuerySet[Exchange]:
     """Return the import if nobody has claimed it, or renewed its lease, since it was read."""
-    return Retrieval.objects.filter(
+    return Exchange.objects.filter(
         pk=row.pk, status=row.status, claim=row.claim, lease_until=row.lease_until
     )
 
 
-def _claim(row: Retrieval, worker: str) -> bool:
+def _claim(row: Exchange, worker: str) -> bool:
     now = timezone.now()
     with transaction.atomic():
         count = _unchanged(row).update(
             status=Status.RUNNING, claim=uuid.uuid4(), lease_until=now + LEASE, started_at=now,
-            attempts=F("attempts") + 1, worker=worker[:150], received=0, failed=0,
+            attempts=F("attempts") + 1, worker=worker[:150], done=0, failed=0,
         )  # fmt: skip
         if count:
             row.refresh_from_db()
@@ -72,7 +72,7 @@ def _claim(row: Retrieval, worker: str) -> bool:
     return count == 1
 
 
-def _give_up(row: Retrieval) -> None:
+def _give_up(row: Exchange) -> None:
     with transaction.atomic():
         count = _unchanged(row).update(
             status=Status.FAILED, ended_at=timezone.now(), claim=None, lease_until=None,
@@ -85,31 +85,31 @@ def _give_up(row: Retrieval) -> None:
 
 def renew(key: uuid.UUID, claim: uuid.UUID) -> bool:
     """Prolong the lease; false when the import is not ours any more."""
-    held = Retrieval.objects.held_by(key, claim)
+    held = Exchange.objects.held_by(key, claim)
     return held.update(lease_until=timezone.now() + LEASE) == 1
 
 
 def is_held(key: uuid.UUID, claim: uuid.UUID) -> bool:
     """Whether the import still runs under this claim: not cancelled, not taken over."""
-    return Retrieval.objects.held_by(key, claim).exists()
+    return Exchange.objects.held_by(key, claim).exists()
 
 
-def tell(row: Retrieval, claim: uuid.UUID, tally: Tally) -> None:
+def tell(row: Exchange, claim: uuid.UUID, tally: Tally) -> None:
     """Write how far a run is."""
     with transaction.atomic():
-        count = Retrieval.objects.held_by(row.pk, claim).update(
-            received=tally.received, failed=tally.failed, expected=tally.expected
+        count = Exchange.objects.held_by(row.pk, claim).update(
+            done=tally.done, failed=tally.failed, expected=tally.expected
         )
         if count:
-            row.received, row.failed = tally.received, tally.failed
+            row.done, row.failed = tally.done, tally.failed
             row.expected = tally.expected
             publish(row)
 
 
-def end(row: Retrieval, claim: uuid.UUID, status: str, **columns: object) -> bool:
+def end(row: Exchange, claim: uuid.UUID, status: str, **columns: object) -> bool:
     """Write how a run ended; false when the import is not ours any more."""
     with transaction.atomic():
-        count = Retrieval.objects.held_by(row.pk, claim).update(
+        count = Exchange.objects.held_by(row.pk, claim).update(
             status=status, ended_at=timezone.now(), claim=None, lease_until=None, **columns
         )
         if count:
@@ -118,7 +118,7 @@ def end(row: Retrieval, claim: uuid.UUID, status: str, **columns: object) -> boo
     return count == 1
 
 
-def put_back(row: Retrieval, claim: uuid.UUID, words: str, **columns: object) -> bool:
+def put_back(row: Exchange, claim: uuid.UUID, words: str, **columns: object) -> bool:
     """Let the import wait for another attempt; false when it has none left, or is not ours."""
     if row.attempts >= ATTEMPTS_LIMIT:
         return False
@@ -127,14 +127,14 @@ def put_back(row: Retrieval, claim: uuid.UUID, words: str, **columns: object) ->
     return _wait(row, claim, due_at=due_at, reason=words[:REASON_LENGTH], **columns)
 
 
-def release(row: Retrieval, claim: uuid.UUID) -> None:
+def release(row: Exchange, claim: uuid.UUID) -> None:
     """Give an import back because its worker stops: that was no attempt."""
     _wait(row, claim, due_at=timezone.now(), attempts=F("attempts") - 1)
 
 
-def _wait(row: Retrieval, claim: uuid.UUID, **columns: object) -> bool:
+def _wait(row: Exchange, claim: uuid.UUID, **columns: object) -> bool:
     with transaction.atomic():
-        held = Retrieval.objects.held_by(row.pk, claim)
+        held = Exchange.objects.held_by(row.pk, claim)
         count = held.update(status=Status.QUEUED, claim=None, lease_until=None, **columns)
         if count:
             row.refresh_from_db()
