@@ -25,6 +25,7 @@ from imaging.errors import ConflictError, MissingError
 from viewer.export_form import DICOM, FORMS, JPEG, PRINT, ExportForm
 from viewer.export_marks import Dresser
 from viewer.export_models import Export
+from viewer.export_names import words_of
 from viewer.export_pictures import draw_picture, encode
 from viewer.export_stream import AsyncPieceStream, PieceStream, file_pieces
 from viewer.export_zip import object_entries, picture_entries, zip_pieces
@@ -58,14 +59,15 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
     format = serializers.ChoiceField(FORMS, source="form")
     image_count = serializers.SerializerMethodField()
     left_out_count = serializers.SerializerMethodField()
+    left_out = serializers.SerializerMethodField()
     file_name = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField(help_text="Of the file, or of the page to print.")
 
     class Meta:
         model = Export
         fields = [
-            "id", "study", "format", "state", "image_count", "left_out_count", "done_count",
-            "problem",
+            "id", "study", "format", "state", "image_count", "left_out_count", "left_out",
+            "done_count", "problem",
             "size_bytes", "created_at", "expires_at", "file_name", "url",
         ]  # fmt: skip
 
@@ -75,7 +77,11 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
 
     def get_left_out_count(self, export: Export) -> int:
         """Return how many of what was asked for do not leave de-identified."""
-        return int(export.wish.get("left_out", 0))
+        return sum(export.wish.get("left_out", {}).values())
+
+    def get_left_out(self, export: Export) -> list[str]:
+        """Return in words what does not leave de-identified, a sentence for each reason."""
+        return words_of(export.wish.get("left_out", {}))
 
     def get_file_name(self, export: Export) -> str:
         """Return the name under which the file is saved; a page to print has none."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
+from django.utils.translation import override
 from pydicom.dataset import Dataset
 
 from archive import storage
@@ -22,6 +23,7 @@ from imaging.source import DEFAULT_LIMITS, inflate
 from viewer.export_form import DICOM
 from viewer.export_marks import Dresser
 from viewer.export_models import Export
+from viewer.export_names import words_of
 from viewer.export_pictures import draw_pictures, encode
 from viewer.exports import ENDINGS, deidentifier_of
 from viewer.file_stream import open_file
@@ -134,7 +136,7 @@ def object_entries(
     yield Entry("DICOMDIR", [directory.to_bytes()])
     readme = _README.format(
         what=_DEIDENTIFIED if deidentifier else _AS_STORED,
-        counts=_count_lines(counts.written, len(folders), export.wish.get("left_out", 0)),
+        counts=_count_lines(counts.written, len(folders), export.wish.get("left_out", {})),
         problems=_problem_lines(counts.problems),
     )
     yield Entry("README.TXT", [readme.replace("\n", "\r\n").encode()])
@@ -143,14 +145,9 @@ def object_entries(
         yield Entry("INCOMPLETE.TXT", [text.encode()])
 
 
-def _count_lines(objects: int, series: int, left_out: int) -> str:
-    lines = [f"{objects} objects in {series} series."]
-    if left_out:
-        lines.append(
-            f"{left_out} were left out: documents such as PDFs, plans and voices, which nobody can"
-            " clean, or pictures whose pixels may show a name."
-        )
-    return "\n".join(lines)
+def _count_lines(objects: int, series: int, left_out: Mapping[str, int]) -> str:
+    with override("en"):
+        return "\n".join([f"{objects} objects in {series} series.", *words_of(left_out)])
 
 
 def _problem_lines(problems: Sequence[str]) -> str:

@@ -20,11 +20,11 @@ from archive import jobs, storage
 from archive.models import Instance, Series, Study
 from archive.stack import read_stack
 from archive.video_shown import as_shown
-from imaging.deidentify import Deidentifier, Options, why_risky
-from imaging.deidentify_content import content_kind
-from imaging.errors import ConflictError, MissingError, NotAllowedError, UnsupportedError
+from imaging.deidentify import Deidentifier, Options
+from imaging.errors import ConflictError, MissingError, UnsupportedError
 from viewer.export_form import BY_JOB, DICOM, JPEG, OBJECTS_LIMIT, PICTURES_LIMIT, PNG, TIFF
 from viewer.export_models import Export
+from viewer.export_names import Image, leave_names
 from viewer.marks import Author
 from viewer.models import KeyImage
 
@@ -37,12 +37,6 @@ TYPES = {
     "png": "image/png", "jpg": "image/jpeg", "tif": "image/tiff", "mp4": "video/mp4",
     "gif": "image/gif", "pdf": "application/pdf", "zip": "application/zip",
 }  # fmt: skip
-_RISKS = {
-    "said": "its header says that text is burned in",
-    "screen": "it is a saved screen",
-    "capture": "it is a secondary capture or a photograph",
-    "modality": "devices of this modality write names into pictures",
-}
 
 
 def create_export(author: Author, wish: dict[str, Any]) -> Export:
@@ -60,7 +54,7 @@ def create_export(author: Author, wish: dict[str, Any]) -> Export:
         The person has too many exports already.
     """
     study, chosen = _choose(author.user, wish)
-    images = _without_names(wish, author.user, chosen)
+    images, left_out = leave_names(wish, author.user, chosen)
     _check_count(wish, images)
     form = wish["format"]
     with transaction.atomic():
@@ -73,7 +67,7 @@ def create_export(author: Author, wish: dict[str, Any]) -> Export:
             created_by=author.user,
             expires_at=timezone.now() + KEPT,
             form=form,
-            wish={**_plain(wish), "left_out": len(chosen) - len(images)},
+            wish={**_plain(wish), "left_out": left_out},
             images=[[str(instance_id), frame] for instance_id, frame in images],
             state=Export.State.WAITING if form in BY_JOB else Export.State.READY,
             key=secrets.token_bytes(KEY_BYTES),
@@ -99,7 +93,7 @@ def record(author: Author, export: Export, action: str) -> None:
             "export": str(export.pk),
             "form": export.form,
             "images": len(export.images),
-            "left_out": wish.get("left_out", 0),
+            "left_out": sum(wish.get("left_out", {}).values()),
             "deidentified": bool(wish.get("deidentify")),
             "burned_in": (wish.get("deidentify") or {}).get("burned_in", ""),
             "demographics": bool(wish.get("demographics")),
@@ -194,9 +188,6 @@ def _remove_file(key: uuid.UUID) -> None:
 
 
 # --- choosing ---------------------------------------------------------------------------
-Image = tuple[uuid.UUID, int]
-
-
 def _choose(user: User, wish: dict[str, Any]) -> tuple[Study, list[Image]]:
     """Return the study and the images in the order of the screen."""
     if "images" in wish:
@@ -260,39 +251,6 @@ def _choose_images(user: User, wish: dict[str, Any]) -> tuple[Study, list[Image]
             raise MissingError(_("There is no such frame."))
         images += [(instance.pk, frame) for frame in frames]
     return first, images
-
-
-def _without_names(wish: dict[str, Any], user: User, images: Sequence[Image]) -> list[Image]:
-    """Return what may leave de-identified: pictures without names in them, and cleaned reports."""
-    wanted = wish.get("deidentify")
-    if not wanted:
-        return list(images)
-    risks: dict[uuid.UUID, str | None] = {}
-    rows = Instance.objects.visible_to(user).filter(pk__in={key for key, _frame in images})
-    for instance in rows.select_related("series").defer("frame_table").iterator(500):
-        risks[instance.pk] = _risk_of(instance)
-    pictures = [one for one in images if risks.get(one[0]) is not None]
-    risky = [one for one in pictures if risks[one[0]]]
-    if risky and wanted["burned_in"] == "refuse":
-        reason = _RISKS[str(risks[risky[0][0]])]
-        raise NotAllowedError(
-            _("Images that may show a name: %(count)d (%(reason)s). Leave them out or accept it.")
-            % {"count": len(risky), "reason": _(reason)}
-        )
-    if wanted["burned_in"] == "leave_out":
-        return [one for one in pictures if not risks[one[0]]]
-    return pictures
-
-
-def _risk_of(instance: Instance) -> str | None:
-    """Return why a name may show, empty for no reason, None for what must not leave."""
-    if not instance.number_of_frames:
-        return "" if content_kind(instance.sop_class_uid) else None
-    image = instance.image
-    return why_risky(
-        str(image.get("burned_in_annotation", "")), instance.series.modality,
-        instance.sop_class_uid, image.get("image_type") or (),
-    )  # fmt: skip
 
 
 def _check_count(wish: dict[str, Any], images: Sequence[Image]) -> None:

@@ -472,7 +472,6 @@ WORDS = (
     _("{count} images"),
     _("{count} not saved"),
     _("{count} objects"),
-    _("{count} objects are left out: no pictures, or a name may show."),
     _("{count} of its marks are findings on this page and are drawn once."),
     _("{count} of {all} inside"),
     _("{done} of {count}"),

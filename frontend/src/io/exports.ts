@@ -1,7 +1,7 @@
 /** Exports over REST: `/api/v1/exports/`, docs/export.md. */
 
 import { readProblem } from "./api";
-import { asNumber, asObject, asText, type Json, type JsonObject } from "./read";
+import { asList, asNumber, asObject, asText, type Json, type JsonObject } from "./read";
 
 export type ExportState = "ready" | "waiting" | "running" | "done" | "failed";
 
@@ -11,8 +11,8 @@ export interface StudyExport {
   readonly state: ExportState;
   readonly imageCount: number;
   readonly doneCount: number;
-  /** What does not leave de-identified. */
-  readonly leftOutCount: number;
+  /** In words, what does not leave de-identified and why. */
+  readonly leftOut: readonly string[];
   readonly problem: string;
   readonly fileName: string;
   /** Where it is fetched; empty while it is being made. */
@@ -71,7 +71,7 @@ function readExport(wire: JsonObject): StudyExport {
     format: asText(wire["format"]),
     state: asText(wire["state"]) as ExportState,
     imageCount: asNumber(wire["image_count"]) ?? 0,
-    leftOutCount: asNumber(wire["left_out_count"]) ?? 0,
+    leftOut: asList(wire["left_out"]).map(asText),
     doneCount: asNumber(wire["done_count"]) ?? 0,
     problem: asText(wire["problem"]),
     fileName: asText(wire["file_name"]),

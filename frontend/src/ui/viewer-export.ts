@@ -134,7 +134,7 @@ class Exports {
     setText(this.note, t("Asking the server …"));
     try {
       const made = await this.api.create(body);
-      setText(this.note, made.leftOutCount > 0 ? t("{count} objects are left out: no pictures, or a name may show.", { count: made.leftOutCount }) : "");
+      setText(this.note, made.leftOut.join(" "));
       void this.follow(made, this.addLine());
     } catch (error) {
       const words = error instanceof ExportError ? error.message : t("The server cannot be reached.");

@@ -14,15 +14,19 @@ from typing import Any
 import cv2
 import numpy as np
 import pydicom
+import pypdfium2
 import pytest
+import reportlab
 from django.test import Client
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
+from pydicom.uid import EncapsulatedPDFStorage
 
 from accounts.models import AuditRow, Facility, User
 from archive import jobs, storage
 from archive.models import Instance, Job, Series
 from tests import factories
 from tests.unit.viewer.conftest import SLICES, store
+from tests.unit.viewer.test_objects import make_object
 from viewer.export_models import Export
 from viewer.models import KeyImage
 
@@ -182,6 +186,25 @@ def test_the_pdf_has_the_heading_and_no_live_text_of_the_sender(
         assert instance.study.patient.patient_id in text
 
 
+def test_who_looks_at_the_pdf_sees_the_heading_on_every_page(
+    ct_series: Series, rada: User, client_of: Log
+) -> None:
+    body, _ = fetched(client_of(rada), series=[str(ct_series.pk)], format="pdf",
+                      demographics=True, columns=1, rows=2)  # fmt: skip
+    document = pypdfium2.PdfDocument(body)
+    assert len(document) == -(-SLICES // 2)
+    patient = ct_series.study.patient.patient_id
+    face = ImageFont.truetype(Path(reportlab.__file__).parent / "fonts" / "Vera.ttf", 36)
+    words = Image.new("L", (round(face.getlength(patient)) + 8, 44), 255)
+    ImageDraw.Draw(words).text((4, 2), patient, fill=0, font=face)
+    for page in document:
+        # Four pixels a point: words of 9 points are 36 pixels high. Of A4's 842 points the
+        # heading has the first 90.
+        seen = np.asarray(page.render(scale=4).to_pil().convert("L"))[: 4 * 90]
+        likeness = cv2.matchTemplate(seen, np.asarray(words), cv2.TM_CCOEFF_NORMED).max()
+        assert likeness > 0.8
+
+
 def test_what_cannot_be_made_is_told_in_words(
     ct_series: Series, rada: User, client_of: Log
 ) -> None:
@@ -261,11 +284,43 @@ def test_pictures_that_may_show_a_name_are_asked_about(
     made = ask(client, study=study, format="dicom", deidentify={"burned_in": "leave_out"}).json()
     assert (made["image_count"], made["left_out_count"]) == (1, 1)
     body = b"".join(client.get(made["url"]).streaming_content)  # type: ignore[attr-defined]
-    assert b"1 were left out" in zipfile.ZipFile(io.BytesIO(body)).read("README.TXT")
+    assert b"1 picture is left out: its pixels" in zipfile.ZipFile(io.BytesIO(body)).read(
+        "README.TXT"
+    )
     assert ask(client, study=study, format="png",
                deidentify={"burned_in": "accept"}).status_code == 201  # fmt: skip
     both = ask(client, study=study, format="png", deidentify={}, demographics=True)
     assert both.status_code == 400
+
+
+def test_a_pdf_never_leaves_deidentified_and_the_answer_says_so(
+    ct_series: Series, north: Facility, rada: User, client_of: Log
+) -> None:
+    pdf = b"%PDF-1.4 CANARY"
+    first = ct_series.instances.all()[0]
+    letter = make_object(
+        north, EncapsulatedPDFStorage, Modality="DOC", EncapsulatedDocument=pdf,
+        StudyInstanceUID=first.study.study_instance_uid, SeriesInstanceUID="1.2.3.99",
+        MIMETypeOfEncapsulatedDocument="application/pdf",
+        PatientID=first.study.patient.patient_id,
+    )  # fmt: skip
+    assert letter.study_id == ct_series.study_id
+    client, study = client_of(rada), str(ct_series.study_id)
+    words = "1 document (PDF or the like) is left out: nobody can take the names out of it."
+    made = ask(client, study=study, format="dicom", deidentify={}).json()
+    assert (made["image_count"], made["left_out"]) == (SLICES, [words])
+    body = b"".join(client.get(made["url"]).streaming_content)  # type: ignore[attr-defined]
+    archive = zipfile.ZipFile(io.BytesIO(body))
+    assert words in archive.read("README.TXT").decode()
+    assert not any(b"CANARY" in archive.read(name) for name in archive.namelist())
+
+    alone = ask(client, series=[str(letter.series_id)], format="dicom", deidentify={})
+    assert alone.status_code == 422
+    assert words in alone.json()["detail"]
+    named = ask(client, study=study, format="dicom").json()
+    body = b"".join(client.get(named["url"]).streaming_content)  # type: ignore[attr-defined]
+    assert any(b"CANARY" in zipfile.ZipFile(io.BytesIO(body)).read(name)
+               for name in zipfile.ZipFile(io.BytesIO(body)).namelist())  # fmt: skip
 
 
 @pytest.mark.parametrize(
