@@ -113,6 +113,7 @@ def _of_dicom_port() -> dict[str, Any]:
         "slowest_seconds": port.RATE_WINDOW_SECONDS,
         "request_items": port.REQUEST_ITEMS,
         "smallest_peer_pdu_bytes": port.SMALLEST_PEER_PDU_BYTES,
+        "worklist_steps": settings.NOCTIS_WORKLIST_LIMIT,
         "waiting_connections": port.WAITING_CONNECTIONS,
         "waiting_bytes": port.WAITING_BYTES,
         "tls_handshakes": port.HANDSHAKES,

@@ -8,6 +8,7 @@ from dicom_receiver.handlers.echo import answer_echo
 from dicom_receiver.handlers.find import find_matches
 from dicom_receiver.handlers.get import get_instances
 from dicom_receiver.handlers.move import move_instances
+from dicom_receiver.handlers.mwl import find_worklist
 from dicom_receiver.handlers.store import store_instance
 
 HANDLERS: Handlers = {
@@ -16,6 +17,7 @@ HANDLERS: Handlers = {
     (Service.COMMIT, command.N_ACTION_RQ): take_request,
     (Service.COMMIT, command.N_EVENT_REPORT_RQ): take_report,
     (Service.FIND, command.C_FIND_RQ): find_matches,
+    (Service.MWL, command.C_FIND_RQ): find_worklist,
     (Service.MOVE, command.C_MOVE_RQ): move_instances,
     (Service.GET, command.C_GET_RQ): get_instances,
 }
