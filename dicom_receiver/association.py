@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 
@@ -24,8 +25,11 @@ from dicom_receiver.associate import (
     encode_acceptance,
     parse_request,
 )
+from dicom_receiver.causes import Cause
 from dicom_receiver.certificates import Certificate
 from dicom_receiver.contexts import Context, Service, Wishes, negotiate
+from dicom_receiver.diary import Diary
+from dicom_receiver.doctor.models import Call
 from dicom_receiver.outflow import Outflow, Part
 from dicom_receiver.peers import Caller, PeerDirectory
 from dicom_receiver.statistics import Ledger
@@ -51,6 +55,7 @@ class Surroundings:
     peers: PeerDirectory
     ledger: Ledger
     stop: Stop
+    diary: Diary = field(default_factory=Diary)
 
 
 class DataSet:
@@ -141,6 +146,7 @@ class Request:
             answer[dimse.ERROR_ID] = error_id
         answer.update(elements or {})
         self.is_answered = status not in statuses.PENDING
+        self._association.entry.note_answer(self.command.field, status, comment)
         self._association.send_message(self.context.context_id, answer, data_set)
 
     def is_cancelled(self) -> bool:
@@ -175,6 +181,7 @@ class Association:
         self._handlers = handlers
         self.contexts: dict[int, Context] = {}
         self._outflow = Outflow(self.wire, 0)
+        self.entry = surroundings.diary.begin(address, is_tls=isinstance(sock, ssl.SSLSocket))
         self._cancelled: set[int] = set()
         self._asked: dict[int, Callable[[dimse.Command], None]] = {}
         self._asked_id = 0
@@ -186,6 +193,7 @@ class Association:
             last_words = self._serve(answer) if is_accepted else answer
         except Exception:
             logger.exception("association with %s failed", self._address)
+            self._close_entry(Call.Outcome.BROKEN, Cause.FAILED)
             last_words = pdu.abort(pdu.SERVICE_PROVIDER, pdu.REASON_NOT_SPECIFIED)
         if last_words:
             self.wire.say_goodbye(last_words)
@@ -198,12 +206,13 @@ class Association:
         try:
             request = parse_request(request_body)
             title = request.calling_ae_title or ""
+            self.entry.note_request(request)
             self.caller = self._admit(request)
         except pdu.RejectedError as rejection:
-            self._note_refusal(title, str(rejection))
+            self._note_refusal(title, rejection.cause)
             return False, rejection.encode()
         except MalformedRequestError as error:
-            self._note_refusal(title, str(error))
+            self._note_refusal(title, Cause.MALFORMED, str(error))
             return False, pdu.abort(pdu.SERVICE_PROVIDER, pdu.INVALID_PARAMETER_VALUE)
         agreed = negotiate(
             request.proposals,
@@ -212,6 +221,7 @@ class Association:
             accept_private=settings.NOCTIS_PRIVATE_SOP_CLASSES == "accept",
         )
         self.contexts = agreed.contexts
+        self.entry.note_agreement(self.caller, request, agreed.answers)
         self._outflow = Outflow(self.wire, request.max_pdu_bytes)
         self.surroundings.ledger.add(title, self._address, associations=1)
         logger.info(
@@ -229,22 +239,24 @@ class Association:
         if self._is_over_limit:
             raise pdu.local_limit()
         if not request.protocol_version & 1:
-            raise pdu.RejectedError(1, 2, 2, "protocol version is not supported")
+            raise pdu.RejectedError(1, 2, 2, Cause.PROTOCOL_VERSION)
         if request.application_context != APPLICATION_CONTEXT_NAME:
-            raise pdu.RejectedError(1, 1, 2, "application context is not supported")
+            raise pdu.RejectedError(1, 1, 2, Cause.APPLICATION_CONTEXT)
         if request.called_ae_title != settings.NOCTIS_AET.strip():
             raise pdu.called_ae_unknown()
         if request.calling_ae_title is None:
-            raise pdu.calling_ae_unknown("calling AE title is not printable text")
+            raise pdu.calling_ae_unknown(Cause.TITLE_UNREADABLE)
         if 0 < request.max_pdu_bytes < limits.SMALLEST_PEER_PDU_BYTES:
-            raise pdu.RejectedError(1, 1, 1, "maximum length is too small to answer in")
+            raise pdu.RejectedError(1, 1, 1, Cause.PDU_TOO_SMALL)
         return self.surroundings.peers.admit(
             request.calling_ae_title, self._address, self._certificate
         )
 
-    def _note_refusal(self, title: str, why: str) -> None:
+    def _note_refusal(self, title: str, cause: Cause, detail: str = "") -> None:
+        why = detail or cause.value
         logger.warning("association refused: %s at %s: %s", title or "-", self._address, why)
-        self.surroundings.ledger.add(title, self._address, refused=1)
+        self.surroundings.ledger.add(title, self._address, refused=1, cause=cause)
+        self._close_entry(Call.Outcome.REFUSED, cause, detail)
 
     # --- messages ----------------------------------------------------------
     def _serve(self, acceptance: bytes) -> bytes:
@@ -254,16 +266,17 @@ class Association:
             while True:
                 self._serve_message()
         except ReleasedError:
-            self._note_end("released")
+            self._note_end("released", Call.Outcome.RELEASED)
             return pdu.RELEASE_RP_BYTES
         except HungUpError as error:
-            self._note_end(f"lost ({error})")
+            self._note_end(f"lost ({error})", Call.Outcome.BROKEN, Cause.LOST, str(error))
             return b""
         except StoppingError:
-            self._note_end("ended by us: stopping")
+            self._note_end("ended by us: stopping", Call.Outcome.BROKEN, Cause.STOPPING)
             return pdu.abort(pdu.SERVICE_USER, 0)
         except ProtocolError as error:
-            self._note_end(f"aborted by us: {error}")
+            words = str(error)
+            self._note_end(f"aborted by us: {words}", Call.Outcome.BROKEN, Cause.PROTOCOL, words)
             return pdu.abort(pdu.SERVICE_PROVIDER, error.reason)
 
     def _serve_message(self) -> None:
@@ -377,7 +390,13 @@ class Association:
         """Send a command and its data set, if it has one, in PDUs no longer than the peer takes."""
         self._outflow.send_message(context_id, dimse.encode_command(elements), data_set)
 
-    def _note_end(self, how: str) -> None:
+    def _close_entry(self, outcome: Call.Outcome, cause: Cause | None, detail: str = "") -> None:
+        self.surroundings.diary.end(self.entry, outcome, cause, detail)
+
+    def _note_end(
+        self, how: str, outcome: Call.Outcome, cause: Cause | None = None, detail: str = ""
+    ) -> None:
+        self._close_entry(outcome, cause, detail)
         logger.info("association closed: %s at %s: %s", self.caller.ae_title, self._address, how)
 
 

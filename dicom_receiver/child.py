@@ -22,6 +22,7 @@ from django.db import connections
 from dicom_receiver import handover, limits
 from dicom_receiver.association import Association, Surroundings
 from dicom_receiver.database import DatabaseThread
+from dicom_receiver.diary import Diary
 from dicom_receiver.entry import HandshakeError, enter
 from dicom_receiver.handlers import HANDLERS
 from dicom_receiver.peers import PeerDirectory
@@ -43,7 +44,10 @@ class Child:
         self._database = DatabaseThread()
         self._ledger = Ledger()
         self._stop = Stop()
-        self._surroundings = Surroundings(PeerDirectory(self._database), self._ledger, self._stop)
+        self._diary = Diary()
+        self._surroundings = Surroundings(
+            PeerDirectory(self._database), self._ledger, self._stop, self._diary
+        )
         self._tls = accepting_context()
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
@@ -99,7 +103,8 @@ class Child:
             entry = enter(arrival, self._tls)
         except HandshakeError as error:
             logger.warning("TLS refused: %s: %s", arrival.address, error)
-            self._ledger.add("", arrival.address, refused=1)
+            self._ledger.add("", arrival.address, refused=1, cause=error.cause)
+            self._diary.note_refusal(arrival.address, error.cause, str(error), is_tls=True)
             return
         handover.send_news(self._control, handover.ENTERED, given.key)
         Association(
@@ -124,7 +129,11 @@ class Child:
             if flushing is None or flushing.done():
                 if flushing is not None and flushing.exception() is not None:
                     logger.error("statistics could not be written; they are kept and tried again")
-                flushing = self._database.submit(self._ledger.flush)
+                flushing = self._database.submit(self._flush)
+
+    def _flush(self) -> None:
+        self._ledger.flush()
+        self._diary.flush()
 
     def _drain(self) -> None:
         """Let what is in flight finish, end the rest, write the last counts."""
@@ -133,7 +142,7 @@ class Child:
         self._stop.now.set()
         self._wait_for_associations(limits.GOODBYE_SECONDS)
         with contextlib.suppress(FutureTimeoutError, Exception):
-            self._database.submit(self._ledger.flush).result(LAST_FLUSH_SECONDS)
+            self._database.submit(self._flush).result(LAST_FLUSH_SECONDS)
         logging.shutdown()
         # Nothing may hold the process now: no thread that waits for a dead database.
         os._exit(0)

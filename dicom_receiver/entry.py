@@ -11,10 +11,11 @@ import time
 from typing import NamedTuple
 
 from dicom_receiver import limits, pdu
+from dicom_receiver.causes import Cause
 from dicom_receiver.certificates import Certificate, read_certificate
 from dicom_receiver.handover import Arrival
 from dicom_receiver.tls import ReloadedContext, UnusableError, is_strong_enough
-from dicom_receiver.waiting_room import check_beginning
+from dicom_receiver.waiting_room import NotARequestError, check_beginning
 
 _READ_BYTES = 64 * 1024
 
@@ -39,6 +40,10 @@ _FAULTS = {
 class HandshakeError(Exception):
     """No association request came over TLS; the message says why."""
 
+    def __init__(self, cause: Cause, words: str) -> None:
+        super().__init__(words)
+        self.cause = cause
+
 
 class Entry(NamedTuple):
     """A connection over TLS, what it asked for, and the certificate that it has shown."""
@@ -62,15 +67,21 @@ def enter(arrival: Arrival, contexts: ReloadedContext) -> Entry:
         )
         sock.do_handshake()
         if not is_strong_enough(sock):
-            raise HandshakeError("it offers no cipher suite that we accept")
+            raise HandshakeError(Cause.TLS, _FAULTS["NO_SHARED_CIPHER"])
         body = _read_request(sock, deadline)
         return Entry(sock, body, read_certificate(sock))
-    except (OSError, ValueError, UnusableError, HandshakeError) as error:
+    except (OSError, NotARequestError, UnusableError, HandshakeError) as error:
         (sock or arrival.sock).close()
-        raise HandshakeError(fault_words(error)) from error
+        raise HandshakeError(_cause_of(error), _words_of(error)) from error
 
 
-def fault_words(error: Exception) -> str:
+def _cause_of(error: Exception) -> Cause:
+    if isinstance(error, NotARequestError | HandshakeError):
+        return error.cause
+    return Cause.TOO_SLOW if isinstance(error, TimeoutError) else Cause.TLS
+
+
+def _words_of(error: Exception) -> str:
     """Return what went wrong, in words."""
     if isinstance(error, TimeoutError):
         return "handshake and association request came too slowly"

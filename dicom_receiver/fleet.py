@@ -157,8 +157,8 @@ class Fleet:
         with contextlib.suppress(OSError):
             handover.send_question(process.control)
 
-    def lay_off(self, control: socket.socket) -> None:
-        """Clear away a child that is gone, and plan its successor."""
+    def lay_off(self, control: socket.socket) -> int:
+        """Clear away a child that is gone, and plan its successor; return who it was."""
         process = next(found for found in self._processes if found.control is control)
         self._processes.remove(process)
         for address in process.connections.values():
@@ -177,6 +177,7 @@ class Fleet:
             pause,
         )
         self._due.append((time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)))
+        return process.popen.pid
 
     def start_due(self) -> list[socket.socket]:
         """Start the children whose time has come; return their sockets."""

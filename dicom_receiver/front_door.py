@@ -22,11 +22,13 @@ from django.conf import settings
 
 from dicom_receiver import limits, pdu
 from dicom_receiver.associate import FIXED_BYTES, parse_ae_title
+from dicom_receiver.causes import Cause
+from dicom_receiver.diary import Diary
 from dicom_receiver.fleet import Fleet
 from dicom_receiver.handover import Arrival
 from dicom_receiver.peers import plain_address
 from dicom_receiver.statistics import Ledger
-from dicom_receiver.waiting_room import Visitor, WaitingRoom
+from dicom_receiver.waiting_room import NotARequestError, Visitor, WaitingRoom
 
 logger = logging.getLogger("noctis.dimse")
 
@@ -59,12 +61,18 @@ class FrontDoor:
     """Owns the listening socket and the waiting room; feeds the fleet."""
 
     def __init__(
-        self, listeners: Listeners, wake: socket.socket, fleet: Fleet, ledger: Ledger
+        self,
+        listeners: Listeners,
+        wake: socket.socket,
+        fleet: Fleet,
+        ledger: Ledger,
+        diary: Diary,
     ) -> None:
         self._listeners = listeners
         self._wake = wake
         self._fleet = fleet
         self._ledger = ledger
+        self._diary = diary
         self._room = WaitingRoom()
         self._complete: deque[Complete] = deque()
         self._greeting: dict[int, Visitor] = {}
@@ -109,7 +117,7 @@ class FrontDoor:
     def _hear(self, control: socket.socket) -> None:
         if not self._fleet.hear(control):
             self._selector.unregister(control)
-            self._fleet.lay_off(control)
+            self._diary.note_gone(self._fleet.lay_off(control))
 
     def _accept(self, listener: socket.socket) -> None:
         """Take what waits in the backlog, some of it, and hear each of them once at once."""
@@ -153,8 +161,8 @@ class FrontDoor:
             body = self._room.read(visitor)
         except BlockingIOError:
             return
-        except ValueError as error:
-            self._refuse(visitor, str(error))
+        except NotARequestError as error:
+            self._refuse(visitor, error.cause)
             return
         except OSError:
             self._send_home(visitor)
@@ -167,10 +175,11 @@ class FrontDoor:
         self._complete.append(Complete(arrival, time.monotonic() + limits.REQUEST_SECONDS))
         self._feed_fleet()
 
-    def _refuse(self, visitor: Visitor, why: str) -> None:
+    def _refuse(self, visitor: Visitor, cause: Cause) -> None:
         """End a connection that does not speak DICOM."""
-        logger.warning("connection refused: %s: %s", visitor.address, why)
-        self._ledger.add("", visitor.address, refused=1)
+        logger.warning("connection refused: %s: %s", visitor.address, cause.value)
+        self._ledger.add("", visitor.address, refused=1, cause=cause)
+        self._diary.note_refusal(visitor.address, cause, is_tls=visitor.is_tls)
         if visitor.speaks_dicom:
             unexpected = pdu.abort(pdu.SERVICE_PROVIDER, pdu.UNEXPECTED_PDU)
             with contextlib.suppress(OSError):
@@ -192,7 +201,7 @@ class FrontDoor:
             if now - oldest.arrived_at < limits.REQUEST_SECONDS:
                 return
             if oldest.has_spoken:
-                self._refuse(oldest, "association request came too slowly")
+                self._refuse(oldest, Cause.TOO_SLOW)
             else:
                 self._send_home(oldest)
 
@@ -205,7 +214,7 @@ class FrontDoor:
             if rejection is None and not self._fleet.give(waiting.arrival):
                 if time.monotonic() < waiting.deadline:
                     return
-                rejection = pdu.temporary_congestion("no receiver process is ready")
+                rejection = pdu.temporary_congestion(Cause.NO_PROCESS)
             self._complete.popleft()
             if rejection is not None:
                 self._reject(waiting.arrival, rejection)
@@ -239,7 +248,9 @@ class FrontDoor:
         logger.warning(
             "association refused: %s at %s: %s", title or "-", arrival.address, rejection
         )
-        self._ledger.add(title or "", arrival.address, refused=1)
+        cause = rejection.cause
+        self._ledger.add(title or "", arrival.address, refused=1, cause=cause)
+        self._diary.note_refusal(arrival.address, cause, ae_title=title or "", is_tls=False)
         with contextlib.suppress(OSError):
             arrival.sock.send(rejection.encode())
         arrival.sock.close()

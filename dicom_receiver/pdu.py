@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from dicom_receiver.causes import Cause
+
 ASSOCIATE_RQ = 0x01
 ASSOCIATE_AC = 0x02
 ASSOCIATE_RJ = 0x03
@@ -72,33 +74,34 @@ def abort_words(source: int, reason: int) -> str:
 class RejectedError(Exception):
     """An association request is answered with A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
 
-    def __init__(self, result: int, source: int, reason: int, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, result: int, source: int, reason: int, cause: Cause) -> None:
+        super().__init__(cause.value)
         self.code = (result, source, reason)
+        self.cause = cause
 
     def encode(self) -> bytes:
         """Return the A-ASSOCIATE-RJ PDU."""
         return bytes([ASSOCIATE_RJ, 0, 0, 0, 0, 4, 0, *self.code])
 
 
-def calling_ae_unknown(why: str) -> RejectedError:
+def calling_ae_unknown(cause: Cause) -> RejectedError:
     """Return the answer to a caller whom policy does not admit."""
-    return RejectedError(1, 1, 3, why)
+    return RejectedError(1, 1, 3, cause)
 
 
 def called_ae_unknown() -> RejectedError:
     """Return the answer to a caller who wants somebody else."""
-    return RejectedError(1, 1, 7, "called AE title is not ours")
+    return RejectedError(1, 1, 7, Cause.CALLED_UNKNOWN)
 
 
 def local_limit() -> RejectedError:
     """Return the answer when all places are taken: try again later."""
-    return RejectedError(2, 3, 2, "local limit exceeded")
+    return RejectedError(2, 3, 2, Cause.LIMIT)
 
 
-def temporary_congestion(why: str) -> RejectedError:
+def temporary_congestion(cause: Cause) -> RejectedError:
     """Return the answer when we cannot decide now: try again later."""
-    return RejectedError(2, 3, 1, why)
+    return RejectedError(2, 3, 1, cause)
 
 
 def abort(source: int, reason: int) -> bytes:

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from dicom_receiver import pdu
+from dicom_receiver.causes import Cause
 from dicom_receiver.certificates import Certificate
 from dicom_receiver.contexts import Service
 from dicom_receiver.database import DatabaseThread
@@ -41,6 +42,7 @@ class Caller:
     address: str
     facility_id: uuid.UUID | None
     allowed: frozenset[Service]
+    why_stranger: Cause | None = None
 
 
 @dataclass(frozen=True)
@@ -77,20 +79,20 @@ class PeerDirectory:
         """
         peer = self._known_peers().get(ae_title)
         if peer is not None and not peer.is_active:
-            raise pdu.calling_ae_unknown("peer is not active")
+            raise pdu.calling_ae_unknown(Cause.INACTIVE)
         why = self._why_stranger(peer, address, certificate)
-        if peer is not None and not why:
+        if peer is not None and why is None:
             return Caller(ae_title, address, peer.facility_id, peer.allowed)
         if settings.NOCTIS_UNKNOWN_AE != "quarantine":
-            raise pdu.calling_ae_unknown(why)
-        return Caller(ae_title, address, None, frozenset({Service.ECHO, Service.STORE}))
+            raise pdu.calling_ae_unknown(why or Cause.CALLING_UNKNOWN)
+        return Caller(ae_title, address, None, frozenset({Service.ECHO, Service.STORE}), why)
 
     def _known_peers(self) -> dict[str, KnownPeer]:
         with self._lock:
             if time.monotonic() - self._read_at > FRESH_SECONDS:
                 self._read_again()
             if self._peers is None:
-                raise pdu.temporary_congestion("peers cannot be read from the database")
+                raise pdu.temporary_congestion(Cause.NO_PEERS)
             return self._peers
 
     def _read_again(self) -> None:
@@ -111,15 +113,15 @@ class PeerDirectory:
 
     def _why_stranger(
         self, peer: KnownPeer | None, address: str, certificate: Certificate | None
-    ) -> str:
-        """Return why a caller is not the peer whose title it uses; empty when it is."""
+    ) -> Cause | None:
+        """Return why a caller is not the peer whose title it uses; None when it is."""
         if peer is None:
-            return "calling AE title is unknown"
+            return Cause.CALLING_UNKNOWN
         if peer.check_address and not self._calls_from(peer.host, address):
-            return "peer calls from another address"
+            return Cause.OTHER_ADDRESS
         if peer.certificate and (certificate is None or not certificate.fits(peer.certificate)):
-            return "peer shows another certificate" if certificate else "peer shows no certificate"
-        return ""
+            return Cause.OTHER_CERTIFICATE if certificate else Cause.NO_CERTIFICATE
+        return None
 
     def _calls_from(self, host: str, address: str) -> bool:
         """Whether an address belongs to a peer's host; no host, no check."""

@@ -7,7 +7,8 @@ What could not be written stays counted and is tried again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,6 +16,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from dicom_receiver.causes import Cause
+from dicom_receiver.doctor.models import RefusalCount
 from dicom_receiver.models import SenderStatistics
 
 # A stranger can call under many names; past this, a day's counts share one row.
@@ -43,6 +46,7 @@ class Ledger:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[Key, Counts] = {}
+        self._causes: Counter[str] = Counter()
         self._day = date.min
         self._senders: set[tuple[str, str]] = set()
 
@@ -56,10 +60,13 @@ class Ledger:
         objects_stored: int = 0,
         bytes_stored: int = 0,
         failures: int = 0,
+        cause: Cause | None = None,
     ) -> None:
-        """Add to a sender's counts of today."""
+        """Add to a sender's counts of today; `cause` says why an association was refused."""
         now = timezone.now()
         with self._lock:
+            if cause is not None:
+                self._causes[cause.code] += 1
             counts = self._counts_of(now, (ae_title, address))
             counts.last_seen_at = now
             counts.associations += associations
@@ -72,12 +79,15 @@ class Ledger:
         """Write what was counted; on a database error nothing is lost, and the error goes on."""
         with self._lock:
             taken, self._counts = self._counts, {}
+            causes, self._causes = self._causes, Counter()
         if not taken:
             return
         try:
-            write_counts(taken.items())
+            write_counts(taken.items(), causes)
         except BaseException:
             self._put_back(taken)
+            with self._lock:
+                self._causes.update(causes)
             raise
 
     def _counts_of(self, now: datetime, sender: tuple[str, str]) -> Counts:
@@ -106,9 +116,12 @@ class Ledger:
                 new.failures += old.failures
 
 
-def write_counts(counts: Iterable[tuple[Key, Counts]]) -> None:
+def write_counts(counts: Iterable[tuple[Key, Counts]], causes: Mapping[str, int]) -> None:
     """Add counts to their rows, in one transaction; rows of other processes add up."""
     with transaction.atomic():
+        for cause, count in sorted(causes.items()):
+            RefusalCount.objects.get_or_create(cause=cause)
+            RefusalCount.objects.filter(pk=cause).update(count=F("count") + count)
         # Always in the same order, so that two processes never wait for each other.
         for (day, ae_title, address), added in sorted(counts, key=lambda pair: pair[0]):
             row, _ = SenderStatistics.objects.get_or_create(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from dicom_receiver import limits, pdu
 from dicom_receiver.associate import FIXED_BYTES
+from dicom_receiver.causes import Cause
 
 _READ_BYTES = 64 * 1024
 
@@ -16,6 +17,14 @@ _RECORD_HEADER = struct.Struct(">BHH")
 _HANDSHAKE = 22
 _LONGEST_RECORD = 2**14
 _WAKINGS = 4
+
+
+class NotARequestError(Exception):
+    """What came cannot become an association request."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(cause.value)
+        self.cause = cause
 
 
 @dataclass(eq=False)
@@ -105,7 +114,7 @@ class WaitingRoom:
             There is more to come.
         OSError
             The visitor has gone.
-        ValueError
+        NotARequestError
             This is not an association request, or it is too long; said in words.
         """
         while True:
@@ -148,24 +157,24 @@ class WaitingRoom:
 
 
 def _check_record(seen: bytes) -> None:
-    """Raise ValueError when this cannot become a TLS handshake (RFC 8446 5.1)."""
+    """Raise NotARequestError when this cannot become a TLS handshake (RFC 8446 5.1)."""
     if seen[0] == pdu.ASSOCIATE_RQ:
-        raise ValueError("an association request without TLS")
+        raise NotARequestError(Cause.NO_TLS)
     if seen[0] != _HANDSHAKE or seen[1:2] not in (b"", b"\3"):
-        raise ValueError("what came is not a TLS handshake")
+        raise NotARequestError(Cause.NOT_DICOM)
     if len(seen) >= _RECORD_HEADER.size:
         _, _, length = _RECORD_HEADER.unpack_from(seen)
         if not 4 <= length <= _LONGEST_RECORD:
-            raise ValueError("TLS handshake has an impossible length")
+            raise NotARequestError(Cause.IMPOSSIBLE_LENGTH)
 
 
 def check_beginning(data: bytearray) -> None:
-    """Raise ValueError when this cannot become an association request."""
+    """Raise NotARequestError when this cannot become an association request."""
     if data[0] == _HANDSHAKE:
-        raise ValueError("a TLS handshake on the port without TLS")
+        raise NotARequestError(Cause.TLS_ON_PLAIN_PORT)
     if data[0] != pdu.ASSOCIATE_RQ:
-        raise ValueError("what came is not an association request")
+        raise NotARequestError(Cause.NOT_DICOM)
     if len(data) >= pdu.HEADER.size:
         _, length = pdu.HEADER.unpack_from(data)
         if not FIXED_BYTES <= length <= limits.REQUEST_BYTES:
-            raise ValueError("association request has an impossible length")
+            raise NotARequestError(Cause.IMPOSSIBLE_LENGTH)

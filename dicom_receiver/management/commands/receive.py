@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand
 from archive import storage
 from dicom_receiver import limits
 from dicom_receiver.associate import parse_ae_title
+from dicom_receiver.diary import Diary
 from dicom_receiver.fleet import Fleet
 from dicom_receiver.front_door import FrontDoor, Listeners
 from dicom_receiver.heartbeat import HeartbeatThread
@@ -58,18 +59,18 @@ class Command(BaseCommand):
             self._give_up("--processes must be at least 1.")
         listeners = Listeners(
             self._listen(options["host"], options["port"]),
-            self._listen_by_tls() if settings.NOCTIS_DICOM_TLS else None,
+            self._listen_by_tls(settings.NOCTIS_DICOM_TLS) if settings.NOCTIS_DICOM_TLS else None,
         )
         _allow_many_descriptors()
         serve(listeners, options["processes"], str(ae_title))
 
-    def _listen_by_tls(self) -> socket.socket:
+    def _listen_by_tls(self, address: tuple[str, int]) -> socket.socket:
         """Return the socket for TLS, once certificate and key have proved usable."""
         try:
             accepting_context().get()
         except UnusableError as error:
             self._give_up(f"DICOM over TLS cannot start: {error}.")
-        return self._listen(*settings.NOCTIS_DICOM_TLS)
+        return self._listen(*address)
 
     def _listen(self, host: str, port: int) -> socket.socket:
         try:
@@ -96,10 +97,10 @@ def serve(listeners: Listeners, processes: int, ae_title: str) -> None:
     addresses = [_spell(listener) for listener in listeners.all()]
     # What a receiver that was killed had begun to receive is nobody's: its senders send again.
     storage.sweep_incoming()
-    ledger = Ledger()
+    ledger, diary = Ledger(), Diary()
     fleet = Fleet(processes, ae_title)
     wake, waker = socket.socketpair()
-    door = FrontDoor(listeners, wake, fleet, ledger)
+    door = FrontDoor(listeners, wake, fleet, ledger, diary)
 
     def describe() -> dict[str, Any] | None:
         is_turning = time.monotonic() - door.turned_at < HEARTBEAT_MISSED_SECONDS
@@ -121,7 +122,7 @@ def serve(listeners: Listeners, processes: int, ae_title: str) -> None:
     waker.setblocking(False)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    heartbeat = HeartbeatThread(ledger, describe)
+    heartbeat = HeartbeatThread(ledger, diary, describe)
     heartbeat.start()
     where = " and with TLS on ".join(addresses)
     logger.info("listening on %s as %s, %d processes", where, ae_title, processes)
