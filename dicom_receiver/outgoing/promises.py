@@ -29,7 +29,7 @@ from dicom_receiver.contexts import (
 from dicom_receiver.identifiers import decode_identifier, encode_identifier
 from dicom_receiver.outgoing import turns
 from dicom_receiver.outgoing.models import CommitmentRequest, Transfer, TransferItem
-from dicom_receiver.outgoing.sends import Halt, record_end
+from dicom_receiver.outgoing.sends import Halt
 from dicom_receiver.requestor import Agreed, Incoming, Offer, Requestor
 from dicom_receiver.targets import target_of
 from dicom_receiver.uids import parse_uid
@@ -182,8 +182,7 @@ def _take(ae_title: str, incoming: Incoming) -> int:
 
 def _refuse(transfer: Transfer, words: str) -> None:
     refused = Transfer.Commitment.REFUSED
-    if turns.end(transfer, Status.FAILED, words, commitment=refused):
-        record_end(transfer)
+    turns.end(transfer, Status.FAILED, words, commitment=refused)
 
 
 # --- the report --------------------------------------------------------------
@@ -207,7 +206,8 @@ def note_report(ae_title: str, report: Report) -> None:
 
 
 def _note_items(transfer: Transfer, report: Report) -> None:
-    sent = transfer.items.filter(state=State.SENT)
+    # What an earlier report promised was not asked for again.
+    sent = transfer.items.filter(state=State.SENT).exclude(is_committed=True)
     uids = dict(sent.values_list("pk", "instance__sop_instance_uid"))
     kept = {key for key, uid in uids.items() if uid in report.kept - report.failed.keys()}
     for keys in _pages(kept):
@@ -223,7 +223,7 @@ def _note_items(transfer: Transfer, report: Report) -> None:
             claim=None, lease_until=None, reason="",
         )  # fmt: skip
         transfer.refresh_from_db()
-        record_end(transfer)
+        turns.record_end(transfer)
     else:
         _send_again(transfer, lost, report)
     transfer.refresh_from_db()

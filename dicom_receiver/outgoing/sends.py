@@ -17,7 +17,6 @@ from django.db.models import Count, F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import audit
 from archive import storage
 from dicom_receiver.outgoing import turns
 from dicom_receiver.outgoing.models import REASON_LENGTH, Line, Transfer, TransferItem
@@ -238,10 +237,8 @@ def _conclude(transfer: Transfer) -> None:
             transfer, timezone.now(), status=Status.COMMITTING,
             commitment=Transfer.Commitment.DUE, commitment_attempts=0,
         )  # fmt: skip
-        return
     else:
         turns.end(transfer, Status.DONE)
-    record_end(transfer)
 
 
 def _words_for(transfer: Transfer, failed: QuerySet[TransferItem]) -> str:
@@ -252,27 +249,3 @@ def _words_for(transfer: Transfer, failed: QuerySet[TransferItem]) -> str:
     return _("%(failed)d of %(all)d images were not sent: %(reason)s") % {
         "failed": total, "all": transfer.instance_count, "reason": most["reason"],
     }  # fmt: skip
-
-
-def record_end(transfer: Transfer) -> None:
-    """Write into the trail what was disclosed to whom."""
-    study = transfer.study
-    by = transfer.requested_by
-    audit.record(
-        [
-            audit.AuditEntry(
-                action="transfer",
-                actor=by.get_username() if by else transfer.peer.ae_title,
-                user_id=by.pk if by else None,
-                outcome="success" if transfer.status == Status.DONE else transfer.status,
-                facility_id=transfer.facility_id,
-                patient_id=study.patient.patient_id,
-                study_instance_uid=study.study_instance_uid,
-                detail={
-                    "transfer": str(transfer.pk), "peer": transfer.peer.ae_title,
-                    "why": transfer.why, "sent": transfer.sent_count,
-                    "failed": transfer.failed_count,
-                },
-            )
-        ]
-    )  # fmt: skip

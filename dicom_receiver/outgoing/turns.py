@@ -18,6 +18,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from archive import events
 from dicom_receiver.models import Peer
 from dicom_receiver.outgoing.models import REASON_LENGTH, Line, Transfer
@@ -123,9 +124,40 @@ def renew(transfer: Transfer) -> bool:
 # --- ends --------------------------------------------------------------------
 def end(transfer: Transfer, status: str, words: str = "", **columns: object) -> bool:
     """Write how a transfer ended; false when it is not ours any more."""
-    return _write(
-        transfer, status=status, reason=words[:REASON_LENGTH], ended_at=timezone.now(), **columns
-    )
+    columns = {"status": status, "ended_at": timezone.now(), **columns}
+    with transaction.atomic():
+        is_ours = held(transfer).update(
+            claim=None, lease_until=None, reason=words[:REASON_LENGTH], **columns
+        )
+        if is_ours:
+            transfer.refresh_from_db()
+            record_end(transfer)
+            publish(transfer)
+    return bool(is_ours)
+
+
+def record_end(transfer: Transfer) -> None:
+    """Write into the trail what was disclosed to whom."""
+    study = transfer.study
+    by = transfer.requested_by
+    audit.record(
+        [
+            audit.AuditEntry(
+                action="transfer",
+                actor=by.get_username() if by else transfer.peer.ae_title,
+                user_id=by.pk if by else None,
+                outcome="success" if transfer.status == Status.DONE else transfer.status,
+                facility_id=transfer.facility_id,
+                patient_id=study.patient.patient_id,
+                study_instance_uid=study.study_instance_uid,
+                detail={
+                    "transfer": str(transfer.pk), "peer": transfer.peer.ae_title,
+                    "why": transfer.why, "sent": transfer.sent_count,
+                    "failed": transfer.failed_count,
+                },
+            )
+        ]
+    )  # fmt: skip
 
 
 def wait(transfer: Transfer, until: object, words: str = "", **columns: object) -> bool:
