@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import time
 import urllib.request
@@ -236,6 +237,70 @@ def test_the_server_draws_with_the_reader_s_window_and_says_so(
     assert difference(page, expected) <= 1
 
 
+# --- between the pixels -----------------------------------------------------------------
+def between(values: np.ndarray, seen: dict[str, Any], *, smooth: bool) -> np.ndarray:
+    """Return what a screen of this size shows, by the formula; NaN where two pixels meet."""
+    height, width, view = seen["height"], seen["width"], seen["view"]
+    column = (np.arange(width) + 0.5 - width / 2) / view["scale"] + view["center"]["x"]
+    row = (np.arange(height) + 0.5 - height / 2) / view["scale"] + view["center"]["y"]
+    last = len(values) - 1
+    inside = (column >= 0) & (column <= last), (row >= 0) & (row <= last)
+    column, row = column[inside[0]], row[inside[1]]
+    if smooth:
+        left, top = np.minimum(column.astype(int), last - 1), np.minimum(row.astype(int), last - 1)
+        across, down = column - left, (row - top)[:, None]
+        upper = values[top][:, left] * (1 - across) + values[top][:, left + 1] * across
+        lower = values[top + 1][:, left] * (1 - across) + values[top + 1][:, left + 1] * across
+        return upper * (1 - down) + lower * down
+    nearest = values[np.rint(row).astype(int)][:, np.rint(column).astype(int)].astype(float)
+    on_edge = [np.abs(np.abs(one - np.floor(one)) - 0.5) < 0.02 for one in (row, column)]
+    nearest[on_edge[0]], nearest[:, on_edge[1]] = np.nan, np.nan
+    return nearest
+
+
+_CANVAS = """() => {
+  const {canvas, view} = window.noctis;
+  const copy = document.createElement('canvas');
+  [copy.width, copy.height] = [canvas.width, canvas.height];
+  const context = copy.getContext('2d');
+  context.drawImage(canvas, 0, 0);
+  const {data} = context.getImageData(0, 0, copy.width, copy.height);
+  let levels = '';
+  for (let i = 0; i < data.length; i += 4) levels += String.fromCharCode(data[i]);
+  return {width: copy.width, height: copy.height, view, levels};
+}"""
+
+
+def test_between_pixels_the_screen_is_linear_or_the_nearest_pixel_as_one_likes(
+    live_house: House, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    values = np.random.default_rng(5).integers(0, 256, (12, 12))
+    dataset = grey(base(91, "Between"), values.astype("<u2"), 12, Modality="MR", Rows=12,
+                   Columns=12, RescaleIntercept=0, WindowCenter=128, WindowWidth=256)  # fmt: skip
+    dataset.StudyInstanceUID = UID(f"{dataset.StudyInstanceUID}.5")
+    dcmwrite(tmp_path / "one.dcm", dataset, enforce_file_format=True)
+    live_house.manage("import_dicom", tmp_path, "--facility", "north")
+    page = open_page()
+    study = Kinds(str(dataset.StudyInstanceUID), [])
+    for engine, smooth in itertools.product(("canvas", "webgl"), (True, False)):
+        if smooth:
+            open_kinds(page, live_house, study, f"engine={engine}")
+        end = time.monotonic() + 10
+        while True:
+            seen = page.evaluate(_CANVAS)
+            shape = seen["height"], seen["width"]
+            screen = np.frombuffer(seen["levels"].encode("latin-1"), np.uint8).reshape(shape)
+            wanted = between(values, seen, smooth=smooth)
+            inside = screen[screen.shape[0] // 2 - wanted.shape[0] // 2 :][: wanted.shape[0]]
+            inside = inside[:, shape[1] // 2 - wanted.shape[1] // 2 :][:, : wanted.shape[1]]
+            off = float(np.nanmax(np.abs(inside - wanted)))
+            # A texture is looked up in steps of 1/256 of a pixel: up to one level, and rounding.
+            if off <= (2 if smooth else 0):
+                break
+            assert time.monotonic() < end, (engine, smooth, off)
+        page.keyboard.press("n")
+
+
 # --- under the right name -------------------------------------------------------------
 def store_flat(house: House, folder: Path, name: str, values: dict[int, int]) -> str:
     """Store a study with one series for each value, three slices that are all of that value."""
@@ -330,6 +395,7 @@ def test_fifty_studies_in_one_tab_give_their_memory_back(
     page = open_page()
     link = page.context.new_cdp_session(page)
     heaps: list[float] = []
+    processes: list[float] = []
     documents: list[int] = []
     for turn in range(50):
         page.goto(f"{live_house.url}/viewer/?study={studies[turn % 2]}", wait_until="commit")
@@ -338,10 +404,30 @@ def test_fifty_studies_in_one_tab_give_their_memory_back(
             link.send("HeapProfiler.collectGarbage")
             documents.append(link.send("Memory.getDOMCounters")["documents"])
             heaps.append(link.send("Runtime.getHeapUsage")["usedSize"])
+            processes.append(memory_mb(page))
     # Now and then the page is caught with half a megabyte of its start still in hand; what has
     # leaked is there every time.
     assert min(heaps[SAMPLES:]) <= 1.2 * min(heaps[:SAMPLES]), heaps
+    assert min(processes[SAMPLES:]) <= 1.2 * min(processes[:SAMPLES]), processes
     assert min(documents[SAMPLES:]) <= min(documents[:SAMPLES]), "pages that were left are let go"
+
+
+def memory_mb(page: Page) -> float:
+    """Return what the processes that draw pages hold: pictures, textures and code too, as PSS."""
+    browser = page.context.browser
+    assert browser is not None
+    link = browser.new_browser_cdp_session()
+    found = link.send("SystemInfo.getProcessInfo")["processInfo"]
+    link.detach()
+    total = 0
+    for one in found:
+        if one["type"] in ("renderer", "GPU"):
+            try:
+                lines = Path(f"/proc/{one['id']}/smaps_rollup").read_text().splitlines()
+            except OSError:  # it has just ended
+                continue
+            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
 
 
 def wait_until_quick(page: Page) -> None:
