@@ -53,6 +53,8 @@ urlpatterns = [
     path("worklist/", include("worklist.urls")),
     path("viewer/", include("viewer.urls")),
     path("reconstructions/", include("reconstruction.urls")),
+    path("peers/", include("dicom_receiver.remote.urls")),
+    path("transfers/", include("dicom_receiver.remote.transfer_urls")),
     path("api/v1/schema/", SpectacularJSONAPIView.as_view(), name="api-schema"),
     path("api/v1/", include((api_v1, "api"))),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),

@@ -16,7 +16,7 @@ from accounts.audit import record_for_user
 from archive.arrival import Source
 from archive.models import Instance
 from dicom_receiver.models import RetrieveMethod
-from dicom_receiver.remote import dimse_retrieve, exchange_turns, web_retrieve
+from dicom_receiver.remote import dimse_retrieve, exchange_turns, web_retrieve, web_send
 from dicom_receiver.remote.models import REASON_LENGTH, Exchange
 from dicom_receiver.remote.progress import Tally
 from dicom_receiver.wire import Stop, StoppingError
@@ -113,7 +113,10 @@ def _fetch(row: Exchange, tally: Tally, hold: Hold) -> None:
         # HTTP has no way to ask for an end but to leave.
         leave = Stop()
         leave.now = hold.cancelled
-        web_retrieve.fetch(row, _source_of(row, row.web_peer.name), tally, leave)
+        if row.way == Exchange.Way.SEND:
+            web_send.send(row, tally, leave)
+        else:
+            web_retrieve.fetch(row, _source_of(row, row.web_peer.name), tally, leave)
     elif row.peer is not None and row.peer.retrieve_method == RetrieveMethod.GET:
         source = _source_of(row, row.peer.ae_title)
         dimse_retrieve.get(row, source, tally, hold.cancelled, hold.stop)
@@ -150,15 +153,18 @@ def _compare(row: Exchange, tally: Tally) -> None:
 
 
 def _end_well(row: Exchange, claim: uuid.UUID, tally: Tally) -> None:
+    is_sent = row.way == Exchange.Way.SEND
     if tally.failed:
         words = ngettext(
-            "%(count)d object did not come in: %(why)s",
-            "%(count)d objects did not come in: %(why)s",
+            "%(count)d object was not stored: %(why)s",
+            "%(count)d objects were not stored: %(why)s",
             tally.failed,
         ) % {"count": tally.failed, "why": tally.reason or _("the other side could not send it.")}
         _end(row, claim, tally, Status.FAILED, words)
     elif not tally.done:
         words = _("%(peer)s sent nothing: it may not have it any more.") % {"peer": row.peer_name}
+        if is_sent:
+            words = _("There is nothing to send any more.")
         _end(row, claim, tally, Status.FAILED, words)
     else:
         _end(row, claim, tally, Status.DONE, "")
@@ -180,7 +186,7 @@ def _end(row: Exchange, claim: uuid.UUID, tally: Tally, status: str, words: str)
     if is_ours:
         record_for_user(
             row.requested_by,
-            "import_ended",
+            "send_ended" if row.way == Exchange.Way.SEND else "import_ended",
             address=row.address,
             outcome="success" if status == Status.DONE else "failure",
             facility_id=row.facility_id,
@@ -189,7 +195,7 @@ def _end(row: Exchange, claim: uuid.UUID, tally: Tally, status: str, words: str)
             detail={
                 "peer": row.peer_name,
                 "series": row.series_instance_uid,
-                "import": str(row.pk),
+                "exchange": str(row.pk),
                 "done": tally.done,
                 "failed": tally.failed,
             },

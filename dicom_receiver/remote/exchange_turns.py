@@ -18,7 +18,7 @@ from archive import events
 from dicom_receiver.remote.models import REASON_LENGTH, Exchange
 from dicom_receiver.remote.progress import Tally
 
-EVENT = "import"
+EVENT = "exchange"
 LEASE = timedelta(seconds=20)
 ATTEMPTS_LIMIT = 4
 # 10 s, 40 s, 160 s: a peer that restarts is back by then.

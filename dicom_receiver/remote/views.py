@@ -23,6 +23,7 @@ from dicom_receiver.remote.answers import Found, RemoteSeries, RemoteStudy
 from dicom_receiver.remote.forms import QuestionForm
 from dicom_receiver.remote.models import Exchange, WebPeer
 from dicom_receiver.remote.probing import advise, probe
+from dicom_receiver.remote.transfer_views import Way, of_exchange
 from imaging.errors import (
     BusyError,
     ConflictError,
@@ -84,7 +85,7 @@ class Line:
 
     remote: RemoteStudy | RemoteSeries
     here: Study | Series | None
-    under_way: Exchange | None
+    under_way: Way | None
     token: str
 
     @property
@@ -135,7 +136,7 @@ def _ask(request: HttpRequest, form: QuestionForm) -> dict[str, Any]:
             Line(
                 row,
                 known.here.get(row.uid),
-                known.under_way.get(row.uid),
+                _way(known.under_way.get(row.uid)),
                 _sign(peer, _facts_of(row)),
             )
             for row in found.rows
@@ -163,7 +164,7 @@ def show_series(request: HttpRequest) -> HttpResponse:
             Line(
                 row,
                 known.here.get(row.uid),
-                known.under_way.get(row.uid),
+                _way(known.under_way.get(row.uid)),
                 _sign(peer, {**facts, **_facts_of_series(row)}),
             )
             for row in found.rows
@@ -189,12 +190,16 @@ def start_import(request: HttpRequest) -> HttpResponseBase:
     context: dict[str, Any] = {}
     try:
         row = exchanges.ask_for(person_of(request), peer, facts, address=read_address(request))
-        context["row"] = row
+        context["rows"] = [of_exchange(row)]
     except (LimitExceededError, ConflictError) as error:
         context["trouble"] = str(error)
-    if not is_fragment(request) and "row" in context:
+    if not is_fragment(request) and "rows" in context:
         return redirect("transfers:list")
-    return render(request, "peers/_way.html", context)
+    return render(request, "peers/_ways.html", context)
+
+
+def _way(row: Exchange | None) -> Way | None:
+    return of_exchange(row) if row is not None else None
 
 
 def _sign(peer: Peer | WebPeer, facts: dict[str, Any]) -> str:

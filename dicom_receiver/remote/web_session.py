@@ -97,6 +97,11 @@ class Watch:
         if self._is_late:
             raise TooSlowError
 
+    def go_on(self) -> None:
+        """Count anew: something went out, and the answer cannot be there yet."""
+        if self._since is not None:
+            self._since = time.monotonic()
+
     def close(self) -> None:
         """End watching."""
         self._over.set()

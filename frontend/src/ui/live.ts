@@ -7,6 +7,7 @@ const LONGEST_RETRY_MS = 30_000;
 const KINDS = ["study_received", "study_updated"];
 const MARKS = "marks_changed";
 const JOBS = "reconstruction";
+const WAYS = ["exchange", "transfer"];
 
 interface Listener {
   onStudies(studies: string[]): void;
@@ -17,6 +18,8 @@ interface Listener {
   onMarks?(study: string, news: JsonObject): void;
   /** How it stands with a reconstruction. */
   onJobs?(news: JsonObject): void;
+  /** How it stands with what goes to another archive or comes from it. */
+  onWays?(news: JsonObject): void;
 }
 
 /**
@@ -80,6 +83,9 @@ export class Live {
     if (this.listener.onJobs !== undefined) {
       source.addEventListener(JOBS, (event) => this.tookJob(event));
     }
+    for (const kind of this.listener.onWays === undefined ? [] : WAYS) {
+      source.addEventListener(kind, (event) => this.tookWay(event as MessageEvent<string>));
+    }
   }
 
   private tookMarks(event: MessageEvent<string>): void {
@@ -91,6 +97,11 @@ export class Live {
   private tookJob(event: MessageEvent<string>): void {
     this.keepPlace(event);
     this.listener.onJobs?.(readNews(event.data).payload);
+  }
+
+  private tookWay(event: MessageEvent<string>): void {
+    this.keepPlace(event);
+    this.listener.onWays?.(readNews(event.data).payload);
   }
 
   private took(event: MessageEvent<string>): void {
