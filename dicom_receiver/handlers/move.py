@@ -29,7 +29,7 @@ def move_instances(request: Request) -> None:
 def _move(request: Request) -> Retrieval:
     meant = find_instances(request)
     title, target = _find_destination(request)
-    retrieval = Retrieval(request, meant, title)
+    retrieval = Retrieval(request, meant, title, str(target))
     if not len(meant):
         return retrieval
     stop = Stop()

@@ -90,10 +90,11 @@ def name_of(request: Request) -> str:
 class Retrieval:
     """Counts the sub-operations of one request and tells the peer of them."""
 
-    def __init__(self, request: Request, meant: Meant, destination: str) -> None:
+    def __init__(self, request: Request, meant: Meant, destination: str, address: str = "") -> None:
         self._request = request
         self._meant = meant
         self._destination = destination
+        self._address = address
         self._remaining = len(meant)
         self._completed = self._failed = self._warning = 0
         self._failed_uids: list[str] = []
@@ -169,7 +170,8 @@ class Retrieval:
         self._failed += 1
         if sent is None or item is None:
             return
-        self._trouble = sent.words
+        # The peer knows whom it named, and its Error Comment is short.
+        self._trouble = sent.words.removeprefix(self._address).strip()
         logger.warning(
             "%s: instance %s does not go to %s: %s",
             name_of(self._request),

@@ -31,9 +31,11 @@ class Storescp:
 
 
 @contextlib.contextmanager
-def run_storescp(folder: Path, *options: str, is_tls: bool = False) -> Iterator[Storescp]:
+def run_storescp(
+    folder: Path, *options: str, is_tls: bool = False, port: int = 0
+) -> Iterator[Storescp]:
     """Run storescp, which keeps data sets exactly as they come (+B)."""
-    port = find_free_port()
+    port = port or find_free_port()
     received, log = folder / "received", folder / "storescp.log"
     received.mkdir()
     with log.open("wb") as out:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 from django.db import connections
@@ -49,6 +50,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> None:
 class Port:
     """`manage.py receive` and its children."""
 
+    migrated: ClassVar[bytes | None] = None
+
     def __init__(self, home: Path, **variables: str) -> None:
         self.number = find_free_port()
         self.home = home
@@ -57,13 +60,23 @@ class Port:
         self._process: subprocess.Popen[bytes] | None = None
 
     def migrate(self) -> None:
-        """Make the tables, where the database is not the test's own."""
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        """Make the tables, where the database is not the test's own; once a run, then copied."""
+        if Port.migrated is None:
+            self.manage("migrate", "--verbosity", "0")
+            Port.migrated = (self.home / "db.sqlite3").read_bytes()
+        else:
+            (self.home / "db.sqlite3").write_bytes(Port.migrated)
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command in the receiver's home; return what it prints."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self._environment(),
             check=True,
-        )
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
 
     def start(self) -> Port:
         self._process = self.launch()
