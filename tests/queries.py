@@ -156,9 +156,6 @@ UNIQUE = {
     "SERIES": "SeriesInstanceUID",
     "IMAGE": "SOPInstanceUID",
 }
-PYTHON_CODECS = {
-    "": "ascii", "ISO_IR 100": "latin-1", "ISO_IR 192": "utf-8", "\\ISO 2022 IR 87": "iso2022_jp",
-}  # fmt: skip
 
 
 def _study(answers: str, *keys: str, character_set: str = "") -> Case:
