@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
-from pynetdicom import AE
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from archive.models import Heartbeat, Job
+from dicom_receiver.contexts import VERIFICATION
+from dicom_receiver.requestor import Offer, Requestor, Target
+from imaging.errors import PeerUnavailableError
 from noctis import parts
 from noctis.checkup.finding import Finding, fail, ok, warn
 
@@ -53,18 +54,20 @@ def _check_receiver() -> Iterator[Finding]:
 def _echo() -> Finding:
     """Send a real C-ECHO, as a modality would."""
     host, port = settings.NOCTIS_DICOM
-    entity = AE(ae_title=CALLING_AE_TITLE)
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 5
-    entity.connection_timeout = 5
-    entity.add_requested_context(Verification)
-    association = entity.associate(_reach(host), port, ae_title=settings.NOCTIS_AET)
+    target = Target(
+        host=_reach(host),
+        port=port,
+        called_ae=settings.NOCTIS_AET.strip(),
+        connect_seconds=5,
+        answer_seconds=5,
+    )
     try:
-        if association.is_established:
-            status = association.send_c_echo()
-            if "Status" in status and status.Status == 0x0000:
+        with Requestor(target, [Offer(VERIFICATION)], calling_ae=CALLING_AE_TITLE) as peer:
+            if peer.echo() == 0:
                 return ok("C-ECHO", f"{settings.NOCTIS_AET} answers at {host}:{port}")
             return fail("C-ECHO", "no success in the answer", "See logs/noctis.log.")
-        if association.is_rejected:
+    except PeerUnavailableError as error:
+        if error.trouble == "rejected":
             words = f"{host}:{port} speaks DICOM and refuses unknown callers"
             return ok("C-ECHO", words)
         return fail(
@@ -72,9 +75,6 @@ def _echo() -> Finding:
             f"no DICOM association at {host}:{port}",
             f"{START} If it runs, is a firewall or another program on this port?",
         )
-    finally:
-        if association.is_established:
-            association.release()
 
 
 def _check_worker() -> Finding:

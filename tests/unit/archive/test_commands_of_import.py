@@ -163,12 +163,12 @@ def test_a_failure_status_is_told_and_fails_the_sending(scp):
     code, lines = run("create_test_dicom", "--send", "--port", scp[0], "--slices", 5, "--rows", 32)
     assert code == 1
     assert lines[3].startswith("failed")
-    assert "0xA700" in lines[3]
+    assert "it is out of resources (A700H)" in lines[3]
 
 
 def test_nobody_there_is_a_sentence(folder: Path, scp):
     code, lines = run("send_dicom", folder, "--port", 1, "--called", "OTHER")
     assert code == 2
-    assert lines == ["OTHER at 127.0.0.1 port 1 does not answer."]
+    assert lines == ["OTHER at 127.0.0.1 port 1 cannot be reached: connection refused."]
     assert run("send_dicom", "/does/not/exist")[0] == 2
     assert run("send_dicom", folder, "--called", "far too long a title")[0] == 2

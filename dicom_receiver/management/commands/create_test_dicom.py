@@ -10,15 +10,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from archive.importing import import_many
-from archive.management.reporting import (
-    add_target_arguments,
-    facility_source,
-    report_sending,
-    report_verdicts,
-    target_from,
-)
+from archive.management.reporting import facility_source, report_verdicts
 from archive.pet_phantom import build_pet_ct, pet_beside
 from archive.phantom import PhantomShape, build_datasets
+from dicom_receiver.management.reporting import (
+    add_target_arguments,
+    report_sending,
+    target_from,
+)
 from imaging.errors import UnsupportedError
 
 
@@ -74,7 +73,7 @@ class Command(BaseCommand):
         with tempfile.TemporaryDirectory(prefix="noctis-phantom-") as folder:
             files = self._write(shape, Path(folder), has_pet=options["pet"])
             if options["send"]:
-                is_whole = report_sending(self.stdout, target, files)
+                is_whole = report_sending(self.stdout, target, files, calling_ae=options["aet"])
             else:
                 counts = report_verdicts(self.stdout, import_many(source, files))
                 is_whole = not counts["refused"] and not counts["conflict"]

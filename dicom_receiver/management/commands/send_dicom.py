@@ -8,13 +8,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from archive.management.reporting import add_target_arguments, report_sending, target_from
+from dicom_receiver.management.reporting import (
+    add_target_arguments,
+    report_sending,
+    target_from,
+)
 
 
 class Command(BaseCommand):
     help = (
-        "Send DICOM files or folders by C-STORE, as they are. Exit code 0: the other side stored "
-        "all; 1: some were not stored; 2: wrong arguments or no association."
+        "Send DICOM files or folders by C-STORE, as they are; what the other side takes in no "
+        "other way is sent uncompressed. Exit code 0: it stored all; 1: some were not stored; "
+        "2: wrong arguments or no association."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,5 +38,6 @@ class Command(BaseCommand):
             for file in (path.rglob("*") if path.is_dir() else [path])
             if file.is_file()
         )
-        if not report_sending(self.stdout, target_from(options), files):
+        target = target_from(options)
+        if not report_sending(self.stdout, target, files, calling_ae=options["aet"]):
             sys.exit(1)
