@@ -13,6 +13,8 @@ const entries = [
   "src/ui/viewer.ts",
   "src/ui/reconstructions.ts",
   "src/ui/peers.ts",
+  "src/ui/doctor.ts",
+  "src/styles/doctor.css",
   "src/styles/fonts.css",
   "src/styles/base.css",
   "src/styles/worklist.css",

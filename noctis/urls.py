@@ -55,6 +55,7 @@ urlpatterns = [
     path("reconstructions/", include("reconstruction.urls")),
     path("peers/", include("dicom_receiver.remote.urls")),
     path("transfers/", include("dicom_receiver.remote.transfer_urls")),
+    path("doctor/", include("dicom_receiver.doctor.urls")),
     path("api/v1/schema/", SpectacularJSONAPIView.as_view(), name="api-schema"),
     path("api/v1/", include((api_v1, "api"))),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
