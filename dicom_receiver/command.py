@@ -84,6 +84,16 @@ class Command:
         raw = self._elements.get(element)
         return None if raw is None else parse_uid(raw)
 
+    def has(self, element: int) -> bool:
+        """Whether an element is there and not empty."""
+        return bool(self._elements.get(element, b"").strip(b" \0"))
+
+    def tags(self, element: int) -> list[int]:
+        """Return an element of VR AT; what is left over of a broken one is passed over."""
+        raw = self._elements.get(element, b"")
+        pairs = struct.iter_unpack("<HH", raw[: len(raw) // 4 * 4])
+        return [group << 16 | number for group, number in pairs]
+
     def text(self, element: int) -> str:
         """Return an element of VR AE or LO without padding; empty when missing or not ASCII."""
         raw = self._elements.get(element, b"").strip(b" \0")

@@ -21,6 +21,7 @@ from imaging.matching import KeySet, Rules, compile_key, values_of
 from worklist.order_models import OPEN, ScheduledStep
 from worklist.worklist_attributes import (
     AE_TITLE,
+    RETURN_ALONE,
     SPECIFIC_CHARACTER_SET,
     STEP_SEQUENCE,
     describe_step,
@@ -122,6 +123,8 @@ def _known_part(asked: Dataset, *, is_step: bool) -> Dataset:
         if tag == STEP_SEQUENCE:
             items = [_known_part(item, is_step=True) for item in element.value]
             known.add(DataElement(tag, "SQ", items))
+        elif tag in RETURN_ALONE:
+            add_element(known, tag, element.VR, [])
         else:
             known.add(element)
     return known

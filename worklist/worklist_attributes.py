@@ -14,6 +14,8 @@ from worklist.order_models import Order, Priority, ScheduledStep
 SPECIFIC_CHARACTER_SET = 0x00080005
 STEP_SEQUENCE = 0x00400100
 AE_TITLE = 0x00400001
+# Told, never matched: some clients write the empty number of a key as zero.
+RETURN_ALONE = frozenset({0x001021C0})
 DETACHED_STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"
 
 _PRIORITIES = {Priority.STAT: "STAT", Priority.URGENT: "HIGH", Priority.ROUTINE: "ROUTINE"}

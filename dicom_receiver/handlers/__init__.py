@@ -8,6 +8,7 @@ from dicom_receiver.handlers.echo import answer_echo
 from dicom_receiver.handlers.find import find_matches
 from dicom_receiver.handlers.get import get_instances
 from dicom_receiver.handlers.move import move_instances
+from dicom_receiver.handlers.mpps import change_step, create_step, read_step
 from dicom_receiver.handlers.mwl import find_worklist
 from dicom_receiver.handlers.store import store_instance
 
@@ -18,6 +19,9 @@ HANDLERS: Handlers = {
     (Service.COMMIT, command.N_EVENT_REPORT_RQ): take_report,
     (Service.FIND, command.C_FIND_RQ): find_matches,
     (Service.MWL, command.C_FIND_RQ): find_worklist,
+    (Service.MPPS, command.N_CREATE_RQ): create_step,
+    (Service.MPPS, command.N_SET_RQ): change_step,
+    (Service.MPPS, command.N_GET_RQ): read_step,
     (Service.MOVE, command.C_MOVE_RQ): move_instances,
     (Service.GET, command.C_GET_RQ): get_instances,
 }

@@ -31,11 +31,11 @@ function make(one, answers) {
 function describe(message) {
   const command = message.getCommandDataset();
   return {
-    status: message.getStatus?.(),
-    comment: message.getErrorComment?.(),
-    error_id: command.getElement("ErrorID"),
-    sop_instance: command.getElement("AffectedSOPInstanceUID"),
-    event_type: command.getElement("EventTypeID"),
+    status: message.getStatus?.() ?? null,
+    comment: message.getErrorComment?.() ?? "",
+    error_id: command.getElement("ErrorID") ?? null,
+    sop_instance: command.getElement("AffectedSOPInstanceUID") ?? null,
+    event_type: command.getElement("EventTypeID") ?? null,
     dataset: message.hasDataset() ? message.getDataset().getElements() : null,
   };
 }
