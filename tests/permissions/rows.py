@@ -13,6 +13,7 @@ from tests.permissions.hanging_rows import HANGING
 from tests.permissions.mark_rows import MARKS, OBJECTS
 from tests.permissions.order_rows import ORDERS
 from tests.permissions.reconstruction_rows import JOBS
+from tests.permissions.transfer_rows import TRANSFERS
 from tests.permissions.table import Maker, Row, Target, upload
 
 # --- arguments ------------------------------------------------------------------
@@ -240,6 +241,13 @@ def _machinery(name: str, *, add: int = 403, change: int = 200, delete: int = 40
     ]
 
 
+# --- the modality doctor ----------------------------------------------------------
+NOT_THEIRS = {"radiologist": 403, "technologist": 403, "referrer": 403}
+DOCTOR = [
+    Row(route="doctor:calls", by_role=NOT_THEIRS),
+    Row(route="doctor:call", path=key("call_id", "call"), by_role=NOT_THEIRS),
+]
+
 ADMIN = [
     Row(route="admin:index", by_role=NOT_STAFF),
     Row(
@@ -300,9 +308,25 @@ ADMIN = [
     *_machinery("archive_heartbeat"),
     *_machinery("dicom_receiver_peer", add=200, delete=200),
     *_machinery("dicom_receiver_senderstatistics"),
+    *_machinery("dicom_receiver_commitment"),
+    *_machinery("dicom_receiver_routingrule", add=200, delete=200),
+    Row(
+        route="admin:dicom_receiver_routingrule_trial",
+        by_role={**NOT_STAFF, "facility_admin": 403},
+    ),
+    *_model("dicom_receiver_transfer", argument="transfer"),
 ]
 
-TABLE: list[Row] = [*HOUSE, *ACCOUNTS, *ARCHIVE, *RECONSTRUCTION, *VIEWER, *WORKLIST, *ADMIN]
+TABLE: list[Row] = [
+    *HOUSE,
+    *ACCOUNTS,
+    *ARCHIVE,
+    *RECONSTRUCTION,
+    *VIEWER,
+    *WORKLIST,
+    *DOCTOR,
+    *ADMIN,
+]
 
 # Routes without a name of their own; `test_table.py` plays them by hand.
 NAMELESS = {"admin:nameless (?P<url>.*)$", "admin:nameless <path:object_id>/"}

@@ -17,7 +17,8 @@ from accounts.models import AuditRow, Facility, Role, User
 from archive.ingest import Source, ingest_file
 from archive.models import Event, Heartbeat, Instance, Job, Study
 from archive.stack import build_stack
-from dicom_receiver.models import Peer, SenderStatistics
+from dicom_receiver.doctor.models import Call
+from dicom_receiver.models import Commitment, Peer, RoutingRule, SenderStatistics, Transfer
 from reconstruction.models import ReconstructionJob
 from tests import factories
 from tests.permissions.table import LOST, MISSING, OWN, Target
@@ -101,11 +102,13 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
             "discrepancy": factories.make_discrepancy(study).pk,
             **_make_order(study, facility),
             **marks,
+            "call": _make_call(study),
             "hanging": HangingProtocol.objects.create(
                 facility=facility, name="CT", rules={"modality": "CT"}, layout=LAYOUT
             ).pk,
             "export": _make_export(study, instance, boss),
             "reconstruction": _make_job(instance, boss),
+            **_make_transfer(instance, boss, facility),
             "person": person.pk,
             "facility": facility.pk,
             "auditrow": trail.pk,
@@ -159,6 +162,21 @@ def _make_order(study: Study, facility: Facility) -> dict[str, uuid.UUID]:
     return {"order": order.pk, "step": step.pk, "performed": performed.pk}
 
 
+def _make_call(study: Study) -> uuid.UUID:
+    """Return the key of a call at the DICOM port; in quarantine it is a stranger's."""
+    call = Call.objects.create(
+        facility=study.facility,
+        ae_title="CT1",
+        address="192.0.2.1",
+        host="h",
+        pid=1,
+        outcome="released",
+        started_at=factories.ARRIVAL,
+        seen_at=factories.ARRIVAL,
+    )
+    return call.pk
+
+
 def _make_export(study: Study, instance: Instance, boss: User) -> uuid.UUID:
     """Return the key of a page to print, which the administrator has asked for."""
     export = Export.objects.create(
@@ -190,11 +208,25 @@ def _make_job(instance: Instance, boss: User) -> uuid.UUID:
     return job.pk
 
 
+def _make_transfer(instance: Instance, boss: User, facility: Facility) -> dict[str, uuid.UUID]:
+    """Return the keys of a peer, and of a transfer there that waits, which the boss asked for."""
+    peer = Peer.objects.create(
+        ae_title=f"TO_{facility.code[:8].upper()}", facility=facility, host="192.0.2.9", port=104
+    )
+    now = timezone.now()
+    transfer = Transfer.objects.create(
+        study=instance.study, facility=instance.facility, peer=peer, why=Transfer.Why.BY_HAND,
+        requested_by=boss, created_at=now, due_at=now, give_up_at=now,
+    )  # fmt: skip
+    return {"destination": peer.pk, "transfer": transfer.pk}
+
+
 def _describe_missing() -> Target:
     keys = (
         *("patient", "study", "series", "instance", "entry", "discrepancy", "measurement"),
         *("annotation", "marklayer", "keyimage", "hanging", "export", "reconstruction"),
-        *("person", "facility", "order", "step", "performed"),
+        *("destination", "transfer"),
+        *("person", "facility", "call", "order", "step", "performed"),
         *(f"deleted_{name}" for name in ("measurement", "annotation", "marklayer", "keyimage")),
     )
     uids = ("study_uid", "series_uid", "instance_uid", "version")
@@ -209,7 +241,13 @@ def furnish(facility: Facility) -> dict[str, Any]:
     statistics = SenderStatistics.objects.create(
         day=now.date(), ae_title="CT1", address="192.0.2.1", last_seen_at=now
     )
+    commitment = Commitment.objects.create(
+        transaction_uid="2.25.1", ae_title="CT1", facility=facility, created_at=now, due_at=now,
+        give_up_at=now,
+    )  # fmt: skip
     return {
+        "commitment": commitment.pk,
+        "routingrule": RoutingRule.objects.create(name="all", since=now).pk,
         "job": Job.objects.create(kind="thumbnail", key="k", due_at=now).pk,
         "event": Event.objects.create(kind="study_received", facility=facility).pk,
         "heartbeat": beat.pk,
