@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from reconstruction.models import ReconstructionJob
+from reconstruction.told import say_reason
 
 
 class FileSerializer(serializers.Serializer[dict[str, Any]]):
@@ -26,7 +27,7 @@ class JobSerializer(serializers.ModelSerializer[ReconstructionJob]):
     requested_by = serializers.CharField(source="requested_by.username")
     progress = serializers.SerializerMethodField(help_text="0 to 1; never runs backwards.")
     files = serializers.SerializerMethodField()
-    reason = serializers.CharField(help_text="Why it failed, or why it waits again.")
+    reason = serializers.SerializerMethodField(help_text="Why it failed, or why it waits again.")
     series_instance_uid = serializers.CharField(help_text="Of the result in the archive.")
 
     class Meta:
@@ -36,6 +37,10 @@ class JobSerializer(serializers.ModelSerializer[ReconstructionJob]):
             "reason", "series_instance_uid", "result", "files", "size_bytes", "attempts",
             "created_at", "started_at", "ended_at", "files_removed_at",
         ]  # fmt: skip
+
+    def get_reason(self, job: ReconstructionJob) -> str:
+        """Return it in the language of the request."""
+        return say_reason(job.reason)
 
     def get_progress(self, job: ReconstructionJob) -> float:
         """Return the share that is done."""

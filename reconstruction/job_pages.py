@@ -23,6 +23,7 @@ from reconstruction.job_documents import address_of
 from reconstruction.job_words import describe, name_of
 from reconstruction.jobs import may_ask
 from reconstruction.models import ReconstructionJob
+from reconstruction.told import say_reason
 
 PAGE_SIZE = 50
 MOST_ROWS = 50
@@ -109,6 +110,7 @@ def _row(user: User, job: ReconstructionJob) -> dict[str, Any]:
         "job": job,
         "kind": name_of(job.kind),
         "parameters": describe(job.parameters),
+        "reason": say_reason(job.reason),
         "percent": round(100 * job.progress),
         "is_open": job.status in ReconstructionJob.OPEN,
         "may_cancel": job.status in ReconstructionJob.OPEN and not job.is_storing,

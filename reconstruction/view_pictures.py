@@ -101,7 +101,7 @@ def _choose_preset(offer: Offer, wanted: WantedView) -> Rendering:
     if wanted.preset:
         found = offer.find(wanted.preset)
         if found is None:
-            reason = offer.why_not or _("This series has no such preset.")
+            reason = _(offer.why_not) if offer.why_not else _("This series has no such preset.")
             raise ValidationError(_("preset: %(reason)s") % {"reason": reason})
         return found
     if wanted.mode not in {None, COMPOSITE}:
@@ -149,7 +149,7 @@ def describe_offer(series: Series, volume: Volume) -> dict[str, Any]:
     geometry = volume.geometry
     return {
         "presets": [describe_rendering(one) for one in offer.renderings],
-        "why_not": offer.why_not,
+        "why_not": _(offer.why_not) if offer.why_not else "",
         "modes": list(MODES),
         "shade": [SHADED.ambient, SHADED.diffuse, SHADED.specular],
         "unit_mm": UNIT_MM,
@@ -168,7 +168,7 @@ def describe_rendering(one: Rendering) -> dict[str, Any]:
     """Return a preset as the page gets it; `points` are [value, opacity, "rrggbb"]."""
     return {
         "code": one.code,
-        "label": one.label,
+        "label": _(one.label),
         "unit": one.unit,
         "mode": one.mode,
         "points": [point.to_json() for point in one.points],

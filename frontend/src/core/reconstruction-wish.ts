@@ -4,7 +4,7 @@ import type { ImageFacts } from "./facts";
 import { planeOf } from "./planes";
 
 /** Kinds that the form offers; others have tools of their own. */
-export const KINDS = ["mpr", "mip", "minip", "mean", "rotating_mip", "surface"] as const;
+export const KINDS = ["mpr", "mip", "minip", "mean", "rotating_mip", "surface", "volume_rendering"] as const;
 export type Kind = (typeof KINDS)[number];
 export const PLANES = ["axial", "coronal", "sagittal"] as const;
 export type Plane = (typeof PLANES)[number];
@@ -13,6 +13,10 @@ export type Mode = (typeof MODES)[number];
 export const TISSUES = ["bone", "dense_bone", "soft_tissue", "lung", "range"] as const;
 export type Tissue = (typeof TISSUES)[number];
 export const PICTURE_OUTPUTS = ["dicom", "png", "nifti", "npy", "json"] as const;
+export const VIEW_OUTPUTS = ["dicom", "png", "mp4", "gif"] as const;
+/** Presets of a body that can be asked for by name; the first: what suits the series best. */
+export const BODIES = ["best", "bone", "angio", "soft_tissue", "skin", "lung", "surface", "translucent", "bright", "mip"] as const;
+export type Body = (typeof BODIES)[number];
 export const MESH_OUTPUTS = ["stl", "glb", "json"] as const;
 
 export interface Choice {
@@ -24,13 +28,14 @@ export interface Choice {
   readonly thicknessMm: number;
   readonly views: number;
   readonly tissue: Tissue;
+  readonly body: Body;
   readonly lowest: number;
   readonly highest: number;
   readonly outputs: readonly string[];
 }
 
 /** The fields that a kind has. */
-export type Field = "plane" | "mode" | "spacing" | "thickness" | "views" | "tissue" | "range";
+export type Field = "plane" | "mode" | "spacing" | "thickness" | "views" | "tissue" | "range" | "body";
 
 export function fieldsOf({ kind, mode, tissue }: Pick<Choice, "kind" | "mode" | "tissue">): readonly Field[] {
   switch (kind) {
@@ -38,6 +43,8 @@ export function fieldsOf({ kind, mode, tissue }: Pick<Choice, "kind" | "mode" | 
       return mode === "thin" ? ["plane", "mode", "spacing"] : ["plane", "mode", "thickness", "spacing"];
     case "rotating_mip":
       return ["views"];
+    case "volume_rendering":
+      return ["body", "views"];
     case "surface":
       return tissue === "range" ? ["tissue", "range"] : ["tissue"];
     default:
@@ -46,7 +53,7 @@ export function fieldsOf({ kind, mode, tissue }: Pick<Choice, "kind" | "mode" | 
 }
 
 export function outputsOf(kind: Kind): readonly string[] {
-  return kind === "surface" ? MESH_OUTPUTS : PICTURE_OUTPUTS;
+  return kind === "surface" ? MESH_OUTPUTS : kind === "volume_rendering" ? VIEW_OUTPUTS : PICTURE_OUTPUTS;
 }
 
 type Parameters = Record<string, string | number | readonly string[]>;
@@ -73,6 +80,9 @@ export function parametersOf(choice: Choice): Parameters {
     if (has(field) && Number.isFinite(value)) {
       wish[name] = value;
     }
+  }
+  if (has("body") && choice.body !== "best") {
+    wish["preset"] = choice.body;
   }
   if (has("tissue")) {
     wish["tissue"] = choice.tissue;

@@ -33,6 +33,14 @@ const valueNames: Readonly<Record<string, () => string>> = {
   soft_tissue: () => t("Soft tissue"),
   lung: () => t("Lung"),
   range: () => t("A range of values"),
+  best: () => t("As suits the series"),
+  angio: () => t("Vessels and bone"),
+  skin: () => t("Skin"),
+  surface: () => t("Surface"),
+  translucent: () => t("Translucent"),
+  bright: () => t("Bright structures"),
+  mp4: () => t("Film (MP4)"),
+  gif: () => t("GIF animation"),
   dicom: () => t("Series in this study"),
   png: () => t("PNG pictures (ZIP)"),
   nifti: () => "NIfTI",
@@ -56,7 +64,7 @@ function howOf({ parameters }: ReconstructionJob): string {
   const text = (name: string): string => valueName(asText(parameters[name]));
   const thickness = asNumber(parameters["thickness_mm"]);
   const views = asNumber(parameters["views"]);
-  return [text("plane"), text("tissue"), text("mode"), thickness === null ? "" : `${thickness} mm`, views === null ? "" : `${views}`].filter((part) => part !== "").join(" · ");
+  return [text("plane"), text("tissue"), text("preset"), text("mode"), thickness === null ? "" : `${thickness} mm`, views === null ? "" : `${views}`].filter((part) => part !== "").join(" · ");
 }
 
 function statusName(status: string): string {

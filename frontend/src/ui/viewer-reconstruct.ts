@@ -1,6 +1,7 @@
 /** The panel that has series made by the server: what, how, how far it is, and the result. */
 
 import {
+  BODIES,
   defaultPlane,
   defaultSpacingMm,
   fieldsOf,
@@ -10,6 +11,7 @@ import {
   parametersOf,
   PLANES,
   TISSUES,
+  type Body,
   type Choice,
   type Field,
   type Kind,
@@ -39,6 +41,7 @@ export class Reconstruct {
   private readonly plane = select(PLANES);
   private readonly mode = select(MODES);
   private readonly tissue = select(TISSUES);
+  private readonly body = select(BODIES);
   private readonly spacing = number(0.05, 1000, 0.5);
   private readonly thickness = number(0, 1000, 0.5);
   private readonly views = number(2, 360, 1);
@@ -50,6 +53,7 @@ export class Reconstruct {
     ["thickness", row(t("Thickness (mm)"), this.thickness)],
     ["spacing", row(t("Every (mm)"), this.spacing)],
     ["views", row(t("Views"), this.views)],
+    ["body", row(t("Preset"), this.body)],
     ["tissue", row(t("Tissue"), this.tissue)],
     ["range", row(t("From"), this.lowest)],
     ["range", row(t("To"), this.highest)],
@@ -161,6 +165,7 @@ export class Reconstruct {
       plane: this.plane.value as Plane,
       mode: this.mode.value as Mode,
       tissue: this.tissue.value as Tissue,
+      body: this.body.value as Body,
       spacingMm: this.spacing.valueAsNumber,
       thicknessMm: this.thickness.valueAsNumber,
       views: this.views.valueAsNumber,

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from django.utils import translation
 
+from imaging.presets import CT_PRESETS, RELATIVE_PRESETS, SUV_PRESETS
+from imaging.rendering import CT_RENDERINGS, RELATIVE_RENDERINGS
+from reconstruction.told import say_reason
 from viewer.words import WORDS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,3 +67,31 @@ def test_no_german_is_empty_or_loses_a_number_and_what_runs_is_what_is_written()
             assert sorted(_PLACES.findall(one)) == sorted(_PLACES.findall(word)), word
         told = compiled.gettext(word) if len(german) == 1 else compiled.ngettext(word, "", 1)
         assert told == german[0], word
+
+
+def test_presets_and_the_reasons_of_jobs_are_german_too() -> None:
+    known = read_po()
+    labels = {
+        one.label
+        for one in (
+            *CT_PRESETS,
+            *RELATIVE_PRESETS,
+            *SUV_PRESETS,
+            *CT_RENDERINGS,
+            *RELATIVE_RENDERINGS,
+        )
+    }
+    assert len(labels) > 25
+    assert sorted(labels - set(known)) == []
+    with translation.override("de"):
+        assert say_reason("The disk is full. 3 of 12 images are stored.") == (
+            "Die Platte ist voll. 3 von 12 Bildern sind gespeichert."
+        )
+        assert say_reason("spacing_mm: these would be 900 planes; 500 are allowed.") == (
+            "spacing_mm: Das wären 900 Ebenen; 500 sind erlaubt."
+        )
+        assert say_reason("What nobody knows. The disk is full.") == (
+            "What nobody knows. Die Platte ist voll."
+        )
+        assert say_reason("") == ""
+    assert say_reason("The disk is full.") == "The disk is full."
