@@ -11,7 +11,21 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_pages import CappedPaginator, FacilityFilter, VisibleAdmin
+from dicom_receiver.commitment.admin import CommitmentAdmin
 from dicom_receiver.models import Peer, SenderStatistics
+from dicom_receiver.outgoing.admin import LineInline, TransferAdmin
+from dicom_receiver.remote.admin import ExchangeAdmin, ProbedAdmin, WebPeerAdmin
+from dicom_receiver.routing.admin import RoutingRuleAdmin
+
+__all__ = [
+    "CommitmentAdmin",
+    "ExchangeAdmin",
+    "PeerAdmin",
+    "RoutingRuleAdmin",
+    "SenderStatisticsAdmin",
+    "TransferAdmin",
+    "WebPeerAdmin",
+]
 
 _TOTALS = {
     "associations": _("associations"),
@@ -23,7 +37,7 @@ _TOTALS = {
 
 
 @admin.register(Peer)
-class PeerAdmin(VisibleAdmin[Peer]):
+class PeerAdmin(ProbedAdmin[Peer]):
     """Who may call, what they may ask, and where what they send belongs."""
 
     admins_only = True
@@ -33,6 +47,7 @@ class PeerAdmin(VisibleAdmin[Peer]):
     list_select_related = ("facility",)
     search_fields = ("ae_title", "description", "host")
     search_help_text = _("AE title, description or host")
+    inlines = (LineInline,)
     fieldsets = (
         (None, {"fields": ("ae_title", "description", "is_active", "facility")}),
         (_("Where it is"), {"fields": ("host", "port", "use_tls", "check_address", "certificate")}),
@@ -47,6 +62,18 @@ class PeerAdmin(VisibleAdmin[Peer]):
                     "may_mwl",
                     "may_mpps",
                     "may_commit",
+                )
+            },
+        ),
+        (
+            _("What we use it for"),
+            {
+                "fields": (
+                    "is_queried",
+                    "is_destination",
+                    "retrieve_method",
+                    "retrieve_syntaxes",
+                    "timeout_seconds",
                 )
             },
         ),
