@@ -2,4 +2,6 @@
 
 from django.urls import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from dicom_receiver.outgoing import api as outgoing
+
+urlpatterns: list[URLPattern | URLResolver] = [*outgoing.urlpatterns]

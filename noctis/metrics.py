@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Max, Min, Sum
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from archive.caches import KINDS, VOLUMES, caches, disk_limit_bytes, volume_limit_bytes
 from archive.models import Discrepancy, Event, Heartbeat, Job, Study
-from dicom_receiver.models import SenderStatistics
+from dicom_receiver.models import Commitment, SenderStatistics, Transfer
 from noctis import parts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -35,6 +35,7 @@ class _House:
         yield from _archive()
         yield from _senders()
         yield from _work()
+        yield from _transfers()
         yield from _disk()
         yield from _caches()
 
@@ -93,6 +94,37 @@ def _work() -> Iterator[Metric]:
     for part, how in parts.look_at_all().items():
         well.add_metric([part], float(how.is_well))
     yield well
+
+
+def _transfers() -> Iterator[Metric]:
+    """Yield how much waits for whom."""
+    depth = GaugeMetricFamily(
+        "noctis_transfers", "Transfers that have not ended", labels=["peer", "status"]
+    )
+    images = GaugeMetricFamily(
+        "noctis_transfer_instances", "Instances that have not arrived", labels=["peer", "status"]
+    )
+    oldest = GaugeMetricFamily(
+        "noctis_transfer_oldest_seconds", "Age of the oldest open transfer", labels=["peer"]
+    )
+    rows = Transfer.objects.open().order_by().values_list("peer__ae_title", "status")
+    counted = rows.annotate(Count("pk"), Sum("instance_count"), Sum("sent_count"))
+    for peer, status, transfers, instances, sent in counted:
+        depth.add_metric([peer, status], transfers)
+        images.add_metric([peer, status], instances - sent)
+    ages = Transfer.objects.open().order_by().values_list("peer__ae_title")
+    for peer, since in ages.annotate(Min("created_at")):
+        oldest.add_metric([peer], max(0.0, (timezone.now() - since).total_seconds()))
+    yield from (depth, images, oldest)
+    failed = Transfer.objects.filter(status=Transfer.Status.FAILED).count()
+    yield _gauge("noctis_transfers_failed", "Transfers that failed and wait for somebody", failed)
+    states = Commitment.objects.order_by().values_list("status").annotate(Count("pk"))
+    commitments = GaugeMetricFamily(
+        "noctis_commitments", "Storage commitments that peers asked for", labels=["status"]
+    )
+    for status, count in states:
+        commitments.add_metric([status], count)
+    yield commitments
 
 
 def _disk() -> Iterator[Metric]:

@@ -13,8 +13,8 @@ from tests.permissions.hanging_rows import HANGING
 from tests.permissions.mark_rows import MARKS, OBJECTS
 from tests.permissions.order_rows import ORDERS
 from tests.permissions.reconstruction_rows import JOBS
-from tests.permissions.transfer_rows import TRANSFERS
 from tests.permissions.table import Maker, Row, Target, upload
+from tests.permissions.transfer_rows import TRANSFERS
 
 # --- arguments ------------------------------------------------------------------
 
@@ -325,6 +325,7 @@ TABLE: list[Row] = [
     *VIEWER,
     *WORKLIST,
     *DOCTOR,
+    *TRANSFERS,
     *ADMIN,
 ]
 
