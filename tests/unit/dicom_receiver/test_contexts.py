@@ -40,7 +40,8 @@ def test_every_storage_class_of_the_standard_is_taken_whatever_the_policy() -> N
         ("1.2.840.10008.1.20.1", Service.COMMIT, Service.COMMIT),
         ("1.2.840.10008.5.1.4.31", Service.MWL, Service.MWL),
         ("1.2.840.10008.3.1.2.3.3", Service.MPPS, Service.MPPS),
-        ("1.2.840.10008.3.1.2.3.4", None, None),  # MPPS Retrieve
+        ("1.2.840.10008.3.1.2.3.4", Service.MPPS, Service.MPPS),  # to read them
+        ("1.2.840.10008.3.1.2.3.5", None, None),  # MPPS Notification
         ("1.2.840.10008.1.3.10", None, None),  # DICOMDIR
         ("1.2.840.10008.5.1.4.39.1", None, None),  # Color Palette Storage: has no study
         ("1.2.840.10008.5.1.4.38.1", None, None),  # Hanging Protocol Storage: has no study
