@@ -52,6 +52,7 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("worklist/", include("worklist.urls")),
     path("viewer/", include("viewer.urls")),
+    path("dicomweb/", include("dicomweb.urls")),
     path("reconstructions/", include("reconstruction.urls")),
     path("peers/", include("dicom_receiver.remote.urls")),
     path("transfers/", include("dicom_receiver.remote.transfer_urls")),

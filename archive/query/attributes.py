@@ -31,6 +31,7 @@ class Kind(enum.Enum):
     MOMENT = "moment"
     NUMBER = "number"
     LIST = "list"
+    FRAMES = "frames"
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ _IMAGE = {
     "AvailableTransferSyntaxUID": Column(Level.IMAGE, "transfer_syntax_uid", Kind.UID),
     "Rows": Column(Level.IMAGE, "rows", Kind.NUMBER),
     "Columns": Column(Level.IMAGE, "columns", Kind.NUMBER),
+    "BitsAllocated": Column(Level.IMAGE, "image__bits_allocated", Kind.NUMBER),
+    "NumberOfFrames": Column(Level.IMAGE, "number_of_frames", Kind.FRAMES),
 }
 
 UNIQUE_KEYS = {

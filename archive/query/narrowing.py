@@ -62,6 +62,8 @@ def narrow(level: Level, column: Column, key: Matcher) -> Narrowed:
         return Narrowed(Q(**{f"{path}__isnull": True} if missing else {path: ""}), is_exact=True)
     if column.kind is Kind.NAME:
         return _by_name(level, column, key)
+    if column.kind is Kind.FRAMES:
+        return UNKNOWN
     if column.kind is Kind.LIST:
         return _by_list(path, key)
     if column.kind is Kind.NUMBER:

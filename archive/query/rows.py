@@ -148,6 +148,9 @@ def _values(value: Any, kind: Kind) -> list[Any]:
         return [value.strftime("%H%M%S") + (f".{fraction}" if fraction else "")]
     if isinstance(value, date):
         return [f"{value.year:04d}{value.month:02d}{value.day:02d}"]
+    if kind is Kind.FRAMES:
+        # One frame is what an image has that says nothing of frames.
+        return [value] if value > 1 else []
     if kind is Kind.LIST:
         return [part for part in str(value).split("\\") if part]
     return [value]

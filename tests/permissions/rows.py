@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.permissions.dicomweb_rows import DICOMWEB
 from tests.permissions.export_rows import EXPORTS
 from tests.permissions.hanging_rows import HANGING
 from tests.permissions.mark_rows import MARKS, OBJECTS
@@ -326,6 +327,7 @@ TABLE: list[Row] = [
     *WORKLIST,
     *DOCTOR,
     *TRANSFERS,
+    *DICOMWEB,
     *ADMIN,
 ]
 

@@ -1,0 +1,44 @@
+"""What each error means over DICOMweb: the one table of this door (PS3.18 8.5)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from rest_framework.exceptions import APIException
+
+from imaging import errors
+
+STATUSES: dict[type[errors.NoctisError], HTTPStatus] = {
+    errors.UnreadableError: HTTPStatus.BAD_REQUEST,
+    errors.LimitExceededError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedError: HTTPStatus.NOT_ACCEPTABLE,
+    errors.IdentityError: HTTPStatus.BAD_REQUEST,
+    errors.MismatchError: HTTPStatus.CONFLICT,
+    errors.ConflictError: HTTPStatus.CONFLICT,
+    errors.QueryError: HTTPStatus.BAD_REQUEST,
+    errors.TooBroadError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UndecodableError: HTTPStatus.NOT_ACCEPTABLE,
+    errors.NotAVolumeError: HTTPStatus.NOT_ACCEPTABLE,
+    errors.NotAllowedError: HTTPStatus.FORBIDDEN,
+    errors.MissingError: HTTPStatus.NOT_FOUND,
+    errors.StorageUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.IndexUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.PeerUnavailableError: HTTPStatus.BAD_GATEWAY,
+    errors.BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class Refusal(APIException):
+    """An error of the house on its way out."""
+
+    def __init__(self, error: errors.NoctisError) -> None:
+        leaf = next(kind for kind in type(error).__mro__ if kind in STATUSES)
+        super().__init__(str(error))
+        self.status_code = STATUSES[leaf]
+
+
+class NotAcceptable(APIException):
+    """None of the media types that the client takes can be given (PS3.18 8.7.5)."""
+
+    status_code = HTTPStatus.NOT_ACCEPTABLE
+    default_detail = "None of the media types that are accepted can be given."
