@@ -23,7 +23,7 @@ _WATCH = """
   probe.width = probe.height = 16;
   const context = probe.getContext('2d', { willReadFrequently: true });
   const { prototype } = CanvasRenderingContext2D;
-  const drawImage = prototype.drawImage;
+  const { drawImage, putImageData } = prototype;
   const isLarge = (element) => {
     const box = element.getBoundingClientRect();
     return element.isConnected && box.width >= 200 && box.height >= 200;
@@ -47,13 +47,21 @@ _WATCH = """
       seen[name] = performance.now();
     }));
   };
-  prototype.drawImage = function (...all) {
-    drawImage.apply(this, all);
-    if (!noted.has('pixels') && this !== context && isLarge(this.canvas) && shows(this.canvas)) {
+  const check = (canvas) => {
+    if (!noted.has('pixels') && isLarge(canvas) && shows(canvas)) {
       note('pixels');
       note('picture');
-      prototype.drawImage = drawImage;
+      Object.assign(prototype, { drawImage, putImageData });
     }
+  };
+  prototype.drawImage = function (...all) {
+    drawImage.apply(this, all);
+    if (this !== context) check(this.canvas);
+  };
+  // What is put may lie in a canvas that comes into the page just afterwards.
+  prototype.putImageData = function (...all) {
+    putImageData.apply(this, all);
+    if (this !== context) queueMicrotask(() => check(this.canvas));
   };
   const look = () => {
     if (noted.has('picture')) return;

@@ -95,6 +95,84 @@ describe("the cache", () => {
   });
 });
 
+describe("frames that nobody looks at", () => {
+  const PIXELS = 64 * 128;
+
+  /** As a scanner's: a slope, grain, air beside bone, and the ends of what 16 bits hold. */
+  function frame(number: number): Int16Array<ArrayBuffer> {
+    const pixels = new Int16Array(PIXELS);
+    let chance = number * 7919 + 1;
+    for (let i = 0; i < PIXELS; i += 1) {
+      chance = (chance * 1103515245 + 12345) % 2147483648;
+      pixels[i] = i % 128 < 20 ? -1000 : (i >> 5) + (chance % 25) + number;
+    }
+    pixels.set([-32768, 32767, -32768, -32641, -32514, 0, 127, 0, -127, 1, -127, 128], 40);
+    return pixels;
+  }
+
+  test("are packed, take less, and come back bit for bit", () => {
+    const cache = new FrameCache(1 << 20, 2 * frame(0).byteLength);
+    for (let number = 0; number < 6; number += 1) {
+      cache.put(`${number}`, frame(number));
+    }
+    expect(cache.usedBytes).toBeLessThan(4.5 * frame(0).byteLength);
+    for (const number of [0, 3, 5, 1, 4, 2, 0]) {
+      expect(cache.get(`${number}`)).toEqual(frame(number));
+    }
+  });
+
+  test("stay unsigned, and as they are where packing saves nothing", () => {
+    const steep = Uint16Array.from({ length: PIXELS }, (_, i) => (i * 40503) % 65536);
+    const flat = Uint16Array.from({ length: PIXELS }, (_, i) => 65535 - (i >> 6));
+    const cache = new FrameCache(1 << 20, 0);
+    cache.put("steep", steep.slice());
+    cache.put("flat", flat.slice());
+    cache.put("other", flat.slice());
+    cache.put("last", flat.slice());
+    expect(cache.get("steep")).toEqual(steep);
+    expect(cache.get("flat")).toEqual(flat);
+    expect(cache.usedBytes).toBeLessThan(4 * flat.byteLength);
+  });
+
+  test("are the same pixels as long as somebody holds them", () => {
+    const cache = new FrameCache(1 << 20, frame(0).byteLength);
+    cache.put("shown", frame(1));
+    const shown = cache.get("shown");
+    cache.put("2", frame(2));
+    cache.put("3", frame(3));
+    expect(cache.get("shown")).toBe(shown);
+    expect(shown).toEqual(frame(1));
+  });
+
+  test("give their memory to the next ones, but never what somebody has seen", () => {
+    const cache = new FrameCache(1 << 20, frame(0).byteLength);
+    const seen = frame(1);
+    const unseen = frame(2);
+    cache.put("seen", seen);
+    cache.get("seen");
+    cache.put("unseen", unseen);
+    cache.put("3", frame(3));
+    expect(cache.roomFor(unseen.byteLength)).toBe(unseen.buffer);
+    expect(cache.roomFor(unseen.byteLength)).not.toBe(seen.buffer);
+    new Int16Array(unseen.buffer).fill(-1);
+    expect(cache.get("unseen")).toEqual(frame(2));
+  });
+
+  test("are kept ready while a volume is made of them, and the bytes are counted right", () => {
+    const bytes = frame(0).byteLength;
+    const cache = new FrameCache(1 << 20, bytes);
+    const keys = ["0", "1", "2", "3"];
+    cache.hold(new Set(keys));
+    keys.forEach((key, number) => cache.put(key, frame(number)));
+    expect(cache.usedBytes).toBe(4 * bytes);
+    cache.hold(new Set());
+    expect(cache.usedBytes).toBeLessThan(3.5 * bytes);
+    keys.forEach((key, number) => expect(cache.get(key)).toEqual(frame(number)));
+    keys.forEach((key) => cache.drop(key));
+    expect(cache.usedBytes).toBe(0);
+  });
+});
+
 describe("the page's document", () => {
   test("survives whatever kinds of values it holds", () => {
     const page = readPage('{"study": {"patient_name": 5, "has_discrepancy": "yes"}, "series": [{"id": "x"}, 3], "stack": null}');

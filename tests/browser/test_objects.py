@@ -110,7 +110,7 @@ def test_objects_are_read_laid_over_and_applied(
     expect(outline).to_have_count(1)
     assert outline.get_attribute("stroke") == "#ff0000"
     view = page.evaluate("window.noctis.view")
-    box = page.evaluate("window.noctis.canvas.getBoundingClientRect().toJSON()")
+    box = page.evaluate("document.querySelector('.picture').getBoundingClientRect().toJSON()")
     on_screen = outline.evaluate("one => one.getBoundingClientRect().toJSON()")
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     left = middle[0] + (100 - view["center"]["x"]) * view["scale"]

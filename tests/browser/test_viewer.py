@@ -241,8 +241,12 @@ def test_a_missing_file_shows_words_and_never_the_picture_before(
     assert report(page)["imageKey"] is None
     box = page.locator(".picture").bounding_box()
     assert box is not None
-    page.evaluate("document.querySelectorAll('.words').forEach((one) => { one.hidden = true; })")
-    page.evaluate("document.querySelector('.overlay').hidden = true")
+    # By a style, for news may draw the page again at any moment.
+    page.evaluate("""() => {
+        const style = new CSSStyleSheet();
+        style.replaceSync('.words, .overlay { display: none !important; }');
+        document.adoptedStyleSheets = [style];
+    }""")
     black = Image.open(io.BytesIO(page.screenshot(clip=box)))
     assert np.asarray(black.convert("L")).max() <= 1, "something of another picture is left"
     page.keyboard.press("ArrowDown")

@@ -178,7 +178,7 @@ export class FrameLoader implements Lane {
   }
 
   private async receive(stack: Stack, request: Request, body: ReadableStream<Uint8Array>): Promise<void> {
-    const parser = new RecordParser();
+    const parser = new RecordParser((bytes) => this.cache.roomFor(bytes));
     const read = readerOf(body);
     for (;;) {
       const value = await read();

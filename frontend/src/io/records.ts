@@ -32,6 +32,9 @@ export class RecordParser {
   private payload = new Uint8Array(0);
   private filled = 0;
 
+  /** `roomFor` gives the memory of a payload; all of it is written. */
+  constructor(private readonly roomFor: (bytes: number) => ArrayBuffer = (bytes) => new ArrayBuffer(bytes)) {}
+
   /** Takes the next bytes of the stream and gives the records that they complete. */
   push(chunk: Uint8Array): FrameRecord[] {
     const done: FrameRecord[] = [];
@@ -57,7 +60,7 @@ export class RecordParser {
   private finishPart(done: FrameRecord[]): void {
     if (this.header === null) {
       this.header = readHeader(this.headerBytes);
-      this.payload = new Uint8Array(this.header.length);
+      this.payload = new Uint8Array(this.roomFor(this.header.length));
       this.filled = 0;
       if (this.header.length > 0) {
         return;

@@ -46,7 +46,10 @@ export class MarksDrawing {
   }
 
   draw(root: SVGGElement, marks: readonly DrawnMark[], shown: Shown, view: View, size: Size, hint: PointerHint | null): void {
-    this.textPx = Number.parseFloat(getComputedStyle(root).getPropertyValue("--mark-text")) || TEXT_PX;
+    if (marks.length > 0) {
+      // Asked only when it is needed: the answer makes the browser style the page at once.
+      this.textPx = Number.parseFloat(getComputedStyle(root).getPropertyValue("--mark-text")) || TEXT_PX;
+    }
     const extent = extentOf(shown.facts);
     const matrix = canvasFromImage(view, extent, size);
     const labels = this.placeTexts(marks, matrix, extent.pixelAspect, size);

@@ -15,11 +15,16 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** Changes an attribute only when it differs, so that nothing is styled again for nothing. */
 export function setAttribute(element: Element, name: string, value: Attributes[string]): void {
-  if (value === null || value === undefined || value === false) {
+  const next = value === null || value === undefined || value === false ? null : value === true ? "" : `${value}`;
+  if (element.getAttribute(name) === next) {
+    return;
+  }
+  if (next === null) {
     element.removeAttribute(name);
   } else {
-    element.setAttribute(name, value === true ? "" : `${value}`);
+    element.setAttribute(name, next);
   }
 }
 

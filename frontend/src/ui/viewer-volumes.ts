@@ -35,6 +35,8 @@ export class Volumes {
   private readonly asked = new Map<string, string>();
   /** Series whose frames are wanted for more than planes: how many hold them. */
   private readonly held = new Map<string, number>();
+  /** Volumes whose frames the cache keeps ready. */
+  private kept: readonly VolumePlan[] = [];
 
   constructor(
     private readonly store: Store,
@@ -56,6 +58,16 @@ export class Volumes {
       }
     }
     wanted.forEach((pane) => this.want(pane));
+    this.holdFrames();
+  }
+
+  /** Planes look at all slices of their volumes. */
+  private holdFrames(): void {
+    const plans = [...this.loadings.values()].map(({ plan }) => plan);
+    if (plans.length !== this.kept.length || plans.some((plan, place) => plan !== this.kept[place])) {
+      this.kept = plans;
+      this.cache.hold(new Set(plans.flatMap(({ keys }) => keys)));
+    }
   }
 
   /** The frames of a series are wanted as long as a pane shows its volume and somebody holds it. */
