@@ -80,6 +80,8 @@ class Entry:
     ) -> None:
         """Keep what was proposed and what we said to it."""
         self.facility_id = caller.facility_id
+        if caller.why_stranger is not None and caller.why_stranger is not Cause.CALLING_UNKNOWN:
+            self.cause = caller.why_stranger.code
         self.contexts = _group(request, answers)
 
     def note_answer(self, command_field: int, status: int, comment: str) -> None:
@@ -137,7 +139,9 @@ class Diary:
         with self._lock:
             if self._live.pop(entry.key, None) is None:
                 return
-            entry.outcome, entry.cause = outcome, cause.code if cause else ""
+            entry.outcome = outcome
+            if cause is not None:
+                entry.cause = cause.code
             entry.detail, entry.seen_at = detail[:200], timezone.now()
             entry.is_changed = True
             kept = None if entry.is_written else self._find_alike(entry)

@@ -196,13 +196,8 @@ def _about_contexts(call: Call, peer: Peer | None) -> Iterator[Finding]:
             _("Add peer"),
         )
     elif is_stranger:
-        yield Finding(
-            ADVICE,
-            _("%(title)s did not prove to be the peer: what it stores is in quarantine.")
-            % {"title": call.ae_title},
-            _("Its address or certificate is not the one that is written down."),
-            *_change(peer),
-        )
+        meaning = _("%(title)s did not prove to be the peer: what it stores is in quarantine.")
+        yield Finding(ADVICE, meaning % {"title": call.ae_title})
     for context in call.contexts:
         if context["result"] == contexts.USER_REJECTION:
             yield from _no_right(context, call, peer)
@@ -281,7 +276,7 @@ def _about_answers(call: Call, peer: Peer | None) -> Iterator[Finding]:
             "meaning": said.meaning,
             "status": f"{status:04X}H",
         }
-        meaning = _("%(command)s, %(count)d times %(status)s: %(meaning)s") % told
+        meaning = _("%(command)s %(status)s (%(count)d): %(meaning)s") % told
         link = _change(peer, _("Allow it here")) if status == _NOT_AUTHORIZED else ("", "")
         full = f"{meaning} “{_(comment)}”" if comment else meaning
         yield Finding(BROKEN, full, str(said.fix), *link)

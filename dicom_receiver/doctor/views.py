@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -62,10 +63,12 @@ def show_calls(request: HttpRequest, call_id: uuid.UUID | None = None) -> HttpRe
         "chosen": _whole(chosen, peers.get(chosen.ae_title), may_change) if chosen else None,
         "is_narrowed": any(asked.values()),
         "ae_title": settings.NOCTIS_AET,
-        "dicom": "{}:{}".format(*settings.NOCTIS_DICOM),
-        "dicom_tls": "{}:{}".format(*settings.NOCTIS_DICOM_TLS)
-        if settings.NOCTIS_DICOM_TLS
-        else "",
+        "ports": [
+            (f"{port[0]}:{port[1]}", how)
+            for port, how in [(settings.NOCTIS_DICOM, ""), (settings.NOCTIS_DICOM_TLS, "TLS")]
+            if port
+        ],
+        "today": timezone.localdate(),
     }
     return render(request, "doctor/calls.html", context)
 

@@ -19,6 +19,7 @@ PAGES = [
     *(ROOT / "templates" / "viewer").glob("*.html"),
     *(ROOT / "templates" / "worklist").glob("*.html"),
     *(ROOT / "templates" / "registration").glob("log*.html"),
+    *(ROOT / "templates" / "doctor").glob("*.html"),
     ROOT / "templates" / "partials" / "topbar.html",
     ROOT / "templates" / "base.html",
 ]
