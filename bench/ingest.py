@@ -32,6 +32,7 @@ from bench.servers import ORTHANC, Noctis, Orthanc, Server
 from tests.dimse_client import CT_IMAGE_STORAGE, Association, StoreMessage
 
 UID_ROOT = "1.2.826.0.1.3680043.10.1714.9"
+MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 WARM_UP = 20
 WARM_UP_ASSOCIATION = 99
 
@@ -67,9 +68,12 @@ def send(
     address: tuple[str, int], called: str, data_set: bytes, numbers: range, barrier: BarrierType
 ) -> None:
     """Send one association's instances one after another; any failure ends the process with 1."""
-    association = Association(address, called=called)
+    sop_class = (
+        MR_IMAGE_STORAGE if f"{MR_IMAGE_STORAGE}\0".encode() in data_set else CT_IMAGE_STORAGE
+    )
+    association = Association(address, called=called, sop_class_uid=sop_class)
     index = int(data_set_association(data_set))
-    message = StoreMessage(CT_IMAGE_STORAGE, uid(3, index), data_set, association.max_pdu_bytes)
+    message = StoreMessage(sop_class, uid(3, index), data_set, association.max_pdu_bytes)
     barrier.wait(60)
     for number in numbers:
         instance = uid(3, index, number)

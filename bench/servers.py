@@ -70,6 +70,11 @@ class Server(ABC):
             self._process.wait(40)
             self._process = None
 
+    @property
+    def pid(self) -> int | None:
+        """The first process of the tree, while it runs."""
+        return self._process.pid if self._process else None
+
     def cpu_seconds(self) -> float:
         """Return user and system time of the whole process tree so far."""
         assert self._process is not None
@@ -82,9 +87,17 @@ class Noctis(Server):
     name = "Noctis"
     called = "NOCTIS_SCP"
 
-    def __init__(self, place: Path, port: int, database_url: str = "", processes: int = 2) -> None:
+    def __init__(
+        self,
+        place: Path,
+        port: int,
+        database_url: str = "",
+        processes: int = 2,
+        provision: str = "",
+    ) -> None:
         super().__init__(place, port)
         self._processes = processes
+        self._provision = provision
         self._admin_url = database_url
         parts = urlsplit(database_url)
         self._database_url = urlunsplit(parts._replace(path="/noctis_bench")) if parts.path else ""
@@ -104,6 +117,10 @@ class Noctis(Server):
         if self._admin_url:
             self._recreate_database()
         self._manage("migrate", "--verbosity", "0", "--skip-checks")
+        if self._provision:
+            path = self.folder / "provision.toml"
+            path.write_text(self._provision)
+            self._manage("provision", str(path))
         return subprocess.Popen(
             [
                 *_MANAGE,
@@ -160,8 +177,12 @@ class Orthanc(Server):
     name = "Orthanc"
     called = "ORTHANC"
 
+    def __init__(self, place: Path, port: int, also: dict[str, object] | None = None) -> None:
+        super().__init__(place, port)
+        self.also = also or {}
+
     def _launch(self) -> subprocess.Popen[bytes]:
-        configuration = {
+        configuration: dict[str, object] = {
             "Name": "bench",
             "StorageDirectory": str(self.folder / "storage"),
             "IndexDirectory": str(self.folder / "index"),
@@ -179,6 +200,7 @@ class Orthanc(Server):
             "AuthenticationEnabled": False,
             "Plugins": [],
             "SaveJobs": False,
+            **self.also,
         }
         path = self.folder / "orthanc.json"
         path.write_text(json.dumps(configuration))

@@ -20,10 +20,10 @@ class Destination:
     "warns of every second", "refuses every second".
     """
 
-    def __init__(self, *behaviours: str, max_pdu: int = 16384) -> None:
+    def __init__(self, *behaviours: str, max_pdu: int = 16384, port: int = 0) -> None:
         self._behaviours = behaviours
         self._max_pdu = max_pdu
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server(("127.0.0.1", port))
         self.port: int = self._server.getsockname()[1]
         self.stored: list[str] = []
         self.associations = 0
@@ -40,6 +40,7 @@ class Destination:
                 self.associations += 1
                 with sock, contextlib.suppress(OSError, struct.error):
                     sock.settimeout(20)
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self._behave(sock, how)
 
     def _behave(self, sock: socket.socket, how: str) -> None:
@@ -108,6 +109,20 @@ def pdu(kind: int, body: bytes) -> bytes:
 
 
 def read_pdu(sock: socket.socket) -> tuple[int, bytes]:
-    head = sock.recv(6, socket.MSG_WAITALL)
-    kind, _, length = struct.unpack(">BBI", head)
-    return kind, sock.recv(length, socket.MSG_WAITALL)
+    kind, _, length = struct.unpack(">BBI", _read(sock, 6))
+    return kind, _read(sock, length)
+
+
+def _read(sock: socket.socket, size: int) -> bytes:
+    data = sock.recv(size)
+    if len(data) == size:
+        return data
+    whole = bytearray(size)
+    whole[: len(data)] = data
+    view, have = memoryview(whole), len(data)
+    while have < size:
+        count = sock.recv_into(view[have:])
+        if not count:
+            raise ConnectionResetError
+        have += count
+    return bytes(whole)
