@@ -206,8 +206,8 @@ def _place_of_first(stack: Document | None, hung: Hung | None) -> int:
             wanted = (pane["instance_id"], pane["frame"])
             images = [{**stack["shared"], **one} for one in stack["images"]]
             keys = [(one["instance_id"], one["frame"]) for one in images]
-            return keys.index(wanted) if wanted in keys else 0
-    return 0
+            return keys.index(wanted) if wanted in keys else int(stack["opens_at"])
+    return 0 if stack is None else int(stack["opens_at"])
 
 
 def _first_picture(stack: Document | None, at: int) -> Document | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext
@@ -68,7 +69,18 @@ def add_windows(stack: Document, series: Series) -> Document:
     offer["suv_factors"] = suv_kinds_of(series)
     offer["suv_missing"] = _missing_suv(series)
     tag = hashlib.sha256(json.dumps(offer, sort_keys=True).encode()).hexdigest()[:8]
-    return {**stack, "windows": {**offer, "tag": tag}}
+    return {**stack, "windows": {**offer, "tag": tag}, "opens_at": opens_at(images)}
+
+
+def opens_at(images: Sequence[Document]) -> int:
+    """Return the image that a series is first seen at: the middle one of planes cut from a volume.
+
+    They begin and end at the volume's edge, where there is mostly air.
+    """
+    kinds = [{str(part).upper() for part in one.get("image_type") or ()} for one in images]
+    are_planes = all({"DERIVED", "MPR"} <= kind and "CURVED" not in kind for kind in kinds)
+    sides = {tuple(one.get("image_orientation_patient") or ()) for one in images}
+    return len(images) // 2 if are_planes and len(sides) == 1 else 0
 
 
 def _missing_suv(series: Series) -> dict[str, str]:

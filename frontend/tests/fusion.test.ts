@@ -6,7 +6,7 @@ import { asKind, otherOf, withOther } from "../src/core/other-values";
 import type { Result } from "../src/core/measure";
 import { shownScale } from "../src/core/suv";
 import { renewStack } from "../src/state/changes";
-import { dropFusions, firstLookIn, fuse, seePetFirst, setSuvKind, uptakeIn } from "../src/state/fusion";
+import { dropFusions, firstLookIn, fuse, seeFirstLook, setSuvKind, uptakeIn } from "../src/state/fusion";
 import { FIRST_LOOK, firstPane } from "../src/state/panes";
 import type { ViewerState } from "../src/state/store";
 import { fuseWords } from "../src/ui/viewer-fusion-words";
@@ -130,10 +130,20 @@ test("uptake that becomes known while one looks gives its window, unless the rea
   const untouched = { ...before, panes: [{ ...pane, look: firstLookIn(before, pane) }] };
   const stackNow = late?.kind === "ready" ? late.stack : stack("b");
   const after = renewStack("b", stackNow)(untouched);
-  expect(seePetFirst(untouched, after).panes[0]?.look).toMatchObject({ invert: true, window: { kind: "preset" } });
+  expect(seeFirstLook(untouched, after).panes[0]?.look).toMatchObject({ invert: true, window: { kind: "preset" } });
   const look = { ...firstLookIn(before, pane), window: { kind: "own", window: { center: 1, width: 2 } } } as const;
   const chosen = { ...before, panes: [{ ...pane, look }] } as unknown as ViewerState;
-  expect(seePetFirst(chosen, renewStack("b", stackNow)(chosen)).panes[0]?.look.window).toBe(look.window);
+  expect(seeFirstLook(chosen, renewStack("b", stackNow)(chosen)).panes[0]?.look.window).toBe(look.window);
+});
+
+test("a series that says where opens there, unless somebody has looked at it", () => {
+  const pane = firstPane("b");
+  const images = Array.from({ length: 9 }, () => PLACED);
+  const before = { series: [series("b", { modality: "CT" })], stacks: new Map(), panes: [pane] } as unknown as ViewerState;
+  const after = { ...before, stacks: new Map([["b", { kind: "ready", stack: stack("b", images, { opensAt: 4 }) }]]) } as unknown as ViewerState;
+  expect(seeFirstLook(before, after).panes[0]?.look.index).toBe(4);
+  const looked = { ...pane, look: { ...FIRST_LOOK, index: 0 } };
+  expect(seeFirstLook(before, { ...after, panes: [looked] }).panes[0]?.look.index).toBe(0);
 });
 
 test("uptake is shown as the reader wants it; a preset keeps its numbers in the other kind", () => {

@@ -165,6 +165,8 @@ export interface Stack {
   readonly seriesId: string;
   readonly version: string;
   readonly images: readonly ImageFacts[];
+  /** The image that is seen first; the first one unless said. */
+  readonly opensAt?: number;
   readonly displayable: boolean;
   readonly whyNot: string;
 }

@@ -168,6 +168,7 @@ export function readStack(wire: JsonObject): Stack {
     images: asList(wire["images"]).map((one) => readImage({ ...shared, ...asObject(one) })),
     videos: asList(wire["videos"]).map((one) => readVideo(asObject(one))),
     ...readOffer(asObject(wire["windows"])),
+    opensAt: asNumber(wire["opens_at"]) ?? 0,
     displayable: wire["displayable"] !== false,
     whyNot: asText(wire["why_not"]),
   };

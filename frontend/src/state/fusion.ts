@@ -111,23 +111,25 @@ export function dropFusions(before: ViewerState, after: ViewerState): ViewerStat
 }
 
 /**
- * The look that a pane begins with. PET is first seen as readers know it: dark uptake on white, from SUV 0
+ * The look that a pane begins with: planes that were made of a volume at their middle. PET is first seen as readers know it: dark uptake on white, from SUV 0
  * where that is known.
  */
 export function firstLookIn(state: ViewerState, pane: PaneState): Look {
   const stack = stackIn(state, pane);
+  const index = Math.min(stack?.opensAt ?? 0, Math.max(0, (stack?.images.length ?? 0) - 1));
+  const first = index === 0 ? FIRST_LOOK : { ...FIRST_LOOK, index };
   if (seriesIn(state, pane)?.modality !== "PT" || stack === null) {
-    return FIRST_LOOK;
+    return first;
   }
   const preset = presetsIn(state, stack).find(({ code }) => code === FIRST_SUV);
-  return { ...FIRST_LOOK, invert: true, window: preset === undefined ? FIRST_LOOK.window : choiceOf(preset) };
+  return { ...first, invert: true, window: preset === undefined ? FIRST_LOOK.window : choiceOf(preset) };
 }
 
 /**
  * The rule: a pane that nobody has touched yet takes its first look as soon as its stack is there, and
  * the window on uptake as soon as that is known, if nobody has chosen another.
  */
-export function seePetFirst(before: ViewerState, after: ViewerState): ViewerState {
+export function seeFirstLook(before: ViewerState, after: ViewerState): ViewerState {
   const isKnownNow = (pane: PaneState): boolean => stackIn(before, pane)?.suvFactor === null && stackIn(after, pane)?.suvFactor !== null;
   const looks = after.panes.map((pane) => {
     if (pane.look === FIRST_LOOK) {

@@ -6,7 +6,7 @@ import { chooseEngine } from "../render/choose-engine";
 import { chooseSource } from "../render/choose-source";
 import { activeLook, activeSeries, activeStack, setHelpOpen } from "../state/changes";
 import { FrameCache } from "../state/frame-cache";
-import { dropFusions, seePetFirst } from "../state/fusion";
+import { dropFusions, seeFirstLook } from "../state/fusion";
 import { findWanted, hang } from "../state/hanging";
 import { followLinks, NO_LINKS } from "../state/links";
 import { firstPane, ONE_PANE } from "../state/panes";
@@ -80,7 +80,7 @@ class ViewerApp {
     this.store = new Store(firstState(page));
     this.store.addRule(findWanted);
     this.store.addRule(dropFusions);
-    this.store.addRule(seePetFirst);
+    this.store.addRule(seeFirstLook);
     this.store.addRule(followLinks);
     this.store.addRule(followPlanes);
     const marks = { onNews: (news: MarkNews) => this.findings.hear(news), onReset: () => this.findings.reload(), onKeyImages: () => void this.keyImages.load() };
@@ -280,5 +280,6 @@ function firstState(page: ViewerPage): Store["state"] {
     mpr: new Map(),
     hasCrosshair: true,
   };
-  return page.hung === null ? state : hang(page.hung)(state);
+  const hung = page.hung === null ? state : hang(page.hung)(state);
+  return seeFirstLook(hung, hung);
 }

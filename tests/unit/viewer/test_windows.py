@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from django.test import Client
 
 from accounts.models import Facility, User
@@ -11,6 +12,7 @@ from archive.passport import make_passport
 from archive.phantom import PhantomShape, build_datasets
 from tests import factories
 from tests.unit.viewer.conftest import store
+from viewer.windows import opens_at
 
 
 def test_values_that_the_pixels_prove_wrong_lose_the_windows_in_hu_and_it_says_why(
@@ -37,3 +39,24 @@ def test_values_that_the_pixels_prove_wrong_lose_the_windows_in_hu_and_it_says_w
     assert refusal.status_code == 400
     assert "do not look like Hounsfield units" in refusal.json()["detail"]
     assert client.get(f"{picture}wide").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "sides", "at"),
+    [
+        (("DERIVED", "SECONDARY", "MPR"), 1, 5),
+        (("DERIVED", "SECONDARY", "MPR", "MIP"), 1, 5),
+        (("DERIVED", "SECONDARY", "MPR", "MIP"), 11, 0),
+        (("DERIVED", "SECONDARY", "MPR", "CURVED"), 1, 0),
+        (("ORIGINAL", "PRIMARY", "AXIAL"), 1, 0),
+        ((), 1, 0),
+    ],
+)
+def test_planes_that_were_cut_open_at_their_middle_and_nothing_else_does(
+    kind: tuple[str, ...], sides: int, at: int
+) -> None:
+    images = [
+        {"image_type": list(kind), "image_orientation_patient": [1, number % sides, 0, 0, 0, -1]}
+        for number in range(11)
+    ]
+    assert opens_at(images) == at
