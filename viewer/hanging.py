@@ -31,7 +31,7 @@ FUSED_LIMIT = 12
 # So many protocols a person may see and keep.
 PROTOCOLS_LIMIT = 200
 # What a pane asks of its picture, handed on as it is.
-_OF_PANE = ("orient", "align", "group", "window")
+_OF_PANE = ("orient", "align", "group", "window", "shows", "plane", "slab", "body")
 MANAGERS = frozenset({Role.FACILITY_ADMIN.value, Role.ADMIN.value})
 
 

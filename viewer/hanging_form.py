@@ -54,6 +54,20 @@ class WindowSerializer(Strict):
     width = serializers.FloatField(min_value=1e-9, max_value=1e9)
 
 
+class SlabSerializer(Strict):
+    """How deep a plane looks."""
+
+    mode = serializers.ChoiceField(choices=("thin", "mip", "minip", "mean"))
+    thickness_mm = serializers.FloatField(min_value=0.5, max_value=200)
+
+
+class BodySerializer(Strict):
+    """How a volume is seen as a body: a preset's code, and whether it turns by itself."""
+
+    preset = serializers.RegexField(r"^[a-z_]{1,32}$")
+    turning = serializers.BooleanField(required=False)
+
+
 class PaneSerializer(Strict):
     """One pane."""
 
@@ -63,6 +77,12 @@ class PaneSerializer(Strict):
     align = serializers.ChoiceField(choices=("left", "right"), required=False)
     group = serializers.RegexField(r"^[a-z0-9-]{1,20}$", required=False)
     window = WindowSerializer(required=False)
+    shows = serializers.ChoiceField(
+        choices=("plane", "volume"), required=False, help_text="Its images when left out."
+    )
+    plane = serializers.ChoiceField(choices=("axial", "coronal", "sagittal"), required=False)
+    slab = SlabSerializer(required=False)
+    body = BodySerializer(required=False)
 
 
 class LinksSerializer(Strict):

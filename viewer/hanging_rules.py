@@ -17,6 +17,8 @@ LATERALS = ("LL", "RL", "LAT", "LATERAL", "LLD", "RLD")
 FRONTALS = ("PA", "AP")
 # A grid of ultrasound pictures: up to so many images, so many rows and columns.
 GRIDS = ((1, 1, 1), (2, 1, 2), (4, 2, 2), (6, 2, 3), (9, 3, 3))
+# So many slices of PET make a body that is worth turning.
+LEAST_OF_BODY = 40
 _WORD = re.compile(r"\w+")
 
 
@@ -215,7 +217,10 @@ def _hang_grid(own: list[Candidate]) -> Layout | None:
 
 
 def _hang_pet(own: list[Candidate]) -> Layout | None:
-    """Hang CT (or MR), PET, and the PET over the CT: the longest pair of one frame of reference."""
+    """Hang CT (or MR), PET, and the PET over the CT: the longest pair of one frame of reference.
+
+    In the fourth place the PET turns as highest values, when there is enough of it for a body.
+    """
     shown = [one for one in own if not one.is_localizer and one.frame_of_reference_uid]
     pairs = [
         (one.modality == "CT", one.image_count + pet.image_count, one, pet)
@@ -232,7 +237,10 @@ def _hang_pet(own: list[Candidate]) -> Layout | None:
     shows = [{"find": below}, {"find": above}, {"find": below, "over": above}]
     panes: list[Layout] = [{**one, "group": "pet"} for one in shows]
     links = {"scroll": True, "zoom": True}
-    return {"rows": 1, "columns": 3, "panes": panes, "links": links}
+    if pet.image_count < LEAST_OF_BODY:
+        return {"rows": 1, "columns": 3, "panes": panes, "links": links}
+    body = {"find": above, "shows": "volume", "body": {"preset": "mip", "turning": True}}
+    return {"rows": 2, "columns": 2, "panes": [*panes, body], "links": links}
 
 
 def _find_stack(wanted: Candidate, own: list[Candidate]) -> dict[str, Any]:

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 
 import { fittingScale, hungView, turnFor, type Hang } from "../src/core/hanging";
 import type { Series } from "../src/core/facts";
+import { describePane } from "../src/core/saved-layout";
+import { AS_FILED } from "../src/core/voi";
 import { edgeLetters } from "../src/core/orientation";
 import { applyMatrix, canvasFromImage } from "../src/core/view";
 import { readSeriesList } from "../src/io/api";
@@ -10,6 +12,7 @@ import { setStack } from "../src/state/changes";
 import { counterpart, findWanted, hang, placeBeside, withoutPriors } from "../src/state/hanging";
 import { NO_LINKS } from "../src/state/links";
 import { firstPane } from "../src/state/panes";
+import { setVolume } from "../src/state/volumes";
 import { Store, type ViewerState } from "../src/state/store";
 import { imageFacts } from "./facts";
 
@@ -87,6 +90,28 @@ test("a pane shows the very image that it was hung for, as soon as its stack is 
     ["a", 1],
     ["", 0],
   ]);
+});
+
+test("planes, how deep they look, and a body come back as they were saved", () => {
+  const [own] = series(["a", "CT", ""]);
+  const shared = { series: own as Series, facts: undefined, window: AS_FILED, hang: null, prior: 0 };
+  const slab = { mode: "mip", thicknessMm: 12.5 } as const;
+  const plane = describePane({ ...shared, shows: "plane", plane: "coronal", slab }, 0);
+  const body = describePane({ ...shared, shows: "volume", body: { preset: "mip", isTurning: true } }, 0);
+  expect(plane).toMatchObject({ shows: "plane", plane: "coronal", slab: { mode: "mip", thickness_mm: 12.5 } });
+  expect(describePane(shared, 0)).not.toHaveProperty("shows");
+  const wire = { code: "x", rows: 1, columns: 2, panes: [plane, body].map((one) => ({ ...one, series_id: "a" })) };
+  const store = page(series(["a", "CT", ""]));
+  store.change((state) => ({ ...state, volumes: new Map(), mpr: new Map() }));
+  const hung = readHung(wire as never);
+  store.change(hang(hung as NonNullable<typeof hung>));
+  expect(store.state.panes.map(({ shows, plane: of, body: as }) => [shows, of, as ?? null])).toEqual([
+    ["plane", "coronal", null],
+    ["volume", "axial", { preset: "mip", isTurning: true }],
+  ]);
+  const plan = { keys: ["k"], sliceMm: [], columns: 9, rows: 9, lpsFromIjw: [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]], timePoint: 0 };
+  store.change(setVolume("a", { kind: "ready", plan: plan as never, stackVersion: "1" }));
+  expect(store.state.mpr.get("a")?.slab).toEqual(slab);
 });
 
 describe("a prior", () => {

@@ -1,6 +1,7 @@
 /** How a study is hung: what each pane shows, and how its picture is to lie. */
 
 import type { ImageFacts, Study } from "./facts";
+import type { PlaneName, Slab } from "./mpr";
 import { edgeLetters } from "./orientation";
 import { applyMatrix, canvasFromImage, fitView, panView, type Extent, type Size, type View } from "./view";
 
@@ -28,6 +29,17 @@ export interface HungPane {
   readonly frame: number;
   readonly hang: Hang | null;
   readonly window: { readonly center: number; readonly width: number } | null;
+  /** What of the series; its images unless said. */
+  readonly shows?: "stack" | "plane" | "volume";
+  readonly plane?: PlaneName;
+  readonly slab?: Slab | null;
+  readonly body?: BodyWish | null;
+}
+
+/** How a volume is first seen as a body. */
+export interface BodyWish {
+  readonly preset: string;
+  readonly isTurning: boolean;
 }
 
 export interface HungLinks {

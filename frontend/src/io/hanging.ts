@@ -1,6 +1,7 @@
 /** Hanging and priors from the wire; saved layouts to the server and back. */
 
 import type { Hang, Hung, HungLinks, HungPane, Prior } from "../core/hanging";
+import { PLANE_NAMES, SLAB_MODES } from "../core/mpr";
 import type { Study } from "../core/facts";
 import { readProblem } from "./api";
 import { asFlag, asList, asNumber, asObject, asText, type Json, type JsonObject } from "./read";
@@ -44,6 +45,20 @@ function readPane(wire: JsonObject): HungPane {
     overSeriesId: asText(wire["over_series_id"]),
     hang: readHang(wire),
     window: center === null || width === null ? null : { center, width },
+    ...readVolume(wire),
+  };
+}
+
+function readVolume(wire: JsonObject): Pick<HungPane, "shows" | "plane" | "slab" | "body"> {
+  const [shows, plane] = [asText(wire["shows"]), PLANE_NAMES.find((one) => one === asText(wire["plane"]))];
+  const [slab, body] = [asObject(wire["slab"]), asObject(wire["body"])];
+  const mode = SLAB_MODES.find((one) => one === asText(slab["mode"]));
+  const thicknessMm = asNumber(slab["thickness_mm"]);
+  return {
+    shows: shows === "plane" || shows === "volume" ? shows : "stack",
+    plane: plane ?? "axial",
+    slab: mode === undefined || thicknessMm === null ? null : { mode, thicknessMm },
+    body: asText(body["preset"]) === "" ? null : { preset: asText(body["preset"]), isTurning: asFlag(body["turning"]) },
   };
 }
 

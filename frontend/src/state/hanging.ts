@@ -2,6 +2,7 @@
 
 import { firstFusion } from "../core/fusion";
 import type { Hung, HungPane, Prior } from "../core/hanging";
+import type { Slab } from "../core/mpr";
 import type { Series, Study } from "../core/facts";
 import { MOST_COLUMNS, MOST_ROWS } from "./layouts";
 import { setLinks } from "./links";
@@ -32,16 +33,22 @@ export function hang(hung: Hung): Change {
       return over === undefined ? pane : { ...pane, fusion: firstFusion(over) };
     });
     const first = panes.find(({ seriesId }) => seriesId !== "") ?? panes[0];
-    const placed = { ...state, layout, panes, activePaneId: first?.id ?? "1", isMaximised: false, hungBy: hung.code, beforePrior: null };
+    const placed = { ...state, layout, panes, activePaneId: first?.id ?? "1", isMaximised: false, hungBy: hung.code, beforePrior: null, beforeMpr: null, slabs: slabsOf(hung) };
     return findWanted(state, setLinks(hung.links)(placed));
   };
+}
+
+/** How deep the planes of each series look; a volume's planes share it. */
+function slabsOf({ panes }: Hung): ReadonlyMap<string, Slab> {
+  return new Map(panes.flatMap(({ seriesId, slab }) => (slab == null ? [] : [[seriesId, slab] as const])));
 }
 
 function paneFor(id: string, hung: HungPane | undefined): PaneState {
   const window = hung?.window ?? null;
   const look: Look = window === null ? FIRST_LOOK : { ...FIRST_LOOK, window: { kind: "manual", window } };
   const wanted = hung === undefined || hung.instanceId === "" ? null : { instanceId: hung.instanceId, frame: hung.frame };
-  return { ...AS_STACK, id, seriesId: hung?.seriesId ?? "", look, hang: hung?.hang ?? null, wanted };
+  const kind = { shows: hung?.shows ?? AS_STACK.shows, plane: hung?.plane ?? AS_STACK.plane, body: hung?.body ?? null };
+  return { ...kind, id, seriesId: hung?.seriesId ?? "", look, hang: hung?.hang ?? null, wanted: kind.shows === "stack" ? wanted : null };
 }
 
 /** The rule: as soon as a stack is there, its pane shows the image that it was hung for. */

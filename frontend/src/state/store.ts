@@ -5,8 +5,8 @@ import type { Filter } from "../core/enhance";
 import type { Series, Stack, Study, Triple } from "../core/facts";
 import type { DrawnKind } from "../core/findings";
 import type { Fusion } from "../core/fusion";
-import type { Hang, Prior } from "../core/hanging";
-import type { Mpr, PlaneName } from "../core/mpr";
+import type { BodyWish, Hang, Prior } from "../core/hanging";
+import type { Mpr, PlaneName, Slab } from "../core/mpr";
 import type { KeyImages } from "../core/key-images";
 import type { Preferences } from "../core/preferences";
 import type { SuvKind } from "../core/suv";
@@ -76,6 +76,8 @@ export interface PaneState {
   readonly hang: Hang | null;
   /** A second series that lies over the pictures; none unless said. */
   readonly fusion?: Fusion | null;
+  /** How a body is first seen, where `shows` is "volume"; as the house has it unless said. */
+  readonly body?: BodyWish | null;
   /** The image that it was hung for, until its stack is here. */
   readonly wanted: { readonly instanceId: string; readonly frame: number } | null;
 }
@@ -136,6 +138,8 @@ export interface ViewerState {
   readonly volumes: ReadonlyMap<string, VolumeState>;
   /** How each volume is cut, by the series' id; all panes of a series share it. */
   readonly mpr: ReadonlyMap<string, Mpr>;
+  /** How deep planes are to look once their volume is planned, by the series' id. */
+  readonly slabs?: ReadonlyMap<string, Slab>;
   /** The line that is drawn through each volume, by the series' id. */
   readonly curves?: ReadonlyMap<string, Curve>;
   /** Whether planes show where the others cross them. */

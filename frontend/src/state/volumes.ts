@@ -119,8 +119,10 @@ export function setVolume(seriesId: string, volume: VolumeState): Change {
     if (volume.kind !== "ready") {
       return { ...state, volumes };
     }
-    const mpr = firstMpr(volume.plan, state.mpr.get(seriesId));
-    return { ...state, volumes, mpr: new Map(state.mpr).set(seriesId, mpr) };
+    const [mpr, slab] = [firstMpr(volume.plan, state.mpr.get(seriesId)), state.slabs?.get(seriesId)];
+    const slabs = new Map(state.slabs);
+    slabs.delete(seriesId);
+    return { ...state, volumes, slabs, mpr: new Map(state.mpr).set(seriesId, slab === undefined ? mpr : { ...mpr, slab }) };
   };
 }
 

@@ -29,6 +29,7 @@ import {
 import { t } from "../core/text";
 import type { Point, Size } from "../core/view";
 import { readOffer, savedViewAddress, ServerViews, type BodyPicture } from "../io/body-views";
+import { uptakeIn } from "../state/fusion";
 import { seriesIn } from "../state/panes";
 import { make, setText } from "./dom";
 import { BodyBar } from "./viewer-body-bar";
@@ -39,6 +40,7 @@ import type { PaneHouse, ViewerPane } from "./viewer-pane";
 
 const ASK_AGAIN_MS = 700;
 const STEP_RAD = Math.PI / 36;
+const HIGH_SUV = 7;
 const LARGE_STEP_RAD = Math.PI / 6;
 const ZOOM_STEP = 1.1;
 const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
@@ -200,12 +202,25 @@ class BodyPane implements PaneContent {
       this.local.follow();
     }
     const before = remembered.get(this.seriesId);
-    const [first] = offer.renderings;
-    this.look = before?.look ?? (first === undefined ? null : lookOf(first, null));
+    const wish = before === undefined ? (this.pane.state?.body ?? null) : null;
+    const first = offer.renderings.find(({ code }) => code === wish?.preset) ?? offer.renderings[0];
+    this.look = before?.look ?? (first === undefined ? null : this.uptakeLook(lookOf(first, null)));
     this.camera = before === undefined ? fitBody(offer.corners, this.size, turnOf("front")) : resized(before.camera, before.size, this.size);
     this.bar.offer(offer.renderings);
     this.sheet.offer(offer);
     this.changed();
+    // Each view of a server is work for all: there one turns by hand. Who wants less motion is left in peace.
+    if (wish?.isTurning === true && !this.house.isServerDrawn && !wantsLessMotion()) {
+      this.play();
+    }
+  }
+
+  /** Uptake as highest values begins between SUV 0 and 7, as readers know it; all else as it is offered. */
+  private uptakeLook(look: BodyLook): BodyLook {
+    const { state } = this.house.store;
+    const series = state.series.find(({ id }) => id === this.seriesId);
+    const factor = series === undefined ? null : (uptakeIn(state, series)?.factor ?? null);
+    return look.mode !== "mip" || factor === null ? look : { ...look, window: { center: HIGH_SUV / 2 / factor, width: HIGH_SUV / factor } };
   }
 
   private keep(): void {
@@ -347,7 +362,7 @@ class BodyPane implements PaneContent {
   // --- turning by itself ---------------------------------------------------------------------------
   /** Who wants less motion gets a step of 30 degrees at a press. */
   private play(): void {
-    if (this.camera !== null && matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    if (this.camera !== null && wantsLessMotion()) {
       this.setCamera(spin(this.camera, LARGE_STEP_RAD));
       return;
     }
@@ -464,4 +479,8 @@ class BodyPane implements PaneContent {
     const box = this.field.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
+}
+
+function wantsLessMotion(): boolean {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }

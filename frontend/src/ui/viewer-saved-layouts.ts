@@ -1,6 +1,8 @@
 /** Saved layouts in the layout sheet: save this one, hang by another, take one away; each can be undone. */
 
 import { describePane, PROJECTIONS, type PaneOnPage } from "../core/saved-layout";
+import type { ImageFacts } from "../core/facts";
+import type { Slab } from "../core/mpr";
 import { t } from "../core/text";
 import { fetchHung, HangingError, LayoutApi, type SavedLayout } from "../io/hanging";
 import { readSeriesList, type ViewerPage } from "../io/api";
@@ -164,7 +166,23 @@ function paneOnPage(state: ViewerState, pane: PaneState): PaneOnPage | null {
   if (series === undefined) {
     return null;
   }
-  return { series, facts: imageIn(state, pane), window: pane.look.window, hang: pane.hang, prior: priorNumber(state, pane), over: overOf(state, pane) };
+  const { shows } = pane;
+  const isOfVolume = shows === "plane" || shows === "volume";
+  const volume = isOfVolume ? { shows, plane: pane.plane, slab: slabOf(state, pane), body: pane.body ?? null } : {};
+  // A plane is no image of the series: what the images say of themselves stands in these.
+  const facts = isOfVolume ? stackImage(state, pane) : imageIn(state, pane);
+  return { series, facts, window: pane.look.window, hang: pane.hang, prior: priorNumber(state, pane), over: overOf(state, pane), ...volume };
+}
+
+function stackImage(state: ViewerState, pane: PaneState): ImageFacts | undefined {
+  const stack = state.stacks.get(pane.seriesId);
+  return stack?.kind === "ready" ? stack.stack.images[0] : undefined;
+}
+
+/** Thin planes need no word. */
+function slabOf(state: ViewerState, { seriesId }: PaneState): Slab | null {
+  const slab = state.mpr.get(seriesId)?.slab;
+  return slab === undefined || slab.mode === "thin" ? null : slab;
 }
 
 /** What lies over a pane's pictures, and which of those that are alike it is. */

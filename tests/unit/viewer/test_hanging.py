@@ -56,6 +56,28 @@ def test_a_saved_layout_hangs_the_next_study_of_its_kind_and_nobody_else_s(
     assert client.get(address, {"protocol": "standard"}).json()["code"] == "ct"
 
 
+def test_a_saved_layout_keeps_planes_slabs_and_bodies_and_refuses_what_there_is_not(
+    ct_series: Series, rada: User, client_of: Log
+) -> None:
+    client = client_of(rada)
+    slab = {"mode": "mip", "thickness_mm": 12.5}
+    panes: list[dict[str, Any]] = [
+        {"find": {"modality": "CT"}, "shows": "plane", "plane": "coronal", "slab": slab},
+        {"find": {"modality": "CT"}, "shows": "volume", "body": {"preset": "bone"}},
+    ]
+    assert save(client, layout={**LAYOUT, "panes": panes}).status_code == 201
+    shown = hung(client, ct_series.study)["panes"]
+    for pane, wanted in zip(shown, panes, strict=True):
+        assert pane["series_id"] == str(ct_series.pk)
+        assert {name: pane[name] for name in wanted if name != "find"} == {
+            name: wanted[name] for name in wanted if name != "find"
+        }
+    for wrong in ({"shows": "x"}, {"plane": "oblique"}, {"slab": {"mode": "mip"}},
+                  {"slab": {"mode": "mip", "thickness_mm": 900}}, {"body": {}}):  # fmt: skip
+        refused = save(client, name="Wrong", layout={**LAYOUT, "panes": [wrong]})
+        assert refused.status_code == 400, wrong
+
+
 def test_the_layout_with_more_rules_wins_and_one_s_own_goes_before_the_facility_s(
     ct_series: Series, rada: User, north: Facility, client_of: Log
 ) -> None:

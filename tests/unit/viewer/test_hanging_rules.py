@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -158,7 +159,15 @@ def test_pet_hangs_beside_its_ct_and_over_it_where_both_have_one_frame_of_refere
         )
         for pane in built_in.layout["panes"]
     ]
-    assert (built_in.code, shown) == ("pet", [("low",), ("pet",), ("low", "pet")])
+    assert (built_in.code, shown) == ("pet", [("low",), ("pet",), ("low", "pet"), ("pet",)])
+    body = built_in.layout["panes"][3]
+    assert (body["shows"], body["body"]) == ("volume", {"preset": "mip", "turning": True})
+    assert (built_in.layout["rows"], built_in.layout["columns"]) == (2, 2)
+    few = [replace(one, image_count=9) for one in series]
+    flat = find_built_in(few)
+    assert flat is not None
+    assert flat.layout is not None
+    assert (flat.layout["columns"], len(flat.layout["panes"])) == (3, 3)
     apart = [Candidate("ct", "CT", frame_of_reference_uid="1"), Candidate("pet", "PT")]
     alone = find_built_in(apart)
     assert alone is not None
