@@ -290,6 +290,7 @@ WORDS = (
     _("Se"),
     _("Search the tags"),
     _("Select and move"),
+    _("Send to another archive"),
     _("Series"),
     _("Series description"),
     _("Series list"),

@@ -36,6 +36,7 @@ import type { ToolName, ViewerState } from "../state/store";
 import type { Instrument } from "../tools/tool";
 import { flip, oneToOne, rotate, trueSize } from "../tools/turn";
 import { zoomBy } from "../tools/zoom";
+import { toggleSendTo } from "./send-to";
 import { filterName } from "./viewer-marks";
 import { screenPxPerMm } from "./viewer-screen";
 
@@ -275,6 +276,14 @@ function pageCommands({ store }: Instrument, leave: () => void): Command[] {
       icon: "keyboard",
       run: () => store.change((state) => setHelpOpen(!state.isHelpOpen)(state)),
       isOn: (state) => state.isHelpOpen,
+    },
+    {
+      id: "send-to",
+      name: t("Send to another archive"),
+      keys: ["F3"],
+      group: "page",
+      run: () => toggleSendTo(),
+      canRun: () => document.querySelector("details[data-send]") !== null,
     },
     { id: "back-to-the-worklist", name: t("Back to the worklist"), keys: ["q"], group: "page", run: leave },
   ];

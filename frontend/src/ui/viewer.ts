@@ -2,6 +2,7 @@
 
 import { useCatalogue } from "../core/text";
 import { readPage } from "../io/api";
+import { wireSendTo } from "./send-to";
 import { startViewer } from "./viewer-app";
 import { registerSurfaces } from "./viewer-surface-commands";
 import { registerContent } from "./viewer-content";
@@ -15,5 +16,6 @@ if (source !== null && root !== null) {
   const page = readPage(source.textContent ?? "{}");
   useCatalogue(page.texts);
   registerSurfaces(page);
+  wireSendTo();
   startViewer(page, root);
 }

@@ -3,6 +3,7 @@ import htmx from "htmx.org";
 import { byId, wireMenus } from "./menus";
 import { wireKeys } from "./worklist-keys";
 import { Live } from "./live";
+import { wireSendTo } from "./send-to";
 import { Preview } from "./worklist-preview";
 import { Rows } from "./worklist-rows";
 
@@ -25,6 +26,7 @@ const rows = new Rows(
 wireFilters();
 wireTrouble();
 wireKeys(rows, preview);
+wireSendTo();
 new Live(byId("live"), words["events"] ?? "", Number(words["newest"] ?? "0"), {
   onStudies: (studies) => rows.refresh(studies),
   onReset: () => reload(),
