@@ -20,7 +20,7 @@ HANDSHAKES = int(settings.NOCTIS_MAX_HANDSHAKES)
 HANDSHAKES_AN_ADDRESS = max(1, HANDSHAKES // 2)
 
 # --- the receiver's own processes ----------------------------------------------
-SILENT_SECONDS = 20.0
+SILENT_SECONDS = float(settings.NOCTIS_SILENT_SECONDS)
 START_SECONDS = 180.0
 
 # --- what an association request may contain (PS3.8 9.3.2) -------------------

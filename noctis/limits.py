@@ -118,6 +118,7 @@ def _of_dicom_port() -> dict[str, Any]:
         "waiting_bytes": port.WAITING_BYTES,
         "tls_handshakes": port.HANDSHAKES,
         "tls_handshakes_an_address": port.HANDSHAKES_AN_ADDRESS,
+        "silent_seconds": port.SILENT_SECONDS,
         "connect_seconds": port.CONNECT_SECONDS,
         "answer_seconds": port.ANSWER_SECONDS,
         "answer_bytes": port.RESPONSE_BYTES,
