@@ -50,6 +50,9 @@ def _describe(error: BaseException) -> tuple[str, str]:
                 return trouble, words
         if isinstance(one, RefusedAddressError):
             return "address", _("is not called: %(why)s") % {"why": one}
+    if isinstance(error, ValueError | RecursionError):
+        # Before the next: requests counts JSON that is none among the system's errors.
+        return "not dicomweb", _("does not answer as DICOMweb asks.")
     if isinstance(error, OSError | urllib3.exceptions.HTTPError):
         return "lost", _("ended the connection before its answer was whole.")
     return "not dicomweb", _("does not answer as DICOMweb asks.")

@@ -13,6 +13,7 @@ from tests.permissions.export_rows import EXPORTS
 from tests.permissions.hanging_rows import HANGING
 from tests.permissions.mark_rows import MARKS, OBJECTS
 from tests.permissions.order_rows import ORDERS
+from tests.permissions.peer_rows import PEERS
 from tests.permissions.reconstruction_rows import JOBS
 from tests.permissions.table import Maker, Row, Target, upload
 from tests.permissions.transfer_rows import TRANSFERS
@@ -316,6 +317,19 @@ ADMIN = [
         by_role={**NOT_STAFF, "facility_admin": 403},
     ),
     *_model("dicom_receiver_transfer", argument="transfer"),
+    *_machinery("dicom_receiver_webpeer", add=200, delete=200),
+    *(
+        Row(
+            route=f"admin:dicom_receiver_{name}_test",
+            method="POST",
+            path=key("object_id", name),
+            names_object=False,
+            by_role={**NOT_STAFF, "facility_admin": 404},
+            admin=302,
+        )
+        for name in ("peer", "webpeer")
+    ),
+    *_model("dicom_receiver_exchange", argument="exchange"),
 ]
 
 TABLE: list[Row] = [
@@ -327,6 +341,7 @@ TABLE: list[Row] = [
     *WORKLIST,
     *DOCTOR,
     *TRANSFERS,
+    *PEERS,
     *DICOMWEB,
     *ADMIN,
 ]

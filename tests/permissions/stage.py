@@ -19,6 +19,7 @@ from archive.models import Event, Heartbeat, Instance, Job, Study
 from archive.stack import build_stack
 from dicom_receiver.doctor.models import Call
 from dicom_receiver.models import Commitment, Peer, RoutingRule, SenderStatistics, Transfer
+from dicom_receiver.remote.models import Exchange, WebPeer
 from reconstruction.models import ReconstructionJob
 from tests import factories
 from tests.permissions.table import LOST, MISSING, OWN, Target
@@ -109,6 +110,7 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
             "export": _make_export(study, instance, boss),
             "reconstruction": _make_job(instance, boss),
             **_make_transfer(instance, boss, facility),
+            **_make_exchange(study, boss, facility),
             "person": person.pk,
             "facility": facility.pk,
             "auditrow": trail.pk,
@@ -221,11 +223,24 @@ def _make_transfer(instance: Instance, boss: User, facility: Facility) -> dict[s
     return {"destination": peer.pk, "transfer": transfer.pk}
 
 
+def _make_exchange(study: Study, boss: User, facility: Facility) -> dict[str, uuid.UUID]:
+    """Return the keys of a DICOMweb peer that is not there, and of an import that waits."""
+    archive = WebPeer.objects.create(
+        name=f"{facility.code} web", facility=facility, base_url="http://127.0.0.1:9/dicom-web"
+    )
+    now = timezone.now()
+    exchange = Exchange.objects.create(
+        facility=study.facility, web_peer=archive, peer_name=archive.name, requested_by=boss,
+        wish=str(study.pk), study_instance_uid=study.study_instance_uid, created_at=now, due_at=now,
+    )  # fmt: skip
+    return {"archive": archive.pk, "exchange": exchange.pk}
+
+
 def _describe_missing() -> Target:
     keys = (
         *("patient", "study", "series", "instance", "entry", "discrepancy", "measurement"),
         *("annotation", "marklayer", "keyimage", "hanging", "export", "reconstruction"),
-        *("destination", "transfer"),
+        *("destination", "transfer", "archive", "exchange"),
         *("person", "facility", "call", "order", "step", "performed"),
         *(f"deleted_{name}" for name in ("measurement", "annotation", "marklayer", "keyimage")),
     )
@@ -252,5 +267,8 @@ def furnish(facility: Facility) -> dict[str, Any]:
         "event": Event.objects.create(kind="study_received", facility=facility).pk,
         "heartbeat": beat.pk,
         "peer": Peer.objects.create(ae_title="MODALITY1", facility=facility).pk,
+        "webpeer": WebPeer.objects.create(
+            name="web", facility=facility, base_url="http://127.0.0.1:9/dicom-web"
+        ).pk,
         "senderstatistics": statistics.pk,
     }
