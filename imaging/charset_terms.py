@@ -113,3 +113,8 @@ def declaration_of(specific_character_set: bytes) -> Declaration:
         # These stand alone, and two-byte sets are never value 1 (C.12.1.1.2).
         flags.add("charset_misused")
     return Declaration(codecs[0], tuple(codecs), frozenset(flags))
+
+
+def right_terms() -> frozenset[str]:
+    """Return the terms that the standard defines, the empty one among them."""
+    return _RIGHT

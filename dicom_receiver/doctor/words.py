@@ -88,30 +88,45 @@ class StatusWords:
     fix: Words = ""
 
 
+_AT_FAULT = gettext_lazy("The device is at fault; its maker must see to it.")
+_WE_FAILED = StatusWords(
+    gettext_lazy("We failed."), gettext_lazy("See the receiver's log at this time.")
+)
 _FULL = StatusWords(
     gettext_lazy("We could not take it now: storage or database is unavailable, or full."),
     gettext_lazy("See free disk space and the state of all parts; the sender may try again."),
 )
 _ONE = {
     0x0000: StatusWords(gettext_lazy("Done.")),
-    0x0110: StatusWords(
-        gettext_lazy("We failed."), gettext_lazy("See the receiver's log at this time.")
-    ),
+    0x0105: StatusWords(gettext_lazy("It sent an attribute that is not allowed there."), _AT_FAULT),
+    0x0106: StatusWords(gettext_lazy("An attribute that it sent has a wrong value."), _AT_FAULT),
+    0x0110: _WE_FAILED,
     0x0111: StatusWords(
         gettext_lazy("There is such an object already."),
         gettext_lazy("The device used one UID twice; its maker must see to it."),
     ),
+    0x0113: StatusWords(gettext_lazy("We do not know this kind of report."), _AT_FAULT),
+    0x0115: StatusWords(gettext_lazy("What it asks for is incomplete or wrong."), _AT_FAULT),
+    0x0118: StatusWords(gettext_lazy("It names another kind of object."), _AT_FAULT),
+    0x0120: StatusWords(gettext_lazy("A required attribute is missing."), _AT_FAULT),
+    0x0121: StatusWords(gettext_lazy("A required attribute is empty."), _AT_FAULT),
+    0x0123: StatusWords(gettext_lazy("We do not know this action."), _AT_FAULT),
+    0x0213: StatusWords(
+        gettext_lazy("It is more than we can take now."),
+        gettext_lazy("The database is away, or the request is too long; it may try again."),
+    ),
+    0xC001: _WE_FAILED,
     0x0112: StatusWords(
         gettext_lazy("We have no such object."),
         gettext_lazy("The device speaks of something that it has not announced here before."),
     ),
     0x0117: StatusWords(
         gettext_lazy("What it sent as the object's UID is none."),
-        gettext_lazy("The device is at fault; its maker must see to it."),
+        _AT_FAULT,
     ),
     0x0122: StatusWords(
         gettext_lazy("The kind of object is not the one that the connection was made for."),
-        gettext_lazy("The device is at fault; its maker must see to it."),
+        _AT_FAULT,
     ),
     0x0124: StatusWords(
         gettext_lazy("It may not do this."), gettext_lazy("Give the peer the right, if it should.")
