@@ -119,6 +119,9 @@ def _by_name(level: Level, column: Column, key: Matcher) -> Narrowed:
     elif isinstance(key, FuzzyName):
         for forms in key.words:
             condition &= _any_form(path, forms)
+    if condition:
+        # So that the database walks along the index of the search keys.
+        condition &= Q(**{f"{path}__gt": ""})
     return Narrowed(condition, is_exact=False)
 
 

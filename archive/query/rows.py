@@ -59,6 +59,7 @@ class RowReader:
                 vr = vr_of(tag).decode("ascii")
                 self._places.append((tag, vr, columns[tag].kind, self._place(path)))
         self._key = self._place("pk")
+        self._facility = self._place("facility_id")
         self._up = {name: self._place(path) for name, path in _PATHS_UP[level].items()}
         self._patients: dict[uuid.UUID, dict[str, int]] = {}
         self._classes: dict[uuid.UUID, list[str]] = {}
@@ -70,8 +71,12 @@ class RowReader:
 
     def read(self, keys: Sequence[uuid.UUID]) -> list[tuple[Any, ...]]:
         """Return the rows with these keys, in their order; what is gone by now is left out."""
-        rows = self._scope.rows(self._level).filter(pk__in=list(keys)).values_list(*self._fields)
-        by_key = {row[self._key]: row for row in rows}
+        rows = self._scope.unchecked(self._level).filter(pk__in=list(keys)).order_by()
+        by_key = {
+            row[self._key]: row
+            for row in rows.values_list(*self._fields)
+            if self._scope.allows(row[self._facility])
+        }
         found = [by_key[key] for key in keys if key in by_key]
         if self._counted:
             self._patients = self._count({row[self._up["patient"]] for row in found})
@@ -95,11 +100,11 @@ class RowReader:
         return answer
 
     def _count(self, patients: set[uuid.UUID]) -> dict[uuid.UUID, dict[str, int]]:
-        studies = self._scope.rows(Level.STUDY).filter(patient__in=patients).order_by()
-        counted = studies.values("patient").annotate(
+        studies = self._scope.unchecked(Level.STUDY).filter(patient__in=patients).order_by()
+        counted = studies.values("patient", "facility").annotate(
             studies=Count("pk"), series=Sum("series_count"), instances=Sum("instance_count")
         )
-        return {row["patient"]: row for row in counted}
+        return {row["patient"]: row for row in counted if self._scope.allows(row["facility"])}
 
     def _collect(self, studies: set[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
         found: dict[uuid.UUID, list[str]] = defaultdict(list)

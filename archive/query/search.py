@@ -86,6 +86,7 @@ class Search:
         self._keys = KeySet.from_dataset(supported, rules)
         self._files_left = MOST_FILES
         self._needs_files = False
+        self._has_parents = False
         self._conditions: list[Q] = []
         self._undecided = KeySet({}, {})
         self._reader = RowReader(scope, level, wanted)
@@ -123,13 +124,15 @@ class Search:
 
     def _walk(self, most: int | None) -> Iterator[uuid.UUID]:
         """Yield the keys of all rows that the conditions let through, newest first."""
-        rows = self._rows().values_list("pk", flat=True)
         if self._conditions:
             # Unsorted, so that the database takes the index of the conditions.
-            found = self._fetch(rows.order_by()[: MOST_KEYS + 1])
-            if len(found) <= MOST_KEYS:
-                yield from sorted(found, reverse=True)
+            rows = self._rows(is_checked=not self._has_parents)
+            pairs = self._fetch(rows.order_by().values_list("pk", "facility_id")[: MOST_KEYS + 1])
+            if len(pairs) <= MOST_KEYS:
+                allowed = (key for key, owner in pairs if self._scope.allows(owner))
+                yield from sorted(allowed, reverse=True)
                 return
+        rows = self._rows(is_checked=True).values_list("pk", flat=True)
         last = None
         size = PAGE if most is None else min(most, MOST_KEYS)
         while True:
@@ -140,8 +143,9 @@ class Search:
                 return
             last, size = found[-1], min(size * 4, MOST_KEYS)
 
-    def _rows(self) -> QuerySet[Any]:
-        rows = self._scope.rows(self._level).filter(*self._conditions)
+    def _rows(self, *, is_checked: bool) -> QuerySet[Any]:
+        choose = self._scope.rows if is_checked else self._scope.unchecked
+        rows = choose(self._level).filter(*self._conditions)
         if self._level is Level.PATIENT:
             # A unique key has a value (C.2.2.1.1), and who has no study is no patient here.
             rows = rows.exclude(patient_id="").filter(Exists(_STUDIES_OF_PATIENT))
@@ -235,7 +239,10 @@ class Search:
         rows = self._scope.rows(level).filter(*asked).order_by().values_list("pk", flat=True)
         way = way_up(self._level, level).removesuffix("__")
         found = list(rows[: MOST_PARENTS + 1])
-        return [Q(**{f"{way}__in": found if len(found) <= MOST_PARENTS else rows})]
+        if len(found) > MOST_PARENTS:
+            return [Q(**{f"{way}__in": rows})]
+        self._has_parents = True
+        return [Q(**{f"{way}__in": found})]
 
 
 class _Timed:
