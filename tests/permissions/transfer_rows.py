@@ -23,6 +23,7 @@ def _destination(target: Target) -> dict[str, Any]:
 
 
 _ADMINS_ONLY: dict[str, Any] = {
+    "names_object": False,
     "own": 403,
     "by_role": dict.fromkeys(("radiologist", "technologist", "referrer", "facility_admin"), 403),
     "admin": 204,
