@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin_pages import FacilityFilter, ModelT
 from archive.admin import UnderStudyAdmin
 from archive.models import Study
+from viewer.centreline_models import Centreline
 from viewer.models import Annotation, KeyImage, MarkLayer, Measurement
 
 
@@ -56,3 +57,10 @@ class KeyImageAdmin(MarkAdmin[KeyImage]):
     """Key images."""
 
     list_display = ("instance", "frame", "note", "facility", "created_by", "created_at")
+
+
+@admin.register(Centreline)
+class CentrelineAdmin(MarkAdmin[Centreline]):
+    """Lines along which curved pictures are made."""
+
+    list_display = ("series", "form", "facility", "created_by", "created_at")

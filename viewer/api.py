@@ -36,7 +36,7 @@ from archive.thumbnails import make_thumbnail, read_thumbnail
 from archive.viewing import ensure_view_recorded
 from imaging.display import encode_jpeg, encode_png
 from imaging.errors import ConflictError, MissingError, NoctisError, TransientError
-from viewer import annotation_api, key_image_api, mark_export_api, measurement_api
+from viewer import annotation_api, centreline_api, key_image_api, mark_export_api, measurement_api
 from viewer.ahead import decode_ahead_of_frame, plan_ahead_of_images
 from viewer.compression import choose_coding, is_near
 from viewer.frame_stream import AsyncFrameStream, FrameStream, WantedImage
@@ -380,5 +380,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *measurement_api.urlpatterns,
     *annotation_api.urlpatterns,
     *key_image_api.urlpatterns,
+    *centreline_api.urlpatterns,
     *mark_export_api.urlpatterns,
 ]

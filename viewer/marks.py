@@ -21,6 +21,7 @@ from accounts.models import Role, User
 from archive import events
 from archive.models import Study
 from imaging.errors import ConflictError, MissingError
+from viewer.centreline_models import Centreline
 from viewer.models import Drawing, Kept, Mark
 
 WRITERS = frozenset({Role.RADIOLOGIST, Role.TECHNOLOGIST, Role.FACILITY_ADMIN, Role.ADMIN})
@@ -152,6 +153,8 @@ def related_of(model: type[Kept]) -> list[str]:
     """Return what is read along with marks: where they lie."""
     if issubclass(model, Drawing):
         return ["instance__series", "series"]
+    if issubclass(model, Centreline):
+        return ["series"]
     return ["instance__series"] if issubclass(model, Mark) else []
 
 
@@ -204,6 +207,8 @@ def _news(row: Kept, what: str) -> dict[str, Any]:
 def _describe(row: Kept) -> dict[str, Any]:
     """Return what the trail says of a row: which, of what kind, where."""
     facts: dict[str, Any] = {row.word: str(row.pk)}
+    if isinstance(row, Centreline):
+        facts["series_instance_uid"] = row.series.series_instance_uid
     if isinstance(row, Mark):
         instance, series = row.find_home()
         if instance is None:

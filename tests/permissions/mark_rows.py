@@ -56,6 +56,12 @@ MARKS = [
         lambda target: {"study": target["study"], "name": "new", "colour": "#ff0000"},
     ),
     *_rows("key-image", "keyimage", {"note": "seen"}, _of),
+    *_rows(
+        "centreline",
+        "centreline",
+        {"width_mm": 40},
+        lambda target: {"series_id": target["series"], "points_lps_mm": [[0, 0, 0], [0, 0, 9]]},
+    ),
     Row(
         route="api:mark-exports",
         method="POST",

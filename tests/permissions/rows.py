@@ -296,6 +296,7 @@ ADMIN = [
     *_model("viewer_measurement", argument="measurement"),
     *_model("viewer_annotation", argument="annotation"),
     *_model("viewer_marklayer", argument="marklayer"),
+    *_model("viewer_centreline", argument="centreline"),
     *_model("viewer_keyimage", argument="keyimage"),
     *_model("worklist_worklistentry", argument="entry", may_change=True),
     *_model(

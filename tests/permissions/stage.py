@@ -23,6 +23,7 @@ from dicom_receiver.remote.models import Exchange, WebPeer
 from reconstruction.models import ReconstructionJob
 from tests import factories
 from tests.permissions.table import LOST, MISSING, OWN, Target
+from viewer.centreline_models import Centreline
 from viewer.export_models import Export
 from viewer.models import Annotation, HangingProtocol, KeyImage, MarkLayer, Measurement
 from worklist.models import Order, PerformedStep, ScheduledStep, WorklistEntry
@@ -142,6 +143,7 @@ def _make_marks(study: Study, instance: Instance, boss: User) -> dict[str, uuid.
             MarkLayer.objects.create(name=f"{prefix}lung", colour="#ff0000", **kept),
             # A new one on the first frame is what a row of the table asks for.
             KeyImage.objects.create(instance=instance, frame=7 + len(keys), **kept),
+            Centreline.objects.create(series=instance.series, points_lps_mm=[[0, 0, 0]], **kept),
         ]
         keys |= {f"{prefix}{one._meta.model_name}": one.pk for one in made}
     return keys
@@ -239,10 +241,13 @@ def _make_exchange(study: Study, boss: User, facility: Facility) -> dict[str, uu
 def _describe_missing() -> Target:
     keys = (
         *("patient", "study", "series", "instance", "entry", "discrepancy", "measurement"),
-        *("annotation", "marklayer", "keyimage", "hanging", "export", "reconstruction"),
-        *("destination", "transfer", "archive", "exchange"),
+        *("annotation", "marklayer", "keyimage", "centreline", "hanging", "export"),
+        *("reconstruction", "destination", "transfer", "archive", "exchange"),
         *("person", "facility", "call", "order", "step", "performed"),
-        *(f"deleted_{name}" for name in ("measurement", "annotation", "marklayer", "keyimage")),
+        *(
+            f"deleted_{name}"
+            for name in ("measurement", "annotation", "marklayer", "keyimage", "centreline")
+        ),
     )
     uids = ("study_uid", "series_uid", "instance_uid", "version")
     numbers = {"auditrow": 999_999_999}
