@@ -350,6 +350,8 @@ WORDS = (
     _("The key image could not be saved."),
     _("The key was taken from: {names}"),
     _("The layer could not be saved; it is so on this page alone."),
+    _("The line is not kept: {why}"),
+    _("The line was changed in another window: this is how it is now."),
     _("The objects could not be loaded."),
     _("The other study could not be loaded."),
     _("The passport could not be loaded."),

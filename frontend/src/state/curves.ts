@@ -56,6 +56,11 @@ export function changeCurve(seriesId: string, change: (curve: Curve) => Curve): 
   };
 }
 
+/** A line that was kept takes its place; one that the reader draws meanwhile stays, unless it must go. */
+export function loadCurve(seriesId: string, wish: CurveWish, isForced: boolean): Change {
+  return changeCurve(seriesId, (curve) => (!isForced && curve.wish.points.length > 0 ? curve : { ...withPoints(curve, wish.points, -1), wish, history: [] }));
+}
+
 // --- points -----------------------------------------------------------------------------------------
 /** Puts a point at a place in the order, and takes hold of it; a line that is full stays as it is. */
 export function addCurvePoint(seriesId: string, index: number, lps: Triple): Change {

@@ -110,7 +110,7 @@ class ViewerApp {
     this.side.registerPanel(tissue.panel);
     this.reconstruct = new Reconstruct(page, this.store);
     this.side.registerPanel(this.reconstruct.panel);
-    this.curves = new CurvesOnPage(this.store, this.panes, this.reconstruct, (words) => this.findings.say(words));
+    this.curves = new CurvesOnPage(this.store, this.panes, this.reconstruct, (words) => this.findings.say(words), page);
     this.side.registerPanel(exportPanel(page, this.store));
     this.side.registerPanel(settingsPanel(instrument, settings, () => commands));
     const leave = (): void => location.assign(page.worklistUrl || "/");

@@ -1,6 +1,8 @@
 /** Ties lines through volumes to the page: what is drawn, the hand, the row under the picture, the job. */
 
 import { t } from "../core/text";
+import type { ViewerPage } from "../io/api";
+import { Centrelines } from "../io/centrelines";
 import { curveParameters } from "../io/server-curves";
 import { curveOf } from "../state/curves";
 import { planIn } from "../state/panes";
@@ -14,6 +16,7 @@ import type { Panes } from "./viewer-panes";
 import type { Reconstruct } from "./viewer-reconstruct";
 
 export class CurvesOnPage {
+  private readonly kept: Centrelines;
   private readonly bars = new WeakMap<ViewerPane, CurvedBar>();
 
   constructor(
@@ -21,7 +24,14 @@ export class CurvesOnPage {
     private readonly panes: Panes,
     private readonly reconstruct: Reconstruct,
     private readonly say: (words: string) => void,
+    page: ViewerPage,
   ) {
+    const { csrfToken, mayMeasure } = page.person;
+    this.kept = new Centrelines(store, page.apiUrl, csrfToken, mayMeasure, (why, words) =>
+      say(why === "elsewhere" ? t("The line was changed in another window: this is how it is now.") : t("The line is not kept: {why}", { why: words })),
+    );
+    store.subscribe(() => this.kept.follow());
+    addEventListener("pagehide", () => this.kept.flush());
     panes.onPane((pane) => this.attach(pane));
   }
 
