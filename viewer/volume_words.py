@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.utils.translation import gettext_noop as _
 
 VOLUME_WORDS = (
-    _("A curved picture is not measured: measure on the plane across the line."),
     _("A range of values"),
     _("A reformatted picture has no attributes of its own."),
     _("Across the line"),

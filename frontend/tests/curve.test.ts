@@ -15,8 +15,10 @@ import {
   sectionAxes,
   type CurveGeometry,
 } from "../src/core/curve";
+import { lengthsOf, pointOf, spotAt, type CurveRuler } from "../src/core/curve-measure";
 import { sectionGrid } from "../src/core/curve-facts";
 import type { Triple } from "../src/core/facts";
+import type { Point } from "../src/core/view";
 import { readCurve } from "../src/io/server-curves";
 import type { JsonObject } from "../src/io/read";
 import {
@@ -197,4 +199,29 @@ describe("the page of a line", () => {
     expect(toggleCurved()(toggleCurved()(planes)).panes).toEqual(state.panes);
     expect(toggleMpr()(planes).panes).toEqual(state.panes);
   });
+});
+
+test("a length on a picture along a line says its arc, what lies across, and the way through the patient", () => {
+  // A quarter of a circle of radius 20 mm round the origin, in 91 columns of one degree; down is away from the middle.
+  const angles = Array.from({ length: 91 }, (_, n) => (n * Math.PI) / 180);
+  const out = angles.map((at): Triple => [Math.cos(at), Math.sin(at), 0]);
+  const geometry: CurveGeometry = {
+    form: "straightened", columns: 91, rows: 41, spacingMm: 0.5,
+    points: out.map(([x, y]): Triple => [20 * x, 20 * y, 0]),
+    tangents: angles.map((at): Triple => [-Math.sin(at), Math.cos(at), 0]),
+    across: out, lineRows: angles.map(() => 20), arcMm: angles.map((at) => 20 * at),
+  }; // prettier-ignore
+  const ruler = (from: Point, to: Point): CurveRuler => ({ from: spotAt(geometry, from), to: spotAt(geometry, to) });
+  const along = lengthsOf(geometry, ruler({ x: 0, y: 20 }, { x: 90, y: 20 }));
+  expect(along.alongMm).toBeCloseTo(10 * Math.PI, 9);
+  expect(along.acrossMm).toBeCloseTo(0, 9);
+  expect(along.straightMm).toBeCloseTo(20 * Math.SQRT2, 9);
+  const across = lengthsOf(geometry, ruler({ x: 30, y: 12 }, { x: 30, y: 28 }));
+  expect([across.alongMm, across.acrossMm]).toEqual([0, 8]);
+  expect(across.straightMm).toBeCloseTo(8, 9);
+  // 4 mm outside the line the same 90 degrees are a quarter of a circle of 24 mm: its chord.
+  const outside = lengthsOf(geometry, ruler({ x: 0, y: 28 }, { x: 90, y: 28 }));
+  expect(outside.alongMm).toBeCloseTo(10 * Math.PI, 9);
+  expect(outside.straightMm).toBeCloseTo(24 * Math.SQRT2, 9);
+  expect(pointOf(geometry, spotAt(geometry, { x: 41.25, y: 7.5 }))).toEqual({ x: expect.closeTo(41.25, 9) as number, y: expect.closeTo(7.5, 9) as number });
 });

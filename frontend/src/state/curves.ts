@@ -16,6 +16,7 @@ import {
   type CurvePlace,
   type CurveWish,
 } from "../core/curve";
+import type { CurveRuler } from "../core/curve-measure";
 import type { ImageFacts, Pixels, Triple } from "../core/facts";
 import type { Look, PaneState, ViewerState } from "./store";
 
@@ -37,12 +38,15 @@ export interface Curve {
   /** The place that is looked at, as a length along the line; null: the middle, as nobody has chosen one. */
   readonly atMm: number | null;
   readonly picture: CurvedPicture | null;
+  /** Lengths on the picture; they go when the line moves. */
+  readonly rulers?: readonly CurveRuler[];
 }
 
 type Change = (state: ViewerState) => ViewerState;
 
 const NO_CURVE: Curve = { wish: FIRST_WISH, history: [], selected: -1, atMm: null, picture: null };
 const MOST_STEPS = 200;
+const MOST_RULERS = 20;
 
 export function curveOf(state: ViewerState, seriesId: string): Curve {
   return state.curves?.get(seriesId) ?? NO_CURVE;
@@ -106,13 +110,26 @@ function remembered(curve: Curve): Curve {
 /** Without two points there is no line, and no picture of one. */
 function withPoints(curve: Curve, points: readonly Triple[], selected: number): Curve {
   const isLine = points.length >= 2;
-  return { ...curve, wish: { ...curve.wish, points }, selected, picture: isLine ? curve.picture : null, atMm: isLine ? curve.atMm : null };
+  return { ...curve, wish: { ...curve.wish, points }, rulers: [], selected, picture: isLine ? curve.picture : null, atMm: isLine ? curve.atMm : null };
 }
 
 /** Where a point that lies beside the line at the marker goes in the order. */
 export function orderAt(curve: Curve): number {
   const { wish, picture } = curve;
   return picture === null ? wish.points.length : countBefore(wish.points, picture.geometry, markerMm(curve));
+}
+
+// --- lengths on the picture ----------------------------------------------------------------------------
+/** A length that is being drawn takes the place of itself as it was; `isNew`: the first of a drag. */
+export function drawRuler(seriesId: string, ruler: CurveRuler, isNew: boolean): Change {
+  return changeCurve(seriesId, (curve) => {
+    const rulers = curve.rulers ?? [];
+    return { ...curve, rulers: [...(isNew ? rulers : rulers.slice(0, -1)), ruler].slice(-MOST_RULERS) };
+  });
+}
+
+export function clearRulers(seriesId: string): Change {
+  return changeCurve(seriesId, (curve) => ((curve.rulers ?? []).length === 0 ? curve : { ...curve, rulers: [] }));
 }
 
 // --- how it is seen -----------------------------------------------------------------------------------

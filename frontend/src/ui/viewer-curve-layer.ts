@@ -1,9 +1,12 @@
 /** Draws a volume's line: its points and its way on planes and slices, the place that is looked at. */
 
-import { columnAt, lineRowAt, placeAt } from "../core/curve";
+import { columnAt, lineRowAt, placeAt, type CurveGeometry } from "../core/curve";
+import { lengthsOf, pointOf, type CurveRuler } from "../core/curve-measure";
 import type { Triple } from "../core/facts";
+import { formatNumber } from "../core/format";
 import { added, scaled } from "../core/mpr";
 import { heightOver, imageFromLps, planeOf, type ImagePlane } from "../core/planes";
+import { t } from "../core/text";
 import { applyMatrix, canvasFromImage, type Matrix, type Point, type Size, type View } from "../core/view";
 import { extentOf, type Shown } from "../render/viewport";
 import { curveOf, isCurvedOn, markerMm, type Curve } from "../state/curves";
@@ -20,7 +23,7 @@ const STEP_MM = 1;
 const POINT_PX = 4;
 const MARKER_PX = 8;
 
-type Piece = readonly [tag: "path" | "circle", attributes: Readonly<Record<string, string>>];
+type Piece = readonly [tag: "path" | "circle" | "text", attributes: Readonly<Record<string, string>>, words?: string];
 
 export class CurveLayer implements MarksLayer {
   private drawn = "";
@@ -75,6 +78,21 @@ function alongPieces(curve: Curve, matrix: Matrix): Piece[] {
     ["path", { class: "curve-line is-quiet", d: pathOf(line) }],
     ["path", { class: "curve-marker", d: pathOf(ends) }],
     ["circle", { class: "curve-marker", cx: plain(cross.x), cy: plain(cross.y), r: `${POINT_PX}` }],
+    ...(curve.rulers ?? []).flatMap((ruler) => rulerPieces(geometry, ruler, matrix)),
+  ];
+}
+
+/** A length with its three numbers: which of them is meant, who drew it knows. */
+function rulerPieces(geometry: CurveGeometry, ruler: CurveRuler, matrix: Matrix): Piece[] {
+  const ends = [ruler.from, ruler.to].map((spot) => applyMatrix(matrix, pointOf(geometry, spot)));
+  const right = ends.reduce((one, other) => (other.x > one.x ? other : one));
+  const { alongMm, acrossMm, straightMm } = lengthsOf(geometry, ruler);
+  const [along, across, straight] = [alongMm, acrossMm, straightMm].map((mm) => formatNumber(mm, 1));
+  const words = t("{along} mm along the line · {across} mm across · {straight} mm straight", { along: along ?? "", across: across ?? "", straight: straight ?? "" });
+  return [
+    ["path", { class: "curve-ruler", d: pathOf(ends) }],
+    ...ends.map(({ x, y }): Piece => ["circle", { class: "curve-ruler", cx: plain(x), cy: plain(y), r: "2.5" }]),
+    ["text", { class: "mark-text curve-ruler-text", x: plain(right.x + 8), y: plain(right.y - 8) }, words],
   ];
 }
 
@@ -138,8 +156,9 @@ function plain(value: number): string {
   return value.toFixed(2);
 }
 
-function elementOf([tag, attributes]: Piece): SVGElement {
+function elementOf([tag, attributes, words = ""]: Piece): SVGElement {
   const element = document.createElementNS(SVG, tag);
   Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+  element.textContent = words;
   return element;
 }

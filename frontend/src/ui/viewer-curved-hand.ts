@@ -1,10 +1,11 @@
-/** The hand on a picture along a line: moves the marker, jumps to a place, and is told what cannot be measured. */
+/** The hand on a picture along a line: moves the marker, jumps to a place, measures lengths. */
 
 import { columnAt, lpsFromCurve } from "../core/curve";
+import { spotAt, type CurveSpot } from "../core/curve-measure";
 import { t } from "../core/text";
 import { applyMatrix, canvasFromImage, invertMatrix, type Point } from "../core/view";
 import { extentOf, type Viewport } from "../render/viewport";
-import { curveOf, goAlongCurve, markerMm, type CurvedPicture } from "../state/curves";
+import { clearRulers, curveOf, drawRuler, goAlongCurve, markerMm, type CurvedPicture } from "../state/curves";
 import { paneOf } from "../state/panes";
 import type { Store } from "../state/store";
 import { putCenter } from "../state/volumes";
@@ -12,6 +13,15 @@ import { isPlainTool } from "../tools/pointer";
 
 const REACH_PX = 8;
 const TOUCH_REACH_PX = 18;
+
+const LEAST_PX = 3;
+
+/** Where a length begins. */
+interface Start {
+  readonly spot: CurveSpot;
+  readonly at: Point;
+  readonly isDrawn: boolean;
+}
 
 interface Sight {
   readonly seriesId: string;
@@ -24,6 +34,7 @@ interface Sight {
 /** Hears before the tools do, and takes only what is its own. */
 export class CurvedHand {
   private pointerId = -1;
+  private start: Start | null = null;
 
   constructor(
     private readonly host: HTMLElement,
@@ -47,10 +58,12 @@ export class CurvedHand {
     }
     const { tool } = this.store.state;
     if (!isPlainTool(tool)) {
-      if (tool !== "select") {
-        this.say(t("A curved picture is not measured: measure on the plane across the line."));
-      }
       stop(event);
+      if (tool === "length") {
+        this.measure(event, sight);
+      } else if (tool !== "select") {
+        this.say(t("Along a line only lengths are measured: measure all else on the plane across it."));
+      }
       return;
     }
     const reach = event.pointerType === "mouse" ? REACH_PX : TOUCH_REACH_PX;
@@ -63,11 +76,29 @@ export class CurvedHand {
     }
   }
 
+  /** A length begins; where nothing is drawn, those that are there go. */
+  private measure(event: PointerEvent, { picture, imageAt }: Sight): void {
+    this.host.focus({ preventScroll: true });
+    this.host.setPointerCapture(event.pointerId);
+    this.pointerId = event.pointerId;
+    this.start = { spot: spotAt(picture.geometry, imageAt(this.place(event))), at: this.place(event), isDrawn: false };
+  }
+
+  private stretch(event: PointerEvent, { seriesId, picture, imageAt }: Sight, start: Start): void {
+    const at = this.place(event);
+    if (start.isDrawn || Math.hypot(at.x - start.at.x, at.y - start.at.y) >= LEAST_PX) {
+      this.store.change(drawRuler(seriesId, { from: start.spot, to: spotAt(picture.geometry, imageAt(at)) }, !start.isDrawn));
+      this.start = { ...start, isDrawn: true };
+    }
+  }
+
   private move(event: PointerEvent): void {
     const sight = this.sight();
     if (event.pointerId === this.pointerId) {
       event.stopImmediatePropagation();
-      if (sight !== null) {
+      if (sight !== null && this.start !== null) {
+        this.stretch(event, sight, this.start);
+      } else if (sight !== null) {
         this.go(event, sight);
       }
     } else if (event.buttons === 0) {
@@ -80,6 +111,10 @@ export class CurvedHand {
     if (event.pointerId === this.pointerId) {
       event.stopImmediatePropagation();
       this.pointerId = -1;
+      if (this.start?.isDrawn === false) {
+        this.store.change(clearRulers(this.sight()?.seriesId ?? ""));
+      }
+      this.start = null;
     }
   }
 
