@@ -6,6 +6,7 @@ No patient data: counts, ages, sizes, and the titles of sending machines.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, cast
 
 from django.db.models import Count, Max, Min, Sum
@@ -15,10 +16,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from archive.caches import KINDS, VOLUMES, caches, disk_limit_bytes, volume_limit_bytes
 from archive.models import Discrepancy, Event, Heartbeat, Job, Study
+from dicom_receiver.causes import Cause
+from dicom_receiver.doctor.models import RefusalCount
 from dicom_receiver.models import Commitment, SenderStatistics, Transfer
 from noctis import parts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+RECEIVER_SILENCE = timedelta(seconds=30)
 _SENDER_COUNTS = {
     "associations": "Associations accepted",
     "refused": "Associations refused",
@@ -34,6 +38,7 @@ class _House:
     def collect(self) -> Iterator[Metric]:
         yield from _archive()
         yield from _senders()
+        yield from _port()
         yield from _work()
         yield from _transfers()
         yield from _disk()
@@ -74,6 +79,23 @@ def _senders() -> Iterator[Metric]:
         for row in rows:
             metric.add_metric([row["ae_title"]], row[name] or 0)
         yield metric
+
+
+def _port() -> Iterator[Metric]:
+    """Yield what the DICOM port does, over all receivers."""
+    refused = CounterMetricFamily(
+        "noctis_refused_associations", "Associations refused, by cause", labels=["cause"]
+    )
+    counts = dict(RefusalCount.objects.values_list("cause", "count"))
+    for cause in Cause:
+        refused.add_metric([cause.code], counts.get(cause.code, 0))
+    yield refused
+    alive = timezone.now() - RECEIVER_SILENCE
+    details = Heartbeat.objects.filter(role="receiver", seen_at__gt=alive).values_list(
+        "detail", flat=True
+    )
+    open_now = sum(int(detail.get("associations", 0)) for detail in details)
+    yield _gauge("noctis_open_associations", "Associations that are open now", open_now)
 
 
 def _work() -> Iterator[Metric]:

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from archive.models import Heartbeat, Job
+from dicom_receiver.doctor.models import RefusalCount
 from dicom_receiver.models import SenderStatistics
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +118,16 @@ def test_metrics_tell_counts_by_sender_and_jobs_by_state(client: Client) -> None
             last_seen_at=now,
         )
     Job.objects.create(kind="x", key="1", due_at=now, state=Job.State.FAILED)
+    RefusalCount.objects.create(cause="limit", count=7)
+    for pid, seen_at in ((1, now), (2, now), (3, now - timedelta(hours=1))):
+        Heartbeat.objects.create(
+            role="receiver",
+            host="h",
+            pid=pid,
+            started_at=now,
+            seen_at=seen_at,
+            detail={"associations": 2},
+        )
 
     lines = client.get("/metrics").content.decode().splitlines()
 
@@ -124,6 +135,9 @@ def test_metrics_tell_counts_by_sender_and_jobs_by_state(client: Client) -> None
     assert 'noctis_sender_bytes_stored_total{ae_title="CT1"} 20.0' in lines
     assert 'noctis_jobs{state="failed"} 1.0' in lines
     assert "noctis_instances 0.0" in lines
+    assert 'noctis_refused_associations_total{cause="limit"} 7.0' in lines
+    assert 'noctis_refused_associations_total{cause="tls"} 0.0' in lines
+    assert "noctis_open_associations 4.0" in lines
 
 
 def test_limits_are_public(client: Client) -> None:
