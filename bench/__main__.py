@@ -1,14 +1,15 @@
-"""`python -m bench [ingest|decode|viewer|reconstruction] …`; without a word the first two."""
+"""`python -m bench [ingest|decode|viewer|reconstruction|find] …`; without a word the first two."""
 
 import sys
 
-from bench import decode, ingest, reconstruction, viewer
+from bench import decode, dimse_find, ingest, reconstruction, viewer
 
 SUBJECTS = {
     "ingest": ingest.main,
     "decode": decode.main,
     "viewer": viewer.main,
     "reconstruction": reconstruction.main,
+    "find": dimse_find.main,
 }
 
 if sys.argv[1:2] and sys.argv[1] in SUBJECTS:
