@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
@@ -28,6 +29,10 @@ from worklist.linking import link_studies, lock_studies
 from worklist.order_models import Order, PerformedStep, ScheduledStep
 from worklist.orders import Author
 
+_LOW: Mapping[type[models.Field[Any, Any]], Mapping[str, Any]] = {
+    models.TextField: {"widget": forms.Textarea(attrs={"rows": 2, "cols": 60})}
+}
+_LATER = ("studies_shown", "cancellation_reason")
 _CODE_PARTS = ("code_value", "coding_scheme_designator", "code_meaning", "coding_scheme_version")
 
 
@@ -77,12 +82,15 @@ class _RowForm(forms.ModelForm):  # type: ignore[type-arg]
 class OrderForm(_RowForm):
     """An order; what is left empty is made."""
 
-    requested_procedure_codes = CodesField(label=_("procedure codes"))
+    requested_procedure_codes = CodesField(label=_("Procedure codes"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "facility" in self.fields:
             self.fields["facility"].required = True
+            self.fields["facility"].help_text = ""
+        if "patient_name" in self.fields:
+            self.fields["patient_name"].help_text = _("Family^Given, as in Doe^Jane")
         if "study_instance_uid" in self.fields:
             self.fields["study_instance_uid"].required = False
 
@@ -90,7 +98,7 @@ class OrderForm(_RowForm):
 class StepForm(_RowForm):
     """A step; its status moves as the house allows."""
 
-    scheduled_protocol_codes = CodesField(label=_("protocol codes"))
+    scheduled_protocol_codes = CodesField(label=_("Protocol codes"))
 
     def clean_status(self) -> str:
         """Refuse a move that there is not."""
@@ -117,6 +125,7 @@ class StepInline(admin.StackedInline):  # type: ignore[type-arg]
 
     model = ScheduledStep
     form = StepForm
+    formfield_overrides = _LOW
     formset = StepFormSet
     extra = 0
     min_num = 1
@@ -148,6 +157,7 @@ class OrderAdmin(StoredAdmin[Order]):
     """Orders with their steps; made and changed here by who looks after a facility."""
 
     form = OrderForm
+    formfield_overrides = _LOW
     inlines = (StepInline,)
     ordering_in_facility = ("-pk",)
     list_display = (
@@ -189,7 +199,7 @@ class OrderAdmin(StoredAdmin[Order]):
                     ("reason_for_the_requested_procedure", "requested_procedure_comments"),
                     ("referring_physician_name", "requesting_physician", "requesting_service"),
                     "study_instance_uid",
-                    ("studies_shown", "cancellation_reason"),
+                    _LATER,
                 )
             },
         ),
@@ -227,7 +237,17 @@ class OrderAdmin(StoredAdmin[Order]):
         """Offer the facilities that the user sees."""
         if db_field.name == "facility":
             kwargs["queryset"] = Facility.objects.visible_to(request.user).filter(is_active=True)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return db_field.formfield(**kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> Any:
+        """Return the groups of fields; a new order has no studies and no end yet."""
+        groups: Any = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return groups
+        return [
+            (title, {**about, "fields": [one for one in about["fields"] if one != _LATER]})
+            for title, about in groups
+        ]
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         """Let who may change orders cancel them."""
