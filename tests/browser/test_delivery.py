@@ -238,9 +238,10 @@ def test_the_server_draws_with_the_reader_s_window_and_says_so(
 
 
 # --- between the pixels -----------------------------------------------------------------
-def between(values: np.ndarray, seen: dict[str, Any], *, smooth: bool) -> np.ndarray:
+def between(
+    values: np.ndarray, view: dict[str, Any], height: int, width: int, smooth: bool
+) -> np.ndarray:
     """Return what a screen of this size shows, by the formula; NaN where two pixels meet."""
-    height, width, view = seen["height"], seen["width"], seen["view"]
     column = (np.arange(width) + 0.5 - width / 2) / view["scale"] + view["center"]["x"]
     row = (np.arange(height) + 0.5 - height / 2) / view["scale"] + view["center"]["y"]
     last = len(values) - 1
@@ -258,17 +259,12 @@ def between(values: np.ndarray, seen: dict[str, Any], *, smooth: bool) -> np.nda
     return nearest
 
 
-_CANVAS = """() => {
-  const {canvas, view} = window.noctis;
-  const copy = document.createElement('canvas');
-  [copy.width, copy.height] = [canvas.width, canvas.height];
-  const context = copy.getContext('2d');
-  context.drawImage(canvas, 0, 0);
-  const {data} = context.getImageData(0, 0, copy.width, copy.height);
-  let levels = '';
-  for (let i = 0; i < data.length; i += 4) levels += String.fromCharCode(data[i]);
-  return {width: copy.width, height: copy.height, view, levels};
-}"""
+def picture_on_screen(page: Page) -> np.ndarray:
+    """Return the whole picture as the screen has it, its red alone."""
+    box = page.locator(".picture").bounding_box()
+    assert box is not None
+    shot = page.screenshot(clip=box)
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))[..., 0].astype(int)
 
 
 def test_between_pixels_the_screen_is_linear_or_the_nearest_pixel_as_one_likes(
@@ -287,12 +283,11 @@ def test_between_pixels_the_screen_is_linear_or_the_nearest_pixel_as_one_likes(
             open_kinds(page, live_house, study, f"engine={engine}")
         end = time.monotonic() + 10
         while True:
-            seen = page.evaluate(_CANVAS)
-            shape = seen["height"], seen["width"]
-            screen = np.frombuffer(seen["levels"].encode("latin-1"), np.uint8).reshape(shape)
-            wanted = between(values, seen, smooth=smooth)
-            inside = screen[screen.shape[0] // 2 - wanted.shape[0] // 2 :][: wanted.shape[0]]
-            inside = inside[:, shape[1] // 2 - wanted.shape[1] // 2 :][:, : wanted.shape[1]]
+            screen = picture_on_screen(page)
+            height, width = screen.shape
+            wanted = between(values, page.evaluate("window.noctis.view"), height, width, smooth)
+            inside = screen[height // 2 - wanted.shape[0] // 2 :][: wanted.shape[0]]
+            inside = inside[:, width // 2 - wanted.shape[1] // 2 :][:, : wanted.shape[1]]
             off = float(np.nanmax(np.abs(inside - wanted)))
             # A texture is looked up in steps of 1/256 of a pixel: up to one level, and rounding.
             if off <= (2 if smooth else 0):
