@@ -29,6 +29,7 @@ def find_studies(peer: WebPeer, question: Question) -> Found[RemoteStudy]:
             limit=limit + 1, fields=_fields(answers.STUDY_TAGS), search_filters=filters
         )
         found = answers.gather(_readers(rows), answers.read_study, limit)
+        _check_usable(found)
     found.took_ms = round(1000 * (monotonic() - began))
     return found
 
@@ -42,6 +43,7 @@ def find_series(peer: WebPeer, study_uid: str) -> Found[RemoteSeries]:
             study_uid, limit=limit + 1, fields=_fields(answers.SERIES_TAGS)
         )
         found = answers.gather(_readers(rows), answers.read_series, limit)
+        _check_usable(found)
     found.took_ms = round(1000 * (monotonic() - began))
     return found
 
@@ -50,6 +52,12 @@ def probe(peer: WebPeer) -> None:
     """Ask for one study at most. Raises PeerUnavailableError."""
     with in_words(peer), WebSession(peer) as session:
         list(_readers(_client(session).search_for_studies(limit=1)))
+
+
+def _check_usable(found: Found[RemoteStudy] | Found[RemoteSeries]) -> None:
+    """Raise ValueError when there are answers, and none names anything."""
+    if found.unusable and not found.rows:
+        raise ValueError("no studies or series")
 
 
 def _client(session: WebSession) -> DICOMwebClient:

@@ -162,8 +162,9 @@ class WebSession(requests.Session):
         """Send a request; the answer's body is read within bounds unless `stream` is asked for."""
         wants_stream = bool(kwargs.get("stream"))
         kwargs.update(stream=True, allow_redirects=False, timeout=self.watch.seconds)
-        # An asterisk may stand in a query as it is (RFC 3986 3.4); Orthanc does not decode it.
-        request.url = str(request.url).replace("%2A", "*")
+        # Wild cards may stand in a query as they are (RFC 3986 3.4); Orthanc 1.10 decodes nothing.
+        address, mark, query = str(request.url).partition("?")
+        request.url = address + mark + query.replace("%2A", "*").replace("%3F", "?")
         for _ in range(REDIRECTS_LIMIT + 1):
             # The library names the host without its port.
             request.headers.pop("Host", None)

@@ -5,9 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Answer = Callable[["Request"], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for in one request."""
+
+    path: str
+    headers: Message
+    body: bytes
 
 
 class Request(BaseHTTPRequestHandler):
@@ -15,6 +26,8 @@ class Request(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: Server  # type: ignore[assignment]  # the only one that makes it
+
+    body = b""
 
     def do_GET(self) -> None:
         """Hand over a GET."""
@@ -26,7 +39,7 @@ class Request(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        self.server.asked.append(self)
+        self.server.asked.append(Asked(self.path, self.headers, self.body))
         try:
             self.server.answer(self)
         except (ConnectionError, TimeoutError):
@@ -54,7 +67,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, answer: Answer) -> None:
         super().__init__(("127.0.0.1", 0), Request)
         self.answer = answer
-        self.asked: list[Request] = []
+        self.asked: list[Asked] = []
         self.over = threading.Event()
 
     @property
