@@ -112,7 +112,10 @@ class ElementView:
 
         They are jumped over in files, but an inflated data set is in memory whole.
         """
-        raw = self.raw(key)
+        entry = self._elements.get(tag_of(key))
+        if entry is None:
+            return None
+        raw = self._source.slice(entry[1], entry[2])
         if raw is not None and len(raw) > self._source.limits.value_bytes:
             self.flags.add("long_value")
             return None
