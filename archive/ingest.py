@@ -21,7 +21,7 @@ from archive.verify import CHUNK_BYTES, digest_parts
 from imaging.errors import MismatchError, UnreadableError
 from imaging.facts import InstanceFacts
 from imaging.frames import index_frames
-from imaging.header import read_header
+from imaging.header import NATIVE_SYNTAXES, Header, read_header
 
 __all__ = ["Intake", "Outcome", "Source", "ingest_file", "open_intake"]
 
@@ -105,7 +105,8 @@ class Intake:
         Parameters
         ----------
         expect : (SOP class UID, SOP instance UID), optional
-            What the command said; the data set must say the same (PS3.4 B.2.2).
+            What the command said; the data set must say the same (PS3.4 B.2.2), and be
+            encoded as its presentation context says. Files may be mended instead: nobody agreed.
 
         Raises
         ------
@@ -146,6 +147,8 @@ class Intake:
             facts = InstanceFacts.from_header(header, frames)
             if expect is not None and expect != (facts.sop_class_uid, facts.sop_instance_uid):
                 raise MismatchError("The data set's SOP class or instance is not the command's.")
+            if expect is not None and _is_in_another_syntax(header):
+                raise UnreadableError("The data set is not in the transfer syntax agreed on.")
             meta_sha256, dataset_sha256 = self._digests(file, header.dataset_offset)
         return Arrival(
             source=self._source,
@@ -170,3 +173,8 @@ class Intake:
                 raise UnreadableError("The file meta information does not end where it says.")
             return self._meta_sha256, self._hash.hexdigest()
         return digest_parts(file, dataset_offset)
+
+
+def _is_in_another_syntax(header: Header) -> bool:
+    """Whether the bytes are plainly encoded otherwise than the transfer syntax says."""
+    return "syntax_mismatch" in header.flags and header.transfer_syntax_uid in NATIVE_SYNTAXES
