@@ -74,7 +74,7 @@ class Preview:
 
 def read_preview(user: User, entry_id: uuid.UUID) -> Preview:
     """Return the preview; raises `WorklistEntry.DoesNotExist` for what the user may not see."""
-    entry = find_entries(user).get(pk=entry_id)
+    entry = find_entries(user).select_related("order").get(pk=entry_id)
     series = Series.objects.visible_to(user).filter(study=entry.study_id)
     others = find_entries(user).filter(study__patient=entry.study.patient_id)
     return Preview(

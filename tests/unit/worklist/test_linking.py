@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 from pydicom.uid import generate_uid
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Facility
+from accounts.models import Facility, User
 from archive.ingest import Source, ingest_file
 from archive.models import Study
 from archive.signals import studies_indexed
@@ -134,3 +136,16 @@ def test_looking_for_orders_costs_one_query_for_a_batch(
     with django_assert_max_num_queries(3) as asked:
         studies_indexed.send(sender=None, studies=known)
     assert sum("worklist_order" in query["sql"] for query in asked.captured_queries) == 1
+
+
+def test_preview_shows_the_order_and_the_examination(
+    north: Facility, rada: User, client_of: Callable[[User], Client]
+) -> None:
+    order = make_order(facility=north, accession_number="A77")
+    entry = arrive(north, AccessionNumber="A77")
+    WorklistEntry.objects.filter(pk=entry.pk).update(acquisition="completed")
+
+    page = client_of(rada).get(f"/worklist/preview/{entry.pk}/").content.decode()
+
+    assert f"Order <bdi>{order.accession_number}</bdi>" in page
+    assert "Examination: Completed" in page
