@@ -84,6 +84,19 @@ def test_every_dependency_is_documented() -> None:
     assert find_undocumented(names, read(Path("docs/dependencies.md"))) == []
 
 
+def test_every_threat_has_a_test_that_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", read(Path("docs/hostile-input.md"))))
+    defined = {
+        node.name
+        for path in find_python(tests=True)
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.FunctionDef)
+    }
+
+    assert len(named) > 40
+    assert named - defined == set()
+
+
 def test_document_checks_can_fail() -> None:
     tree = ast.parse("import os\nos.environ.get('NOCTIS_NEW')\nenv.read_int('NOCTIS_N', 1)\n")
 
