@@ -92,7 +92,7 @@ def transcoded(path: Path | str, transfer_syntax_uid: str) -> Iterator[tuple[int
         out = stack.enter_context(os.fdopen(descriptor, "w+b", buffering=_CHUNK_BYTES))
         temporary.unlink()
         try:
-            offset = _Transcoding(file, out, transfer_syntax_uid).run()
+            offset = Transcoding(file, out, transfer_syntax_uid).run()
             out.flush()
         except OSError as error:
             raise storage.trouble(error) from error
@@ -100,7 +100,7 @@ def transcoded(path: Path | str, transfer_syntax_uid: str) -> Iterator[tuple[int
 
 
 @dataclass
-class _Transcoding:
+class Transcoding:
     """One file on its way into another syntax."""
 
     file: BinaryIO

@@ -31,11 +31,13 @@ from bench import ingest
 from bench.dimse_clients import SINK, Sink, get_study, move_study
 from bench.ingest import MR_IMAGE_STORAGE, data_set_of, run_clients, uid
 from bench.servers import ORTHANC, Noctis, Orthanc, Server, process_tree
+from tests.conformance.dimse import command_set, p_data, pdv, store_command
 from tests.dimse_client import CT_IMAGE_STORAGE, Association, StoreMessage
 
 MIB = 1024 * 1024
 PARTS = ("store", "retrieve", "big", "many")
 BIG_BYTES = 1024 * MIB
+BIG_ROWS = 1024
 MULTI_FRAME_CLASS = "1.2.840.10008.5.1.4.1.1.7.3"
 
 
@@ -203,17 +205,16 @@ def _private_bytes(pid: int) -> int:
 
 def measure_big(options: argparse.Namespace, servers: list[Server]) -> list[Figure]:
     """Store, get and move one object of a gibibyte; prints the memory that each took."""
-    data_set = _big_data_set()
-    return [figure for server in servers for figure in _big_at(server, options, data_set)]
+    return [figure for server in servers for figure in _big_at(server, options)]
 
 
-def _big_at(server: Server, options: argparse.Namespace, data_set: bytearray) -> Iterator[Figure]:
+def _big_at(server: Server, options: argparse.Namespace) -> Iterator[Figure]:
     study = uid(1, 50)
     server.start()
     sink = Sink(options.port + 5)
     try:
         for what, work in (
-            ("big store", partial(_store_big, server, data_set)),
+            ("big store", partial(_store_big, server)),
             ("big get", partial(_get, server, study, MULTI_FRAME_CLASS, 1)),
             ("big move", partial(_move, server, sink, study, 1)),
         ):
@@ -225,29 +226,30 @@ def _big_at(server: Server, options: argparse.Namespace, data_set: bytearray) ->
         server.stop()
 
 
-def _big_data_set() -> bytearray:
-    frames = BIG_BYTES // (1024 * 1024 * 2)
-    template = template_of(16, CT_IMAGE_STORAGE)
+def _big_head() -> bytes:
+    """Return the data set of the big object up to its pixels, which are zeros."""
+    template = template_of(32, CT_IMAGE_STORAGE)
     template.SOPClassUID, template.Modality = MULTI_FRAME_CLASS, "OT"
-    template.Rows = template.Columns = 1024
-    template.NumberOfFrames = frames
+    template.Rows = template.Columns = BIG_ROWS
+    template.NumberOfFrames = BIG_BYTES // (2 * BIG_ROWS * BIG_ROWS)
     del template.PixelData
     head = data_set_of(template, 50)
-    size = frames * 1024 * 1024 * 2
-    whole = bytearray(head + b"\xe0\x7f\x10\x00OW\0\0" + size.to_bytes(4, "little"))
-    whole.extend(bytes(size))
-    return whole
+    return head + b"\xe0\x7f\x10\x00OW\0\0" + BIG_BYTES.to_bytes(4, "little")
 
 
-def _store_big(server: Server, data_set: bytearray) -> None:
+def _store_big(server: Server) -> None:
     association = Association(
         ("127.0.0.1", server.port), called=server.called, sop_class_uid=MULTI_FRAME_CLASS
     )
     association.wait_longer(300)
-    message = StoreMessage(
-        MULTI_FRAME_CLASS, uid(3, 50), bytes(data_set), association.max_pdu_bytes
-    )
-    answer = association.store(message.data)
+    command = command_set(store_command(MULTI_FRAME_CLASS, uid(3, 50)))
+    association.send(p_data(pdv(1, 3, command)) + p_data(pdv(1, 0, _big_head())))
+    step = 65_536
+    zeros = p_data(pdv(1, 0, bytes(step)))
+    for _ in range(BIG_BYTES // step - 1):
+        association.send(zeros)
+    association.send(p_data(pdv(1, 2, bytes(step))))
+    answer = association.read_answer()
     association.release()
     if answer.status:
         raise RuntimeError(f"{server.name}: {answer.status:04X}H for the big object")
@@ -260,7 +262,7 @@ def measure_many(options: argparse.Namespace, servers: list[Server]) -> list[Fig
 
 
 def _many_at(server: Server, tenth: int) -> Figure:
-    data_set = data_set_of(template_of(16, CT_IMAGE_STORAGE), 60)
+    data_set = data_set_of(template_of(32, CT_IMAGE_STORAGE), 60)
     server.start()
     try:
         association = Association(("127.0.0.1", server.port), called=server.called)
