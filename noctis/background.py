@@ -20,6 +20,7 @@ from archive import housekeeping, jobs
 from archive.models import Heartbeat
 from dicom_receiver.commitment.running import drive_checks, drive_reports
 from dicom_receiver.outgoing import running as transfers
+from dicom_receiver.outgoing.old import forget_old as forget_old_transfers
 from dicom_receiver.remote import driving as imports
 from reconstruction import results, running, warm
 from reconstruction.jobs import LANES
@@ -101,6 +102,7 @@ def keep_tidy(stopped: threading.Event) -> None:
             housekeeping.tidy()
             throttle.forget_old()
             results.sweep()
+            forget_old_transfers()
         except DatabaseError as error:
             logger.warning("not tidied: %s", type(error).__name__)
         if stopped.wait(TIDY_SECONDS):

@@ -9,6 +9,10 @@ from django.conf import settings
 
 from archive import storage, unpack
 from dicom_receiver import limits as port
+from dicom_receiver.commitment import asking as commitments
+from dicom_receiver.outgoing import asking as transfers
+from dicom_receiver.outgoing.models import ASSOCIATIONS_LIMIT
+from dicom_receiver.outgoing.old import KEEP
 from imaging import (
     frame_facts,
     pdf_page,
@@ -46,6 +50,20 @@ def list_limits() -> dict[str, dict[str, Any]]:
         "frames": {"frames_an_instance": frame_facts.MAX_FRAMES},
         "zip": asdict(unpack.DEFAULT_LIMITS),
         "dicom_port": _of_dicom_port(),
+        "storage_commitment": {
+            "instances_a_transaction": commitments.INSTANCES_LIMIT,
+            "data_set_bytes": commitments.DATA_SET_BYTES,
+            "reported_for_hours": settings.NOCTIS_COMMITMENT_HOURS,
+        },
+        "transfers": {
+            "at_once": settings.NOCTIS_TRANSFERS,
+            "associations_a_peer": ASSOCIATIONS_LIMIT,
+            "attempts": settings.NOCTIS_TRANSFER_ATTEMPTS,
+            "given_up_after_hours": settings.NOCTIS_TRANSFER_HOURS,
+            "instances_a_request": transfers.INSTANCES_LIMIT,
+            "open_a_person": transfers.OPEN_LIMIT,
+            "kept_days": KEEP.days,
+        },
         "http": {
             "body_in_memory_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
             "form_fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,

@@ -16,6 +16,7 @@ from accounts.models import AuditRow, Facility, User
 from archive.models import Study
 from dicom_receiver.models import Peer
 from dicom_receiver.outgoing.models import Line, Transfer
+from dicom_receiver.outgoing.old import forget_old
 from dicom_receiver.outgoing.turns import pause_after
 from noctis.metrics import write_metrics
 from tests import factories
@@ -146,6 +147,19 @@ def test_a_peer_goes_with_its_transfers_and_its_line_is_on_its_page(
     assert gone.status_code == 302
     assert not Transfer.objects.exists()
     assert not Line.objects.exists()
+
+
+def test_what_went_well_long_ago_is_forgotten_and_what_failed_is_not(
+    study: Study, peer: Peer
+) -> None:
+    now = timezone.now()
+    for status, days in (("done", 91), ("cancelled", 91), ("failed", 91), ("done", 89)):
+        Transfer.objects.create(
+            study=study, facility=study.facility, peer=peer, why="routed", status=status,
+            created_at=now, due_at=now, give_up_at=now, ended_at=now - timedelta(days=days),
+        )  # fmt: skip
+    assert forget_old() == 2
+    assert sorted(Transfer.objects.values_list("status", flat=True)) == ["done", "failed"]
 
 
 def test_pauses_double_up_to_a_quarter_of_an_hour() -> None:
