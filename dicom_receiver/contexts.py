@@ -160,6 +160,16 @@ def choose_transfer_syntax(proposed: tuple[str, ...]) -> str:
     return proposed[0]
 
 
+def choose_syntax_to_send_in(proposed: tuple[str, ...]) -> str:
+    """Return the transfer syntax of a context in which we send (C-GET).
+
+    What will be asked for is not known yet. Everything can be sent plain; who wants something
+    as it is stored proposes that in a context of its own.
+    """
+    plain = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+    return next((uid for uid in plain if uid in proposed), proposed[0])
+
+
 @dataclass(frozen=True)
 class Wishes:
     """What a request proposes by SOP class beside its contexts."""
@@ -229,11 +239,13 @@ def _answer(
     roles = _agree_on_roles(service, wishes.roles.get(uid), allowed)
     if not roles.scu and not roles.scp:
         return USER_REJECTION, None
+    sends_there = service is Service.STORE and roles.scp
+    choose = choose_syntax_to_send_in if sends_there else choose_transfer_syntax
     return ACCEPTED, Context(
         proposal.context_id,
         service,
         uid,
-        choose_transfer_syntax(syntaxes),
+        choose(syntaxes),
         peer_sends=roles.scu,
         peer_takes=roles.scp,
         extended=_agree_beyond_baseline(service, wishes.extended.get(uid, b"")),

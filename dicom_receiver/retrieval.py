@@ -13,21 +13,19 @@ from typing import Any, TypeVar
 
 from django.db.models import Count, QuerySet
 from pydicom import Dataset
+from pydicom.datadict import keyword_for_tag
 
 from archive import storage
-from archive.models import Instance, Series, Study
+from archive.models import Instance
+from archive.query.attributes import UNIQUE_KEYS, Level
+from archive.query.hierarchy import Root, check_keys_above, read_level
+from archive.query.scope import Scope
 from dicom_receiver.sending import Kind, Sendable
-from imaging.errors import MismatchError
+from imaging.errors import QueryError
+from imaging.matching import values_of
 
-PATIENT, STUDY, SERIES, IMAGE = "PATIENT", "STUDY", "SERIES", "IMAGE"
+_ISSUER_OF_PATIENT_ID = 0x00100021
 _ValueT = TypeVar("_ValueT")
-LEVELS = (PATIENT, STUDY, SERIES, IMAGE)
-UNIQUE_KEYS = {
-    PATIENT: "PatientID",
-    STUDY: "StudyInstanceUID",
-    SERIES: "SeriesInstanceUID",
-    IMAGE: "SOPInstanceUID",
-}
 # Databases limit the parameters of one query.
 _VALUES_AT_ONCE = 500
 _ROWS_AT_ONCE = 200
@@ -45,54 +43,36 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """An identifier, understood: level, and the values of its unique keys."""
+    """An identifier, understood: its level, and the values of the unique keys down to that."""
 
-    level: str
-    patient_id: str | None
+    level: Level
+    keys: dict[Level, tuple[str, ...]]
     issuer: str
-    studies: tuple[str, ...]
-    series: tuple[str, ...]
-    instances: tuple[str, ...]
 
 
-def read_wanted(identifier: Dataset, *, is_patient_root: bool, is_relational: bool) -> Wanted:
+def read_wanted(identifier: Dataset, root: Root, *, is_relational: bool) -> Wanted:
     """Return what an identifier asks for.
 
-    Raises MismatchError, in words for the peer, when the level is missing or none of this
+    Raises QueryError, in words for the peer, when the level is missing or none of this
     root's, when the level's own key is empty, or (unless `is_relational`) when a key above it
     is missing or names several (PS3.4 C.4.2.2.1, C.4.2.3.1).
     """
-    levels = LEVELS if is_patient_root else LEVELS[1:]
-    level = str(identifier.get("QueryRetrieveLevel") or "").strip()
-    if level not in levels:
-        said = "is missing" if not level else "is none of this root's"
-        raise MismatchError(f"Query/Retrieve Level {said}.")
-    values = {one: _values(identifier, UNIQUE_KEYS[one]) for one in levels}
-    if not values[level]:
-        raise MismatchError(f"{UNIQUE_KEYS[level]} is missing or empty.")
-    if level == PATIENT and len(values[PATIENT]) > 1:
-        raise MismatchError("PatientID names more than one.")
-    for above in levels[: levels.index(level)]:
-        if not is_relational and not values[above]:
-            raise MismatchError(f"{UNIQUE_KEYS[above]} is missing above the level {level}.")
-        if len(values[above]) > 1:
-            raise MismatchError(f"{UNIQUE_KEYS[above]} above the level names more than one.")
-    below = levels[levels.index(level) + 1 :]
-    found = {one: () if one in below else values.get(one, ()) for one in LEVELS}
-    return Wanted(
-        level=level,
-        patient_id=found[PATIENT][0] if found[PATIENT] else None,
-        issuer=next(iter(_values(identifier, "IssuerOfPatientID")), ""),
-        studies=found[STUDY],
-        series=found[SERIES],
-        instances=found[IMAGE],
-    )
+    level = read_level(root, identifier)
+    if not is_relational:
+        check_keys_above(root, level, identifier)
+    keys = {
+        one: _values(identifier, UNIQUE_KEYS[one]) for one in Level if root.value <= one <= level
+    }
+    if not keys[level]:
+        raise QueryError(f"{keyword_for_tag(UNIQUE_KEYS[level])} is missing or empty.")
+    if len(keys.get(Level.PATIENT, ())) > 1:
+        raise QueryError("PatientID names more than one.")
+    return Wanted(level, keys, next(iter(_values(identifier, _ISSUER_OF_PATIENT_ID)), ""))
 
 
-def _values(identifier: Dataset, keyword: str) -> tuple[str, ...]:
-    value = identifier.get(keyword)
-    values = value if isinstance(value, list | tuple) else [value]
-    return tuple(dict.fromkeys(text for one in values if (text := str(one or "").strip(" \0"))))
+def _values(identifier: Dataset, tag: int) -> tuple[str, ...]:
+    values = (str(value).strip(" \0") for value in values_of(identifier, tag))
+    return tuple(dict.fromkeys(value for value in values if value))
 
 
 @dataclass(frozen=True)
@@ -169,35 +149,38 @@ def find_meant(wanted: Wanted, facility_id: uuid.UUID | None) -> Meant:
 
     Level by level, so that every query is answered by the index of its UID.
     """
-    if facility_id is None:
-        return Meant([])
-    study_keys = _find_studies(wanted, facility_id)
-    if wanted.level in (PATIENT, STUDY):
-        return Meant(_keys(Instance.objects.order_by(*_ORDER), "study_id", study_keys or []))
-    series = Series.objects.in_facilities([facility_id])
+    scope = Scope.of_facility(facility_id)
+    study_keys = _find_studies(wanted, scope)
+    instances = Instance.objects.order_by(*_ORDER)
+    if wanted.level <= Level.STUDY:
+        return Meant(_keys(instances, "study_id", study_keys or []))
+    series = scope.rows(Level.SERIES)
     if study_keys is not None:
         series = series.filter(study_id__in=study_keys)
-    series_keys = _keys(series, "series_instance_uid", wanted.series) if wanted.series else None
-    if wanted.level == SERIES:
-        return Meant(_keys(Instance.objects.order_by(*_ORDER), "series_id", series_keys or []))
-    instances = Instance.objects.in_facilities([facility_id]).order_by(*_ORDER)
+    uids = wanted.keys[Level.SERIES]
+    series_keys = _keys(series, "series_instance_uid", uids) if uids else None
+    if wanted.level is Level.SERIES:
+        return Meant(_keys(instances, "series_id", series_keys or []))
     if series_keys is not None:
         instances = instances.filter(series_id__in=series_keys)
     elif study_keys is not None:
         instances = instances.filter(study_id__in=study_keys)
-    return Meant(_keys(instances, "sop_instance_uid", wanted.instances))
+    else:
+        instances = scope.rows(Level.IMAGE).order_by(*_ORDER)
+    return Meant(_keys(instances, "sop_instance_uid", wanted.keys[Level.IMAGE]))
 
 
-def _find_studies(wanted: Wanted, facility_id: uuid.UUID) -> list[uuid.UUID] | None:
+def _find_studies(wanted: Wanted, scope: Scope) -> list[uuid.UUID] | None:
     """Return the keys of the studies that may hold what is meant; None when any may."""
-    studies = Study.objects.in_facilities([facility_id])
-    if wanted.patient_id is not None:
-        studies = studies.filter(patient__patient_id=wanted.patient_id)
+    studies = scope.rows(Level.STUDY)
+    patients = wanted.keys.get(Level.PATIENT)
+    if patients:
+        studies = studies.filter(patient__patient_id=patients[0])
         if wanted.issuer:
             studies = studies.filter(patient__issuer_of_patient_id=wanted.issuer)
-    if wanted.studies:
-        return _keys(studies, "study_instance_uid", wanted.studies)
-    return None if wanted.patient_id is None else list(studies.values_list("pk", flat=True))
+    if uids := wanted.keys.get(Level.STUDY):
+        return _keys(studies, "study_instance_uid", uids)
+    return list(studies.values_list("pk", flat=True)) if patients else None
 
 
 def _keys(rows: QuerySet[Any], column: str, values: Sequence[Any]) -> list[uuid.UUID]:

@@ -35,9 +35,13 @@ def _move(request: Request) -> Retrieval:
     stop = Stop()
     # An object that is under way is finished when we are to end; only the last call breaks it off.
     stop.now = request.association.surroundings.stop.now
+    try:
+        kinds = meant.kinds()
+    except DatabaseError as error:
+        raise _no_database() from error
     sender = Sender(
         target,
-        meant.kinds(),
+        kinds,
         move_originator=(request.caller.ae_title, request.command.message_id),
         stop=stop,
     )
@@ -64,9 +68,7 @@ def _find_destination(request: Request) -> tuple[str, Target]:
             .first()
         )
     except DatabaseError as error:
-        connections.close_all()
-        words = "The database does not answer now."
-        raise RefusedError(statuses.CANNOT_PERFORM_SUBOPERATIONS, words) from error
+        raise _no_database() from error
     if peer is None:
         words = "Move destination is no active peer with host and port here."
         raise RefusedError(statuses.MOVE_DESTINATION_UNKNOWN, words)
@@ -74,3 +76,9 @@ def _find_destination(request: Request) -> tuple[str, Target]:
         return title, target_of(peer)
     except PeerUnavailableError as error:
         raise RefusedError(statuses.CANNOT_PERFORM_SUBOPERATIONS, str(error)) from error
+
+
+def _no_database() -> RefusedError:
+    connections.close_all()
+    words = "The database does not answer now."
+    return RefusedError(statuses.CANNOT_PERFORM_SUBOPERATIONS, words)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, close_old_connections, connections
 from pydicom import Dataset
 
 from accounts import audit
+from archive.query.hierarchy import Root
 from dicom_receiver import command as dimse
 from dicom_receiver import statuses
 from dicom_receiver.association import Request
@@ -42,12 +43,13 @@ def find_instances(request: Request) -> Meant:
     A701 when the database does not answer.
     """
     context = request.context
+    close_old_connections()
     try:
         data = request.read_data_set(IDENTIFIER_BYTES)
         identifier = decode_identifier(data, context.transfer_syntax)
         wanted = read_wanted(
             identifier,
-            is_patient_root=context.abstract_syntax in PATIENT_ROOTS,
+            Root.PATIENT if context.abstract_syntax in PATIENT_ROOTS else Root.STUDY,
             is_relational=context.has_agreed(RELATIONAL),
         )
         return find_meant(wanted, request.caller.facility_id)

@@ -16,6 +16,8 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 
+from dicom_receiver import command as dimse
+from dicom_receiver.requestor import Incoming, Offer, Requestor, Target
 from tests.conformance.dcmtk import Storescp, run_storescp
 from tests.conformance.destination import Destination
 from tests.conformance.dimse import (
@@ -38,6 +40,8 @@ from tests.conformance.test_dimse_store import make_ct, read_data_set
 from tests.services import find_free_port
 
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
 PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
 REMAINING, COMPLETED, FAILED, WARNING = 0x1020, 0x1021, 0x1022, 0x1023
@@ -280,11 +284,15 @@ def test_move_counts_down_and_names_its_originator(house: House) -> None:
 # --- what does not go, and why ----------------------------------------------------------
 REFUSALS = {
     "no level": (0xA900, "Query/Retrieve Level is missing", ["-k", "StudyInstanceUID=1.2.3"]),
-    "wrong level": (0xA900, "none of this root", keys_of("PATIENT", PatientID="ANNA")),
-    "no own key": (0xA900, "StudyInstanceUID is missing", keys_of("STUDY", PatientID="ANNA")),
+    "wrong level": (0xA900, "none of this model", keys_of("PATIENT", PatientID="ANNA")),
+    "no own key": (
+        0xA900,
+        "StudyInstanceUID is missing or empty",
+        keys_of("STUDY", PatientID="ANNA"),
+    ),
     "no key above": (
         0xA900,
-        "StudyInstanceUID is missing above",
+        "Study Instance UID is missing",
         keys_of("SERIES", SeriesInstanceUID="1.2.3"),
     ),
 }
@@ -350,16 +358,39 @@ def test_a_peer_that_takes_no_jpeg_gets_the_decoded_pixels(house: House) -> None
     assert abs(difference).max() <= 3
 
 
-def test_get_sends_jpeg_as_it_is_to_who_takes_it_and_counts_who_takes_nothing(
-    house: House, folder: Path
-) -> None:
+def test_get_of_jpeg_depends_on_the_contexts_that_are_proposed(house: House, folder: Path) -> None:
     keys = {"PatientID": "COLOUR"}
 
+    # JPEG and plain syntaxes in one context: what is sent must be one of them for all.
     said = getscu(house, folder, "PATIENT", "+xy", root="-P", **keys)
-
     assert last(said) == (0x0000, {"Completed": 1, "Failed": 0, "Warning": 0})
-    assert_whole(house, folder, {house.compressed})
+    sent = dcmread(received(folder)[house.compressed])
+    assert sent.file_meta.TransferSyntaxUID == EXPLICIT_LITTLE
 
+    # JPEG in a context of its own: as it is stored.
+    came: dict[str, bytes] = {}
+
+    def keep(incoming: Incoming) -> int:
+        uid = incoming.command.uid(dimse.AFFECTED_SOP_INSTANCE_UID) or ""
+        came[uid] = b"".join(bytes(piece) for piece in incoming.pieces)
+        return 0x0000
+
+    offers = [
+        Offer(PATIENT_ROOT_GET),
+        Offer(SECONDARY_CAPTURE, (JPEG_BASELINE,), as_scp=True),
+        Offer(SECONDARY_CAPTURE, (EXPLICIT_LITTLE,), as_scp=True),
+    ]
+    target = Target(host="127.0.0.1", port=house.port.number, called_ae="NOCTIS_SCP")
+    with Requestor(target, offers, calling_ae="ASKER") as peer:
+        elements = {SOP_CLASS: PATIENT_ROOT_GET, FIELD: 0x0010, 0x0700: 0}
+        identifier = Dataset()
+        identifier.QueryRetrieveLevel, identifier.PatientID = "PATIENT", "COLOUR"
+        context_id = peer.accepted[0]
+        answer = peer.ask(context_id, elements, encode(identifier, IMPLICIT_LITTLE), serve=keep)
+    assert answer.status == 0x0000
+    assert came == {house.compressed: read_data_set(house.stock.files[house.compressed])}
+
+    # No context for the class at all: counted as failed.
     with get_client(house, "PATIENT", **keys) as (client, _):
         answers = list(answers_of(client))
     assert [(one[STATUS], one[FAILED]) for one in answers] == [(0xA702, 1)]

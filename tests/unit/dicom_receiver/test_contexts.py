@@ -139,3 +139,12 @@ def test_identifiers_come_in_a_syntax_that_everybody_knows(
     agreed = _negotiate(STUDY_ROOT, {Service.FIND}, *proposed)
 
     assert (agreed.answers[0].result, agreed.answers[0].transfer_syntax) == (result, chosen)
+
+
+def test_a_context_to_be_sent_in_takes_what_everything_can_be_sent_in() -> None:
+    ct = "1.2.840.10008.5.1.4.1.1.2"
+    proposals = [Proposal(1, ct, (JPEG_LOSSLESS, IMPLICIT, EXPLICIT)), Proposal(3, ct, (BIG,))]
+    wishes = Wishes({ct: Roles(scu=False, scp=True)})
+    agreed = negotiate(proposals, wishes, frozenset({Service.GET}), accept_private=False)
+    assert [one.transfer_syntax for one in agreed.contexts.values()] == [EXPLICIT, BIG]
+    assert all(one.peer_takes for one in agreed.contexts.values())
