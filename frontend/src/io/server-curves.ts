@@ -1,20 +1,15 @@
-/**
- * Curved pictures, which the server makes: a coarse one at once while the hand moves, then the whole one.
- * One request at a time; a whole picture that nobody wants any more is cancelled.
- */
+/** Curved pictures, which the server makes. */
 
 import { CURVE_FORMS, lengthOf, refined, type CurveGeometry, type CurveWish } from "../core/curve";
 import type { Triple } from "../core/facts";
 import { makePixels, type PlaneValues } from "../core/plane-values";
-import { readProblem } from "./api";
+import { DraftThenWhole } from "./draft-then-whole";
 import { asList, asNumber, asNumbers, asObject, type Json, type JsonObject } from "./read";
 
 const DRAFT_PX = 200;
 /** A longer line gets larger pixels. */
 const MOST_PX = 2000;
 const QUIET_MS = 200;
-const BUSY = 503;
-const AGAIN_MS = 700;
 
 export interface WantedCurvePicture {
   /** The same for the same picture. */
@@ -34,121 +29,35 @@ export interface ServerCurve {
   readonly isDraft: boolean;
 }
 
-interface Request {
-  readonly abort: AbortController;
-  readonly factor: number;
-}
-
-export class ServerCurves {
-  private last: { readonly key: string; readonly isDraft: boolean } | null = null;
-  private wanted: WantedCurvePicture | null = null;
-  private request: Request | null = null;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private movedAt = 0;
-  /** Share of the volume that is built, while it is not there; null: it is, or nobody has asked. */
-  progress: number | null = null;
-  /** Why there is no picture; null: nothing is wrong. */
-  failure: string | null = null;
-
+export class ServerCurves extends DraftThenWhole<WantedCurvePicture> {
   constructor(
     private readonly onPicture: (picture: ServerCurve, wanted: WantedCurvePicture) => void,
-    private readonly onNews: () => void,
-  ) {}
-
-  want(wanted: WantedCurvePicture): void {
-    if (this.wanted?.key !== wanted.key) {
-      this.wanted = wanted;
-      this.movedAt = performance.now();
-      this.failure = null;
-      if (this.request?.factor === 1) {
-        this.cancel();
-      }
-      this.pump();
-    }
+    onNews: () => void,
+  ) {
+    super(QUIET_MS, onNews);
   }
 
-  retry(): void {
-    this.failure = null;
-    this.pump();
+  protected keyOf({ key }: WantedCurvePicture): string {
+    return key;
   }
 
-  rest(): void {
-    this.cancel();
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    this.wanted = null;
-    this.last = null;
+  protected coarseness(wanted: WantedCurvePicture): number {
+    return Math.max(lengthOf(wanted.wish.points), wanted.wish.widthMm) / fineMm(wanted) / DRAFT_PX;
   }
 
-  private cancel(): void {
-    this.request?.abort.abort();
-    this.request = null;
+  protected ask(wanted: WantedCurvePicture, factor: number, signal: AbortSignal): Promise<Response> {
+    return fetch(wanted.address, {
+      method: "POST",
+      credentials: "same-origin",
+      signal,
+      headers: { "Content-Type": "application/json", "X-CSRFToken": wanted.csrfToken },
+      body: JSON.stringify({ ...curveParameters(wanted.wish), spacing_mm: fineMm(wanted) * factor, time_point: wanted.timePoint }),
+    });
   }
 
-  private pump(): void {
-    const { wanted, last } = this;
-    if (wanted === null || this.request !== null || this.failure !== null || this.timer !== undefined) {
-      return;
-    }
-    const isHere = last?.key === wanted.key;
-    if (isHere && !last.isDraft) {
-      return;
-    }
-    const rest = QUIET_MS - (performance.now() - this.movedAt);
-    if (isHere && rest > 0) {
-      this.later(rest);
-      return;
-    }
-    const lengthMm = Math.max(lengthOf(wanted.wish.points), wanted.wish.widthMm);
-    const pixels = lengthMm / fineMm(wanted);
-    void this.fetch(wanted, isHere || rest <= 0 ? 1 : Math.max(1, Math.ceil(pixels / DRAFT_PX)));
-  }
-
-  private later(ms: number): void {
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      this.pump();
-    }, ms);
-  }
-
-  private async fetch(wanted: WantedCurvePicture, factor: number): Promise<void> {
-    const request: Request = { abort: new AbortController(), factor };
-    this.request = request;
-    try {
-      const response = await fetch(wanted.address, {
-        method: "POST",
-        credentials: "same-origin",
-        signal: request.abort.signal,
-        headers: { "Content-Type": "application/json", "X-CSRFToken": wanted.csrfToken },
-        body: JSON.stringify({ ...curveParameters(wanted.wish), spacing_mm: fineMm(wanted) * factor, time_point: wanted.timePoint }),
-      });
-      if (this.request !== request) {
-        return;
-      }
-      if (response.status === BUSY) {
-        const problem = asObject((await response.json()) as Json);
-        this.progress = asNumber(problem["progress"]) ?? this.progress;
-        this.later(AGAIN_MS);
-      } else if (!response.ok) {
-        this.failure = await readProblem(response);
-      } else {
-        const picture = readCurve(await response.arrayBuffer(), wanted.values, factor);
-        if (this.request === request) {
-          this.last = { key: wanted.key, isDraft: factor > 1 };
-          this.progress = null;
-          this.onPicture({ ...picture, key: wanted.key, isDraft: factor > 1 }, wanted);
-        }
-      }
-    } catch {
-      if (this.request === request) {
-        this.failure = "";
-      }
-    }
-    if (this.request === request) {
-      this.request = null;
-      this.onNews();
-      this.pump();
-    }
+  protected async read(response: Response, wanted: WantedCurvePicture, factor: number): Promise<() => void> {
+    const picture = readCurve(await response.arrayBuffer(), wanted.values, factor);
+    return () => this.onPicture({ ...picture, key: wanted.key, isDraft: factor > 1 }, wanted);
   }
 }
 

@@ -1,20 +1,15 @@
-/**
- * Planes that the server cuts, for volumes that are too large here: a small picture while the hand moves,
- * then the whole one. One request at a time; a whole picture that nobody wants any more is cancelled.
- */
+/** Planes that the server cuts, for volumes that are too large here. */
 
 import { coarser, enlarge } from "../core/cut";
 import type { ImageFacts } from "../core/facts";
 import type { PlaneGrid } from "../core/mpr";
 import type { PlaneImage } from "../core/plane-facts";
 import { makePixels, type PlaneValues } from "../core/plane-values";
-import { readProblem } from "./api";
+import { DraftThenWhole } from "./draft-then-whole";
 import { asNumber, asObject, type Json } from "./read";
 
 const DRAFT_PX = 160;
 const QUIET_MS = 150;
-const BUSY = 503;
-const AGAIN_MS = 700;
 
 export interface ServerPlane {
   readonly facts: ImageFacts;
@@ -29,111 +24,44 @@ export interface WantedServerPlane {
   readonly timePoint: number;
 }
 
-export class ServerPlanes {
+export class ServerPlanes extends DraftThenWhole<WantedServerPlane> {
   private last: ServerPlane | null = null;
-  private wanted: WantedServerPlane | null = null;
-  private request: { readonly abort: AbortController; readonly factor: number; readonly key: string } | null = null;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private movedAt = 0;
-  /** Share of the volume that is built, while it is not there; null: it is, or nobody has asked. */
-  progress: number | null = null;
-  /** Why there is no picture; null: nothing is wrong. */
-  failure: string | null = null;
 
-  constructor(private readonly onNews: () => void) {}
+  constructor(onNews: () => void) {
+    super(QUIET_MS, onNews);
+  }
 
   /** The newest picture that is here; what is wanted is asked for. */
   pictureOf(wanted: WantedServerPlane): ServerPlane | null {
-    if (this.wanted?.image.facts.key !== wanted.image.facts.key) {
-      this.wanted = wanted;
-      this.movedAt = performance.now();
-      this.failure = null;
-      if (this.request?.factor === 1) {
-        this.cancel();
-      }
-      this.pump();
-    }
+    this.want(wanted);
     return this.last;
   }
 
-  retry(): void {
-    this.failure = null;
-    this.pump();
-  }
-
-  rest(): void {
-    this.cancel();
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    this.wanted = null;
+  override rest(): void {
+    super.rest();
     this.last = null;
   }
 
-  private cancel(): void {
-    this.request?.abort.abort();
-    this.request = null;
+  protected keyOf({ image }: WantedServerPlane): string {
+    return image.facts.key;
   }
 
-  /** Asks for a small picture at once and for the whole one when the hand rests. */
-  private pump(): void {
-    const { wanted, last } = this;
-    if (wanted === null || this.request !== null || this.failure !== null || this.timer !== undefined) {
-      return;
-    }
-    const isHere = last?.facts.key === wanted.image.facts.key;
-    if (isHere && !last.isDraft) {
-      return;
-    }
-    const rest = QUIET_MS - (performance.now() - this.movedAt);
-    if (isHere && rest > 0) {
-      this.later(rest);
-      return;
-    }
-    const { rows, columns } = wanted.image.grid;
-    const factor = isHere || rest <= 0 ? 1 : Math.max(1, Math.ceil(Math.max(rows, columns) / DRAFT_PX));
-    void this.fetch(wanted, factor);
+  protected coarseness({ image: { grid } }: WantedServerPlane): number {
+    return Math.max(grid.rows, grid.columns) / DRAFT_PX;
   }
 
-  private later(ms: number): void {
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      this.pump();
-    }, ms);
+  protected ask(wanted: WantedServerPlane, factor: number, signal: AbortSignal): Promise<Response> {
+    return fetch(addressOf(wanted, coarser(wanted.image.grid, factor)), { signal, credentials: "same-origin" });
   }
 
-  private async fetch(wanted: WantedServerPlane, factor: number): Promise<void> {
-    const { facts, grid } = wanted.image;
-    const abort = new AbortController();
-    const request = { abort, factor, key: facts.key };
-    this.request = request;
+  protected async read(response: Response, { image, values }: WantedServerPlane, factor: number): Promise<() => void> {
+    const { facts, grid } = image;
     const coarse = coarser(grid, factor);
-    try {
-      const response = await fetch(addressOf(wanted, coarse), { signal: abort.signal, credentials: "same-origin" });
-      if (this.request !== request) {
-        return;
-      }
-      if (response.status === BUSY) {
-        const problem = asObject((await response.json()) as Json);
-        this.progress = asNumber(problem["progress"]) ?? this.progress;
-        this.later(AGAIN_MS);
-      } else if (!response.ok) {
-        this.failure = await readProblem(response);
-      } else {
-        const pixels = await readPlane(response, wanted.values, coarse);
-        const whole = enlarge(pixels, coarse, grid, factor, makePixels(wanted.values, grid.rows * grid.columns));
-        this.last = { facts, pixels: factor === 1 ? pixels : whole, isDraft: factor > 1 };
-        this.progress = null;
-      }
-    } catch {
-      if (this.request === request) {
-        this.failure = "";
-      }
-    }
-    if (this.request === request) {
-      this.request = null;
-      this.onNews();
-      this.pump();
-    }
+    const pixels = await readPlane(response, values, coarse);
+    const whole = enlarge(pixels, coarse, grid, factor, makePixels(values, grid.rows * grid.columns));
+    return () => {
+      this.last = { facts, pixels: factor === 1 ? pixels : whole, isDraft: factor > 1 };
+    };
   }
 }
 
