@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 
 from imaging.deidentify import CLEAN, KEEP, REMOVE, SHIFT
 from imaging.presets import EVERY_PRESET
+from viewer.export_fusion import FusionForm
 from viewer.looks import parse_colour_map, parse_filters
 from viewer.mark_fields import Strict
 from viewer.parameters import ParameterError, parse_window
@@ -95,6 +96,7 @@ class ExportForm(Strict):
     key_images = serializers.BooleanField(default=False, help_text="Only frames marked as key.")
     format = serializers.ChoiceField(FORMS)
     look = PictureLookForm(required=False)
+    fusion = FusionForm(required=False, allow_null=True)
     marks = serializers.BooleanField(
         default=True, help_text="Letters, scale, measurements and annotations."
     )

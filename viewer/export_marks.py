@@ -21,6 +21,7 @@ from imaging.picture_marks import Dressing, Labelled
 from imaging.spacing import pixel_aspect
 from imaging.text import display_name
 from viewer.calibration import PROVENANCE, calibrate, usable_facts
+from viewer.export_fusion import fusion_line
 from viewer.export_models import Export
 from viewer.mark_rows import drawn_of, gather_marks
 from viewer.models import Annotation, Measurement
@@ -38,6 +39,7 @@ class Dresser:
         self._wish = export.wish
         self._is_anonymous = bool(export.wish.get("deidentify"))
         self._study = export.study
+        self._fused = fusion_line(export.wish, export.study)
         self._marks: dict[FrameKey, list[Labelled]] = defaultdict(list)
         if self._wish.get("marks"):
             for row in gather_marks(export.study).on_images.drawings:
@@ -54,7 +56,7 @@ class Dresser:
         if self._wish.get("demographics"):
             corners = corners_of(self._study, instance, (place, count))
         if self._wish.get("demographics") or self._wish.get("marks"):
-            corners["bottom_left"] = picture_lines(instance, window)
+            corners["bottom_left"] = [self._fused, *picture_lines(instance, window)]
         if not self._wish.get("marks"):
             return Dressing(corners=corners)
         facts = frame_view(instance.image, frame)

@@ -14,6 +14,7 @@ from imaging.display import Grayscale
 from imaging.lut import Window
 from imaging.picture_marks import dress
 from viewer.export_form import JPEG, PNG, look_of
+from viewer.export_fusion import lay_over
 from viewer.export_marks import Dresser
 from viewer.export_models import Export
 from viewer.looks import parse_rendering
@@ -41,6 +42,7 @@ def draw_picture(
     instance, frame = image
     rendering = rendering_of(export, instance, frame)
     picture = render_picture(instance, frame, rendering)
+    picture = lay_over(export.wish, instance, frame, picture)
     window = shown_window(instance, frame, rendering)
     return dress(
         picture, dresser.dressing(instance, frame, place=place, count=count, window=window)

@@ -23,6 +23,7 @@ from archive.video_shown import as_shown
 from imaging.deidentify import Deidentifier, Options
 from imaging.errors import ConflictError, MissingError, UnsupportedError
 from viewer.export_form import BY_JOB, DICOM, JPEG, OBJECTS_LIMIT, PICTURES_LIMIT, PNG, TIFF
+from viewer.export_fusion import check_fusion
 from viewer.export_models import Export
 from viewer.export_names import Image, leave_names
 from viewer.marks import Author
@@ -52,11 +53,16 @@ def create_export(author: Author, wish: dict[str, Any]) -> Export:
         Pixels may show a name, and nobody has said what to do about it.
     ConflictError
         The person has too many exports already.
+    BusyError
+        The volume of the series that is to lie over the pictures is being built.
     """
     study, chosen = _choose(author.user, wish)
     images, left_out = leave_names(wish, author.user, chosen)
     _check_count(wish, images)
     form = wish["format"]
+    if form != DICOM and wish.get("fusion"):
+        first = Instance.objects.visible_to(author.user).filter(pk=images[0][0])
+        check_fusion(wish, study, as_shown(first.select_related("study").get()), images[0][1])
     with transaction.atomic():
         mine = Export.objects.filter(created_by=author.user, expires_at__gt=timezone.now())
         if mine.count() >= OPEN_LIMIT:

@@ -58,7 +58,7 @@ def measure_other(
     `archive.plane_values.read_plane_values`.
     """
     uid = str(instance.image.get("frame_of_reference_uid") or "")
-    grid = _grid_of(plane, instance)
+    grid = grid_of(plane, instance)
     return measure_under(
         Under(kind, points, plane, grid, Slab(), instance.study_id, uid), series_id
     )
@@ -107,7 +107,7 @@ def relative_kinds(kinds: dict[str, float]) -> dict[str, float]:
     return {kind: factor / kinds["bw"] for kind, factor in kinds.items()} if "bw" in kinds else {}
 
 
-def _grid_of(plane: Plane, instance: Instance) -> PlaneGeometry:
+def grid_of(plane: Plane, instance: Instance) -> PlaneGeometry:
     """Return the picture's own grid, made as the address of planes makes it."""
     rows, columns = instance.rows or 0, instance.columns or 0
     if plane.origin is None or plane.spacing is None or not rows or not columns:

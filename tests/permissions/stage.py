@@ -143,7 +143,12 @@ def _make_marks(study: Study, instance: Instance, boss: User) -> dict[str, uuid.
             MarkLayer.objects.create(name=f"{prefix}lung", colour="#ff0000", **kept),
             # A new one on the first frame is what a row of the table asks for.
             KeyImage.objects.create(instance=instance, frame=7 + len(keys), **kept),
-            Centreline.objects.create(series=instance.series, points_lps_mm=[[0, 0, 0]], **kept),
+            # A reader has one a series: those who ask have none yet.
+            Centreline.objects.create(
+                series=instance.series,
+                points_lps_mm=[[0, 0, 0]],
+                **{**kept, "created_by": User.objects.create(username=f"{study.pk}{prefix}")},
+            ),
         ]
         keys |= {f"{prefix}{one._meta.model_name}": one.pk for one in made}
     return keys

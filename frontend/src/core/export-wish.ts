@@ -28,6 +28,18 @@ export interface OnScreen {
   readonly facts: ImageFacts | undefined;
   readonly look: Wish;
   readonly presets: readonly Preset[];
+  /** What lies over the pictures; none unless said. */
+  readonly fusion?: FusionWish | null;
+}
+
+/** An overlay as an export is asked for it: ends in modality values. */
+export interface FusionWish {
+  readonly series: string;
+  readonly colormap: string;
+  readonly opacity: number;
+  readonly see_through: boolean;
+  readonly low?: number;
+  readonly high?: number;
 }
 
 type Body = Record<string, string | number | boolean | null | readonly unknown[] | object>;
@@ -54,6 +66,9 @@ export function exportBody(choice: ExportChoice, screen: OnScreen): Body | null 
     // Other series have windows of their own: what is set here is set for this one.
     if (screen.facts !== undefined && (choice.scope === "image" || choice.scope === "series")) {
       body["look"] = lookOf(screen.facts, screen);
+      if (screen.fusion != null) {
+        body["fusion"] = screen.fusion;
+      }
     }
   }
   if (isMoving(choice.format) && choice.framesPerSecond !== null) {

@@ -5,12 +5,14 @@ import { firstFusion } from "../core/fusion";
 import type { Series, Stack } from "../core/facts";
 import { choiceOf, type Preset } from "../core/presets";
 import { shownScale, type ShownScale, type SuvKind } from "../core/suv";
+import type { FusionWish } from "../core/export-wish";
 import { activePane, FIRST_LOOK, paneOf, seriesIn, stackIn } from "./panes";
 import type { Look, PaneState, ViewerState } from "./store";
 
 type Change = (state: ViewerState) => ViewerState;
 
 /** The window in which uptake is first seen; a preset's code. */
+const USUAL_SUV = [0, 10] as const;
 const FIRST_SUV = "suv7";
 
 export function suvKindOf(state: ViewerState): SuvKind {
@@ -108,6 +110,25 @@ export function dropFusions(before: ViewerState, after: ViewerState): ViewerStat
   return after.panes.some(isStale)
     ? { ...after, panes: after.panes.map((pane) => (isStale(pane) ? { ...pane, fusion: null } : pane)) }
     : after;
+}
+
+/** What lies over the active pane's pictures, as an export is asked for it; null: nothing. */
+export function fusionWish(state: ViewerState): FusionWish | null {
+  const { fusion } = activePane(state);
+  const over = state.series.find(({ id }) => id === fusion?.seriesId);
+  if (fusion == null || fusion.isHidden || over === undefined) {
+    return null;
+  }
+  const found = state.stacks.get(over.id);
+  const images = found?.kind === "ready" ? found.stack.images : [];
+  const uptake = uptakeIn(state, over);
+  const filed = images[Math.floor(images.length / 2)]?.windows[0];
+  const usual = filed === undefined ? null : ([filed.center - filed.width / 2, filed.center + filed.width / 2] as const);
+  const factor = uptake?.factor ?? 1;
+  const ends = (fusion.ends ?? (uptake === null ? null : USUAL_SUV))?.map((end) => end / factor) ?? usual;
+  const { colourMap: colormap, opacity, isSeeThrough } = fusion;
+  const [low, high] = ends ?? [];
+  return { series: over.id, colormap, opacity, see_through: isSeeThrough, ...(low === undefined || high === undefined ? {} : { low, high }) };
 }
 
 /**

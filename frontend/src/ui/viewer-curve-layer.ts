@@ -52,7 +52,7 @@ export class CurveLayer implements MarksLayer {
     }
     const matrix = canvasFromImage(view, extentOf(shown.facts), size);
     if (pane.shows === "curved") {
-      return alongPieces(curve, matrix);
+      return alongPieces(curve, matrix, size);
     }
     const plane = planeOf(shown.facts);
     return plane === null ? [] : planePieces(curve, plane, matrix, { isSection: pane.shows === "section", hasMarker: isCurvedOn(state) && pane.shows !== "section" });
@@ -60,7 +60,7 @@ export class CurveLayer implements MarksLayer {
 }
 
 /** The line where its columns cross it, and the marker from top to bottom. */
-function alongPieces(curve: Curve, matrix: Matrix): Piece[] {
+function alongPieces(curve: Curve, matrix: Matrix, size: Size): Piece[] {
   const { picture } = curve;
   if (picture === null) {
     return [];
@@ -78,21 +78,22 @@ function alongPieces(curve: Curve, matrix: Matrix): Piece[] {
     ["path", { class: "curve-line is-quiet", d: pathOf(line) }],
     ["path", { class: "curve-marker", d: pathOf(ends) }],
     ["circle", { class: "curve-marker", cx: plain(cross.x), cy: plain(cross.y), r: `${POINT_PX}` }],
-    ...(curve.rulers ?? []).flatMap((ruler) => rulerPieces(geometry, ruler, matrix)),
+    ...(curve.rulers ?? []).flatMap((ruler) => rulerPieces(geometry, ruler, matrix, size)),
   ];
 }
 
 /** A length with its three numbers: which of them is meant, who drew it knows. */
-function rulerPieces(geometry: CurveGeometry, ruler: CurveRuler, matrix: Matrix): Piece[] {
+function rulerPieces(geometry: CurveGeometry, ruler: CurveRuler, matrix: Matrix, size: Size): Piece[] {
   const ends = [ruler.from, ruler.to].map((spot) => applyMatrix(matrix, pointOf(geometry, spot)));
-  const right = ends.reduce((one, other) => (other.x > one.x ? other : one));
+  const low = ends.reduce((one, other) => (other.y > one.y ? other : one));
+  const anchor = low.x > size.width / 2 ? "end" : "start";
   const { alongMm, acrossMm, straightMm } = lengthsOf(geometry, ruler);
   const [along, across, straight] = [alongMm, acrossMm, straightMm].map((mm) => formatNumber(mm, 1));
   const words = t("{along} mm along the line · {across} mm across · {straight} mm straight", { along: along ?? "", across: across ?? "", straight: straight ?? "" });
   return [
     ["path", { class: "curve-ruler", d: pathOf(ends) }],
     ...ends.map(({ x, y }): Piece => ["circle", { class: "curve-ruler", cx: plain(x), cy: plain(y), r: "2.5" }]),
-    ["text", { class: "mark-text curve-ruler-text", x: plain(right.x + 8), y: plain(right.y - 8) }, words],
+    ["text", { class: "mark-text curve-ruler-text", x: plain(low.x), y: plain(low.y + 18), "text-anchor": anchor }, words],
   ];
 }
 

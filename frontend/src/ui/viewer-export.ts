@@ -6,6 +6,7 @@ import type { ViewerPage } from "../io/api";
 import { ExportApi, ExportError, type StudyExport } from "../io/exports";
 import type { JsonObject } from "../io/read";
 import { activeImage, activeLook, activeSeries, activeStack } from "../state/changes";
+import { fusionWish } from "../state/fusion";
 import type { Store } from "../state/store";
 import { icon, make, setText } from "./dom";
 import type { SidePanel } from "./viewer-side";
@@ -122,6 +123,7 @@ class Exports {
       facts: activeImage(state),
       look: activeLook(state),
       presets: activeStack(state)?.presets ?? [],
+      fusion: fusionWish(state),
     }) as JsonObject | null;
   }
 

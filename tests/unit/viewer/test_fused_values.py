@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.test import Client
+from PIL import Image
 
 from accounts.models import Facility, User
 from archive.ingest import Source, ingest_file
@@ -103,6 +104,48 @@ def test_a_region_on_the_ct_tells_hu_and_uptake(
 
     unknown = post(other="00000000-0000-4000-8000-000000000000")
     assert (unknown.status_code, list(unknown.json()["errors"])) == (400, ["other"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_exported_picture_carries_what_lies_over_it(
+    north: Facility, rada: User, client_of: Callable[[User], Client]
+) -> None:
+    store_pair(north)
+    ct, pet = Series.objects.get(modality="CT"), Series.objects.get(modality="PT")
+    browser = client_of(rada)
+    load_kernels()
+    open_volume(pet)
+    middle = Instance.objects.get(series=ct, instance_number=5)
+    factor = (pet.passport or {})["suv"]["suvbw_factor"]
+
+    def ask(**also: Any) -> Any:
+        body = {"images": [{"instance": str(middle.pk)}], "format": "png", "marks": False, **also}
+        return browser.post("/api/v1/exports/", json.dumps(body), "application/json")
+
+    def draw(**also: Any) -> np.ndarray:
+        made = ask(**also)
+        assert made.status_code == 201, made.content
+        answer: Any = browser.get(made.json()["url"])
+        picture = Image.open(io.BytesIO(answer.content))
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+    over = {"series": str(pet.pk), "colormap": "hot_iron", "opacity": 0.7, "see_through": True,
+            "low": 0.0, "high": 10.0 / factor}  # fmt: skip
+    bare, fused = draw(), draw(fusion=over)
+    assert bare.shape == fused.shape == (64, 64, 3)
+    plane = Plane.from_image_facts(middle.image)
+    ball = spheres_of(CT)[0]
+    column, row = np.rint(plane.px_from_lps(np.array([ball.centre_mm]))[0]).astype(int)
+    # SUV 8 of 10 is place 204 of 255: 12/63 of the way from (255, 128, 0) to white.
+    colour = np.array([255, round(128 + 127 * 12 / 63), round(255 * 12 / 63)])
+    below = bare[row, column]
+    assert np.abs(fused[row, column] - (below + (colour - below) * 0.7)).max() <= 1
+    see = {**over, "opacity": 0.0}
+    assert (draw(fusion=see) == bare).all()
+    assert (np.abs(fused - bare).max(axis=2) > 0).any()
+    assert ask(fusion={**over, "series": str(ct.study_id)}).status_code == 422
+    assert ask(fusion={**over, "high": -1.0}).status_code == 400
+    assert ask(fusion={**over, "colormap": "pink"}).status_code == 400
 
 
 @pytest.mark.django_db(transaction=True)
