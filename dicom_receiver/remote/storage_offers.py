@@ -1,7 +1,7 @@
 """What we offer to take when we fetch by C-GET: which classes, in which transfer syntaxes.
 
 An association has room for 128 contexts (PS3.8 9.3.2.2). Each class is offered uncompressed, and
-once more compressed when pictures of it usually are: the peer takes the one in which it has them.
+once more compressed: the peer takes what it has.
 """
 
 from __future__ import annotations
@@ -65,13 +65,19 @@ _OTHERS = (
 
 
 def offer_storage(known: Sequence[str], room: int, *, is_compressed: bool) -> list[Offer]:
-    """Return contexts for these classes, or the usual ones when none is known, at most `room`."""
+    """Return contexts for these classes, or the usual ones when none is known, at most `room`.
+
+    Of a context with many syntaxes a peer accepts one, and decompresses what it has in another
+    one. So the syntaxes of known classes stand in contexts of their own, as far as there is room.
+    """
     classes = [uid for uid in dict.fromkeys(known) if uid in STORAGE_CLASSES]
-    if not classes:
-        classes = [str(uid) for uid in (*_PICTURES, *_OTHERS)]
-    plain = [Offer(uid, PLAIN_SYNTAXES, as_scp=True) for uid in classes]
-    left = room - len(plain)
-    again = [str(uid) for uid in _PICTURES] if not known else classes
-    packed = [Offer(uid, COMPRESSED_SYNTAXES, as_scp=True) for uid in again if uid in classes]
-    room = min(room, limits.PRESENTATION_CONTEXTS)
-    return [*plain, *(packed[: max(left, 0)] if is_compressed else [])][:room]
+    is_known = bool(classes)
+    classes = classes or [str(uid) for uid in (*_PICTURES, *_OTHERS)]
+    offers = [Offer(uid, PLAIN_SYNTAXES, as_scp=True) for uid in classes]
+    if is_compressed and is_known:
+        offers += [
+            Offer(uid, (syntax,), as_scp=True) for syntax in COMPRESSED_SYNTAXES for uid in classes
+        ]
+    elif is_compressed:
+        offers += [Offer(str(uid), COMPRESSED_SYNTAXES, as_scp=True) for uid in _PICTURES]
+    return offers[: min(room, limits.PRESENTATION_CONTEXTS)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ from worklist.filters import parse_keys
 
 PAGE_SIZE = 50
 MOST_ROWS = 50
+SENT_BEFORE = 4
 IN, OUT = "in", "out"
 ACTS = ("cancel", "retry", "pause", "resume")
 
@@ -146,7 +148,8 @@ def _find(user: User, asked: dict[str, str], before: uuid.UUID | None) -> list[W
     return sorted(found, key=lambda way: way.key, reverse=True)[: PAGE_SIZE + 1]
 
 
-def _ways(user: User, transfers: list[Transfer], rows: list[Exchange]) -> list[Way]:
+def _ways(user: User, transfers: Iterable[Transfer], rows: Iterable[Exchange]) -> list[Way]:
+    transfers, rows = list(transfers), list(rows)
     lines = {line.pk: line for line in Line.objects.filter(pk__in={t.peer_id for t in transfers})}
     uids = {row.study_instance_uid for row in rows}
     studies = Study.objects.visible_to(user).filter(study_instance_uid__in=uids)
@@ -234,17 +237,18 @@ def choose_destination(request: HttpRequest) -> HttpResponse:
     """The peers to which a study, `?study=`, or a series of it, `?series=`, may be sent."""
     user = _check_role(request)
     study, series = _find_source(user, request.GET.get("study", ""), request.GET.get("series", ""))
+    sent = _exchanges(user).filter(
+        study_instance_uid=study.study_instance_uid,
+        facility=study.facility_id,
+        way=Exchange.Way.SEND,
+    )
+    ways = _ways(user, list(_transfers(user).filter(study=study)[:SENT_BEFORE]), sent[:SENT_BEFORE])
     context = {
         "study": study,
         "series": series,
         "peers": exchanges.find_destinations(user, study),
-        "sent": _ways(user, list(_transfers(user).filter(study=study)[:5]), [
-            *_exchanges(user).filter(
-                study_instance_uid=study.study_instance_uid, facility=study.facility_id,
-                way=Exchange.Way.SEND,
-            )[:5]
-        ]),
-    }  # fmt: skip
+        "sent": sorted(ways, key=lambda way: way.key, reverse=True)[:SENT_BEFORE],
+    }
     part = is_fragment(request)
     return render(request, "transfers/_send.html" if part else "transfers/send.html", context)
 
