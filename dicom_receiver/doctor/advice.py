@@ -278,7 +278,7 @@ def _about_answers(call: Call, peer: Peer | None) -> Iterator[Finding]:
         }
         meaning = _("%(command)s %(status)s (%(count)d): %(meaning)s") % told
         link = _change(peer, _("Allow it here")) if status == _NOT_AUTHORIZED else ("", "")
-        full = f"{meaning} “{_(comment)}”" if comment else meaning
+        full = f"{meaning} ({_(comment)})" if comment else meaning
         yield Finding(BROKEN, full, str(said.fix), *link)
 
 
