@@ -17,13 +17,16 @@ from archive.models import Study
 from archive.rows import in_facility
 from worklist.order_models import Order, PerformedStep, ScheduledStep
 
+# Three searches, each by one index: a planner without statistics reads all orders for an OR.
 _FIND = """
     SELECT id, study_instance_uid, accession_number, patient_id, priority, status
-    FROM worklist_order
-    WHERE facility_id = %s AND (study_instance_uid IN ({uids}) OR accession_number IN ({numbers}))
+    FROM worklist_order WHERE facility_id = %s AND study_instance_uid IN ({uids})
     UNION ALL
-    SELECT id, study_instance_uid, '', '', 0, status FROM worklist_performedstep
-    WHERE facility_id = %s AND study_instance_uid IN ({uids})
+    SELECT id, study_instance_uid, accession_number, patient_id, priority, status
+    FROM worklist_order WHERE facility_id = %s AND accession_number IN ({numbers})
+    UNION ALL
+    SELECT id, study_instance_uid, '', '', 0, status
+    FROM worklist_performedstep WHERE facility_id = %s AND study_instance_uid IN ({uids})
 """
 _LINK = """
     UPDATE worklist_worklistentry SET order_id = %s, priority = %s
@@ -77,13 +80,15 @@ def _look_up(facility_id: uuid.UUID, studies: list[Study]) -> _Found:
     query = _FIND.format(
         uids=", ".join(["%s"] * len(uids)), numbers=", ".join(["%s"] * len(numbers)) or "NULL"
     )
-    found = _Found()
-    for key, *facts in sql.fetch(query, facility_id, *uids, *numbers, facility_id, *uids):
+    found, orders = _Found(), {}
+    values = (facility_id, *uids, facility_id, *numbers, facility_id, *uids)
+    for key, *facts in sql.fetch(query, *values):
         candidate = _Candidate(key if isinstance(key, uuid.UUID) else uuid.UUID(key), *facts)
         if candidate.priority:
-            found.orders.append(candidate)
+            orders[candidate.order_id] = candidate
         else:
             found.performed[candidate.study_instance_uid].append(candidate.status)
+    found.orders = list(orders.values())
     return found
 
 

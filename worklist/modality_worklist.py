@@ -16,11 +16,13 @@ from pydicom import DataElement, Dataset
 
 from imaging.datasets import add_element
 from imaging.errors import TooBroadError
-from imaging.match_values import Literal, Span, Uids
-from imaging.matching import KeySet, Rules, compile_key, values_of
+from imaging.match_values import Literal, Matcher, Span, Uids
+from imaging.matching import Items, KeySet, Rules, compile_key, values_of
 from worklist.order_models import OPEN, ScheduledStep
 from worklist.worklist_attributes import (
     AE_TITLE,
+    PLAIN_COLUMNS_OF_ORDER,
+    PLAIN_COLUMNS_OF_STEP,
     RETURN_ALONE,
     SPECIFIC_CHARACTER_SET,
     STEP_SEQUENCE,
@@ -94,16 +96,40 @@ def find_steps(
 
 
 def _open_steps(asker: Asker, query: Query) -> Iterator[ScheduledStep]:
+    """Yield the open steps that may fit, whole; most that do not are never read whole."""
     rows: QuerySet[ScheduledStep] = ScheduledStep.objects.in_facilities([asker.facility_id])
     rows = rows.filter(query.narrowed, status__in=OPEN)
     if asker.own_station_alone:
         rows = rows.filter(_at_station(asker.ae_title))
     day, clock = (f"scheduled_procedure_step_start_{part}" for part in ("date", "time"))
-    rows = rows.select_related("order__facility").order_by(day, clock, "pk")
-    for step in rows.iterator(chunk_size=200):
-        titles = step.scheduled_station_ae_title.split("\\")
-        if not asker.own_station_alone or {"", asker.ae_title} & {one.strip() for one in titles}:
-            yield step
+    columns = dict(_plain_keys(query.keys))
+    looked_at = rows.order_by(day, clock, "pk").values_list("pk", *columns)
+    keys = [
+        key
+        for key, *values in looked_at
+        if all(
+            column.matches([value] if value else [])
+            for column, value in zip(columns.values(), values, strict=True)
+        )
+    ]
+    for begin in range(0, len(keys), _LOOK_EVERY):
+        some = keys[begin : begin + _LOOK_EVERY]
+        found = rows.select_related("order__facility").in_bulk(some)
+        for step in (found[key] for key in some if key in found):
+            titles = {one.strip() for one in step.scheduled_station_ae_title.split("\\")}
+            if not asker.own_station_alone or titles & {"", asker.ae_title}:
+                yield step
+
+
+def _plain_keys(keys: KeySet) -> Iterator[tuple[str, Matcher]]:
+    """Yield the columns that can be matched without the whole answer, with their keys."""
+    for tag, key in keys.keys.items():
+        if tag in PLAIN_COLUMNS_OF_ORDER:
+            yield f"order__{PLAIN_COLUMNS_OF_ORDER[tag]}", key
+        elif isinstance(key, Items):
+            for inner, one in key.keys.keys.items():
+                if tag == STEP_SEQUENCE and inner in PLAIN_COLUMNS_OF_STEP:
+                    yield PLAIN_COLUMNS_OF_STEP[inner], one
 
 
 def _at_station(title: str) -> Q:

@@ -232,11 +232,11 @@ class ScheduledStep(FacilityRow):
             models.Index(
                 fields=[
                     "facility",
+                    "status",
                     "scheduled_procedure_step_start_date",
                     "scheduled_procedure_step_start_time",
                 ],
-                condition=models.Q(status__in=["scheduled", "arrived", "ready", "started"]),
-                name="worklist_step_waits_at",
+                name="worklist_step_by_time",
             ),
         ]
 

@@ -118,6 +118,19 @@ _KNOWN_OF_ORDER = {
 _KNOWN_OF_STEP = {*_STEP_TAGS, *_tags(["ScheduledProtocolCodeSequence"]), AE_TITLE}
 
 
+# Where the database keeps an attribute as it is told, by tag: for a first look at many steps.
+PLAIN_COLUMNS_OF_ORDER = {
+    tag: _ORDER_COLUMNS[keyword]
+    for tag, (_, keyword) in _ORDER_TAGS.items()
+    if keyword in _ORDER_COLUMNS
+}
+PLAIN_COLUMNS_OF_STEP = {
+    tag: _STEP_COLUMNS[keyword]
+    for tag, (_, keyword) in _STEP_TAGS.items()
+    if keyword in _STEP_COLUMNS
+}
+
+
 def is_known(tag: int, *, is_step: bool) -> bool:
     """Whether a key, of the order or of its step, is kept here."""
     return tag in (_KNOWN_OF_STEP if is_step else _KNOWN_OF_ORDER)
