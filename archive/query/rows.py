@@ -88,7 +88,7 @@ class RowReader:
         """Return a row as a data set."""
         answer = Dataset()
         for tag, vr, kind, place in self._places:
-            add_element(answer, tag, vr, _values(row[place], kind))
+            add_element(answer, tag, vr, values_of_column(row[place], kind))
         for tag, name in self._counted.items():
             counts = self._patients.get(row[self._up["patient"]], {})
             add_element(answer, tag, "IS", [str(counts.get(name) or 0)])
@@ -144,7 +144,7 @@ class RowReader:
         return rows.order_by().values_list("storage_key", flat=True).first()
 
 
-def _values(value: Any, kind: Kind) -> list[Any]:
+def values_of_column(value: Any, kind: Kind) -> list[Any]:
     """Return a column's value as DICOM has it."""
     if value is None or value == "":
         return []

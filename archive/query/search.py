@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -29,7 +29,7 @@ from archive.query.attributes import (
     way_up,
 )
 from archive.query.narrowing import UNKNOWN, Narrowed, narrow
-from archive.query.rows import RowReader
+from archive.query.rows import RowReader, values_of_column
 from archive.query.scope import Scope
 from archive.query.stopping import StoppedError, stoppable
 from imaging.errors import TooBroadError
@@ -44,8 +44,9 @@ MOST_KEYS = 20_000
 MOST_PARENTS = 1_000
 # Files that are opened to decide whether they match.
 MOST_FILES = 2_000
-MOST_NAMES = 5_000
-SECONDS = 30.0
+MOST_VALUES = 5_000
+# For one statement, not for the peer that takes the answers.
+SECONDS = 20.0
 
 _STUDIES_OF_PATIENT = Study.objects.filter(patient=OuterRef("pk"))
 
@@ -76,7 +77,6 @@ class Search:
         self._scope = scope
         self._level = level
         self._should_stop = should_stop
-        self._until = float("inf")
         asked = [int(element.tag) for element in keys]
         wanted = [tag for tag in asked if is_supported(level, tag)]
         self.unsupported = frozenset(asked) - frozenset(wanted)
@@ -89,6 +89,7 @@ class Search:
         self._has_parents = False
         self._conditions: list[Q] = []
         self._undecided = KeySet({}, {})
+        self._sieve = Sieve()
         self._reader = RowReader(scope, level, wanted)
 
     # --- answers -----------------------------------------------------------------------------
@@ -100,9 +101,8 @@ class Search:
         StoppedError
             `should_stop` said so.
         TooBroadError
-            It would take too long, or too many files would have to be opened.
+            A statement takes too long, or too many files would have to be opened.
         """
-        self._until = time.monotonic() + SECONDS
         with self._in_database():
             self._conditions, self._undecided = self._compile()
         if self._undecided.is_universal:
@@ -126,22 +126,22 @@ class Search:
         """Yield the keys of all rows that the conditions let through, newest first."""
         if self._conditions:
             # Unsorted, so that the database takes the index of the conditions.
-            rows = self._rows(is_checked=not self._has_parents)
-            pairs = self._fetch(rows.order_by().values_list("pk", "facility_id")[: MOST_KEYS + 1])
-            if len(pairs) <= MOST_KEYS:
-                allowed = (key for key, owner in pairs if self._scope.allows(owner))
-                yield from sorted(allowed, reverse=True)
+            rows = self._rows(is_checked=not self._has_parents).order_by()
+            found = self._fetch(rows.values_list(*self._sieve.fields)[: MOST_KEYS + 1])
+            if len(found) <= MOST_KEYS:
+                yield from sorted(self._sieve.keys_of(found, self._scope), reverse=True)
                 return
-        rows = self._rows(is_checked=True).values_list("pk", flat=True)
+        # Along the primary key, whoever the rows belong to: nothing has to be sorted.
+        rows = self._rows(is_checked=False).order_by("-pk")
         last = None
         size = PAGE if most is None else min(most, MOST_KEYS)
         while True:
             part = rows if last is None else rows.filter(pk__lt=last)
-            found = self._fetch(part.order_by("-pk")[:size])
-            yield from found
+            found = self._fetch(part.values_list(*self._sieve.fields)[:size])
+            yield from self._sieve.keys_of(found, self._scope)
             if len(found) < size:
                 return
-            last, size = found[-1], min(size * 4, MOST_KEYS)
+            last, size = found[-1][0], min(size * 4, MOST_KEYS)
 
     def _rows(self, *, is_checked: bool) -> QuerySet[Any]:
         choose = self._scope.rows if is_checked else self._scope.unchecked
@@ -167,28 +167,29 @@ class Search:
             raise TooBroadError("Too many files would have to be read; narrow the query.")
         if self._should_stop():
             raise StoppedError
-        if time.monotonic() > self._until:
-            raise TooBroadError("The query takes too long; narrow it.")
 
     def _fetch(self, rows: QuerySet[Any]) -> list[Any]:
         with self._in_database():
             return list(rows)
 
     def _in_database(self) -> Any:
-        return _Timed(self._should_stop, self._until)
+        return _Timed(self._should_stop, time.monotonic() + SECONDS)
 
     # --- conditions --------------------------------------------------------------------------
     def _compile(self) -> tuple[list[Q], KeySet]:
         """Return the conditions of the keys, and the keys that they do not decide alone."""
         by_level: dict[Level, list[Q]] = defaultdict(list)
+        sieves: dict[Level, dict[int, tuple[Column, Matcher]]] = defaultdict(dict)
         undecided: dict[int, Matcher] = {}
         for tag, key in self._keys.keys.items():
             column = COLUMNS[self._level].get(tag)
             found = self._narrow(tag, column, key)
             if found.condition:
                 by_level[column.level if column else self._level].append(found.condition)
-            if not found.is_exact:
+            if column is None and not found.is_exact:
                 undecided[tag] = key
+            elif column is not None and not found.is_exact:
+                sieves[column.level][tag] = column, key
         for (day, _clock), period in self._keys.periods.items():
             column = COLUMNS[self._level].get(day)
             if column is not None:
@@ -197,11 +198,15 @@ class Search:
             is_in_file(self._level, tag)
             for tag in (*undecided, *(tag for pair in self._keys.periods for tag in pair))
         )
-        conditions = [
-            condition
-            for level, asked in by_level.items()
-            for condition in self._from_here(level, asked)
-        ]
+        conditions = by_level.pop(self._level, [])
+        self._sieve = Sieve(sieves.pop(self._level, {}).values())
+        for level in {*by_level, *sieves}:
+            found_above, is_exact = self._from_above(
+                level, by_level[level], Sieve(sieves[level].values())
+            )
+            conditions.append(found_above)
+            if not is_exact:
+                undecided |= {tag: key for tag, (_column, key) in sieves[level].items()}
         return conditions, KeySet(undecided, self._keys.periods)
 
     def _narrow(self, tag: int, column: Column | None, key: Matcher) -> Narrowed:
@@ -210,8 +215,8 @@ class Search:
                 return self._narrow_classes(key)
             return UNKNOWN
         found = narrow(column.level, column, key)
-        if found is UNKNOWN and column.kind is Kind.NAME:
-            return self._narrow_by_names(column, key)
+        if found is UNKNOWN and column.kind in {Kind.NAME, Kind.LIST} and not _has_key(column):
+            return self._narrow_by_values(column, key)
         return found
 
     def _narrow_period(self, column: Column, period: Period) -> Q:
@@ -223,26 +228,52 @@ class Search:
         rows = Instance.objects.filter(study=study, sop_class_uid__in=sorted(key.uids))
         return Narrowed(Q(Exists(rows)), is_exact=True)
 
-    def _narrow_by_names(self, column: Column, key: Matcher) -> Narrowed:
-        """Names without a search key: there are few of them, so each is looked at."""
+    def _narrow_by_values(self, column: Column, key: Matcher) -> Narrowed:
+        """Physicians and lists of modalities: there are few of them, so each is looked at."""
         rows = self._scope.rows(column.level).order_by().values_list(column.field, flat=True)
-        names = list(rows.distinct()[: MOST_NAMES + 1])
-        if len(names) > MOST_NAMES:
+        values = list(rows.distinct()[: MOST_VALUES + 1])
+        if len(values) > MOST_VALUES:
             return UNKNOWN
-        fitting = [name for name in names if name and key.matches([name])]
+        fitting = [value for value in values if key.matches(values_of_column(value, column.kind))]
         return Narrowed(Q(**{f"{column.field}__in": fitting}), is_exact=True)
 
-    def _from_here(self, level: Level, asked: Sequence[Q]) -> list[Q]:
-        """Return conditions on the rows of a level as conditions on those that are asked for."""
-        if level is self._level:
-            return list(asked)
-        rows = self._scope.rows(level).filter(*asked).order_by().values_list("pk", flat=True)
+    def _from_above(self, level: Level, asked: Sequence[Q], sieve: Sieve) -> tuple[Q, bool]:
+        """Return what is asked of the rows of a level above as a condition on those below.
+
+        And whether it says all: a sieve that had too much to sift says nothing.
+        """
+        rows = self._scope.rows(level).filter(*asked).order_by()
         way = way_up(self._level, level).removesuffix("__")
-        found = list(rows[: MOST_PARENTS + 1])
-        if len(found) > MOST_PARENTS:
-            return [Q(**{f"{way}__in": rows})]
-        self._has_parents = True
-        return [Q(**{f"{way}__in": found})]
+        most = MOST_KEYS if sieve.columns else MOST_PARENTS
+        found = list(rows.values_list(*sieve.fields)[: most + 1])
+        if len(found) <= most:
+            keys = list(sieve.keys_of(found, self._scope))
+            if len(keys) <= MOST_PARENTS:
+                self._has_parents = True
+                return Q(**{f"{way}__in": keys}), True
+        return Q(**{f"{way}__in": rows.values("pk")}), not sieve.columns
+
+
+def _has_key(column: Column) -> bool:
+    """Whether a name has a search key, so that there are as many of them as patients."""
+    return column.field == "patient_name"
+
+
+class Sieve:
+    """Looks at the columns of rows, before they are read whole, for what no condition decided."""
+
+    def __init__(self, columns: Iterable[tuple[Column, Matcher]] = ()) -> None:
+        self.columns = list(columns)
+        self.fields = ["pk", "facility_id", *(column.field for column, _ in self.columns)]
+
+    def keys_of(self, rows: Iterable[Sequence[Any]], scope: Scope) -> Iterator[uuid.UUID]:
+        """Yield the keys of the rows that the scope allows and that fit."""
+        for key, facility, *values in rows:
+            if scope.allows(facility) and all(
+                matcher.matches(values_of_column(value, column.kind))
+                for value, (column, matcher) in zip(values, self.columns, strict=True)
+            ):
+                yield key
 
 
 class _Timed:
