@@ -241,7 +241,7 @@ def test_move_sends_what_is_meant_as_it_was_stored(house: House, case: str) -> N
     assert_whole(house, house.scp.folder, meant)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["patient", "studies", "series", "images", "nothing"])
 def test_get_sends_what_is_meant_as_it_was_stored(house: House, case: str, folder: Path) -> None:
     root, level, keys, meant = asked_for(house.stock, case)
 
@@ -502,7 +502,7 @@ def destination(house: House) -> Iterator[Callable[..., Destination]]:
         one.close()
 
 
-@pytest.mark.parametrize("how", ["aborts", "never stores", "hangs up", "tiny PDU"])
+@pytest.mark.parametrize("how", ["aborts", "never stores", "tiny PDU"])
 def test_a_destination_that_means_no_good_costs_bounded_time(
     house: House, destination: Callable[..., Destination], how: str
 ) -> None:
