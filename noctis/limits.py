@@ -13,6 +13,15 @@ from dicom_receiver.commitment import asking as commitments
 from dicom_receiver.outgoing import asking as transfers
 from dicom_receiver.outgoing.models import ASSOCIATIONS_LIMIT
 from dicom_receiver.outgoing.old import KEEP
+from dicom_receiver.remote import (
+    answers,
+    asking,
+    driving,
+    exchange_turns,
+    exchanges,
+    multipart,
+    web_session,
+)
 from imaging import (
     frame_facts,
     pdf_page,
@@ -110,6 +119,7 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "at_once": export_stream.STREAM_LIMIT,
         },
         "reconstructions": _of_reconstructions(),
+        "other_archives": _of_other_archives(),
         "storage": {"reserve_bytes": _reserve_bytes()},
         "session": {"hours": settings.SESSION_COOKIE_AGE // 3600},
     }
@@ -141,6 +151,22 @@ def _of_dicom_port() -> dict[str, Any]:
         "answer_seconds": port.ANSWER_SECONDS,
         "answer_bytes": port.RESPONSE_BYTES,
         "stop_seconds": port.STOP_SECONDS,
+    }
+
+
+def _of_other_archives() -> dict[str, Any]:
+    """Return what bounds questions to other archives, and what they answer."""
+    return {
+        "studies": answers.ANSWERS_LIMIT,
+        "series": answers.SERIES_LIMIT,
+        "text_characters": answers.TEXT_LIMIT,
+        "answer_bytes": web_session.ANSWER_BYTES,
+        "redirects": web_session.REDIRECTS_LIMIT,
+        "parts": multipart.PARTS_LIMIT,
+        "questions_at_once": asking.AT_ONCE,
+        "exchanges_a_person": exchanges.OPEN_LIMIT,
+        "attempts": exchange_turns.ATTEMPTS_LIMIT,
+        "imports_a_worker": driving.LANES,
     }
 
 

@@ -25,7 +25,7 @@ class Request(BaseHTTPRequestHandler):
     """One request; the test's function answers it by hand."""
 
     protocol_version = "HTTP/1.1"
-    server: Server  # type: ignore[assignment]  # the only one that makes it
+    server: Server
 
     body = b""
 
