@@ -12,17 +12,12 @@ import {
   type BodyWish,
 } from "../core/body-look";
 import {
-  dragBall,
   edgesOf,
   fitBody,
-  nudge,
-  pan,
   placeOn,
   resized,
-  SIDES,
   spin,
   turnOf,
-  zoom,
   type BodyCamera,
   type Side,
 } from "../core/body-view";
@@ -37,18 +32,10 @@ import { BodySheet } from "./viewer-body-sheet";
 import { LocalBody } from "./viewer-body-local";
 import type { PaneContent } from "./viewer-content";
 import type { PaneHouse, ViewerPane } from "./viewer-pane";
+import { LARGE_STEP_RAD, wireHands } from "./viewer-turning-hands";
 
 const ASK_AGAIN_MS = 700;
-const STEP_RAD = Math.PI / 36;
 const HIGH_SUV = 7;
-const LARGE_STEP_RAD = Math.PI / 6;
-const ZOOM_STEP = 1.1;
-const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
-  ArrowLeft: [1, 0],
-  ArrowRight: [-1, 0],
-  ArrowUp: [0, -1],
-  ArrowDown: [0, 1],
-};
 /** The body goes round in so many seconds at a speed of 1. */
 const ROUND_SECONDS = 12;
 
@@ -386,55 +373,32 @@ class BodyPane implements PaneContent {
 
   // --- hands -----------------------------------------------------------------------------------------
   private wire(): void {
-    const { field } = this;
-    let drag: ((to: Point) => void) | null = null;
-    field.addEventListener("pointerdown", (event) => {
-      if (this.camera !== null && event.button <= 2) {
-        event.preventDefault();
-        field.focus({ preventScroll: true });
-        field.setPointerCapture(event.pointerId);
-        drag = this.dragFor(event, this.camera, this.placeOf(event));
-        this.speed = 0;
-        this.isHeld = true;
-      }
+    wireHands(this.field, {
+      camera: () => this.camera,
+      size: () => this.size,
+      setCamera: (camera) => this.setCamera(camera),
+      turnTo: (side) => this.turnTo(side),
+      reset: () => this.reset(),
+      hold: (isHeld) => this.hold(isHeld),
+      dragInstead: (event, from) => this.gradingDrag(event, from),
+      play: () => this.play(),
     });
-    field.addEventListener("pointermove", (event) => drag?.(this.placeOf(event)));
-    for (const end of ["pointerup", "pointercancel"]) {
-      field.addEventListener(end, () => {
-        if (drag !== null) {
-          drag = null;
-          this.isHeld = false;
-          this.changed();
-        }
-      });
-    }
-    field.addEventListener("contextmenu", (event) => event.preventDefault());
-    field.addEventListener(
-      "wheel",
-      (event) => {
-        event.preventDefault();
-        if (this.camera !== null) {
-          this.setCamera(zoom(this.camera, this.size, event.deltaY < 0 ? ZOOM_STEP : 1 / ZOOM_STEP, this.placeOf(event)));
-        }
-      },
-      { passive: false },
-    );
-    field.addEventListener("keydown", (event) => this.press(event));
   }
 
-  /** Left: turn; middle, or with Shift: pan; right: zoom; with Ctrl: window, or the colours' values. */
-  private dragFor(event: PointerEvent, start: BodyCamera, from: Point): (to: Point) => void {
+  /** What is in the hand does not turn by itself; let go, it is drawn finely. */
+  private hold(isHeld: boolean): void {
+    this.isHeld = isHeld;
+    if (isHeld) {
+      this.speed = 0;
+    } else {
+      this.changed();
+    }
+  }
+
+  /** With Ctrl: window, or the colours' values. */
+  private gradingDrag(event: PointerEvent, from: Point): ((to: Point) => void) | null {
     const { look } = this;
-    if (event.ctrlKey && event.button === 0 && look !== null) {
-      return (to) => this.setLook(this.regraded(look, to.x - from.x, to.y - from.y), true);
-    }
-    if (event.button === 1 || (event.button === 0 && event.shiftKey)) {
-      return (to) => this.setCamera(pan(start, to.x - from.x, to.y - from.y));
-    }
-    if (event.button === 2) {
-      return (to) => this.setCamera(zoom(start, this.size, Math.exp((from.y - to.y) / 150)));
-    }
-    return (to) => this.setCamera(dragBall(start, this.size, from, to));
+    return event.ctrlKey && event.button === 0 && look !== null ? (to) => this.setLook(this.regraded(look, to.x - from.x, to.y - from.y), true) : null;
   }
 
   private regraded(look: BodyLook, dx: number, dy: number): BodyLook {
@@ -445,39 +409,6 @@ class BodyPane implements PaneContent {
     }
     const { center, width } = look.window;
     return { ...look, window: { center: center + dy * step, width: Math.max(step, width + dx * step) } };
-  }
-
-  /** Keys of this view go before those of the page while it has the focus. */
-  private press(event: KeyboardEvent): void {
-    const { camera } = this;
-    if (camera === null || event.altKey || event.ctrlKey || event.metaKey) {
-      return;
-    }
-    const side = SIDES[Number(event.key) - 1];
-    const arrow = ARROWS[event.key];
-    if (side !== undefined) {
-      this.turnTo(side);
-    } else if (arrow !== undefined) {
-      const by = event.shiftKey ? LARGE_STEP_RAD : STEP_RAD;
-      this.setCamera(nudge(camera, arrow[0] * by, -arrow[1] * by));
-    } else if (event.key === "+" || event.key === "=") {
-      this.setCamera(zoom(camera, this.size, ZOOM_STEP));
-    } else if (event.key === "-") {
-      this.setCamera(zoom(camera, this.size, 1 / ZOOM_STEP));
-    } else if (event.key === " ") {
-      this.play();
-    } else if (event.key === "x") {
-      this.reset();
-    } else {
-      return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
-  private placeOf(event: MouseEvent): Point {
-    const box = this.field.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
 }
 

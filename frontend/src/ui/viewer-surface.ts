@@ -16,7 +16,7 @@ import { icon, make, setText } from "./dom";
 import { sideName } from "./viewer-body-bar";
 import type { PaneContent } from "./viewer-content";
 import type { PaneHouse, ViewerPane } from "./viewer-pane";
-import { wireHands } from "./viewer-surface-hands";
+import { wireHands } from "./viewer-turning-hands";
 import { colourFrom, FIRST_LOOK, hexOf, SurfaceList, type SurfaceLook } from "./viewer-surface-list";
 import { rangeWords, tissueName } from "./viewer-tissue-words";
 

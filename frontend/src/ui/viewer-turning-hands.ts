@@ -1,4 +1,4 @@
-/** Hands and keys on a surface: mouse, pen, fingers, wheel, keyboard. */
+/** Hands and keys on what is turned, a body or a surface: mouse, pen, fingers, wheel, keyboard. */
 
 import { dragBall, nudge, pan, SIDES, zoom, type BodyCamera, type Side } from "../core/body-view";
 import type { Point, Size } from "../core/view";
@@ -10,10 +10,16 @@ export interface Turned {
   readonly setCamera: (camera: BodyCamera) => void;
   readonly turnTo: (side: Side) => void;
   readonly reset: () => void;
+  /** A hand takes hold of it, or lets go. */
+  readonly hold?: (isHeld: boolean) => void;
+  /** What a drag from here does instead of turning; null: it turns. */
+  readonly dragInstead?: (event: PointerEvent, from: Point) => ((to: Point) => void) | null;
+  /** Turns by itself, or no longer. */
+  readonly play?: () => void;
 }
 
 const STEP_RAD = Math.PI / 36;
-const LARGE_STEP_RAD = Math.PI / 6;
+export const LARGE_STEP_RAD = Math.PI / 6;
 const ZOOM_STEP = 1.1;
 const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
   ArrowLeft: [1, 0],
@@ -34,7 +40,10 @@ export function wireHands(field: HTMLElement, turned: Turned): void {
     if (start === null || from === undefined) {
       return;
     }
-    if (other !== undefined) {
+    const instead = event === null || other !== undefined ? null : (turned.dragInstead?.(event, from) ?? null);
+    if (instead !== null) {
+      drag = instead;
+    } else if (other !== undefined) {
       const [middle, spread] = [middleOf(from, other), Math.max(1, spreadOf(from, other))];
       pinch = (to, wide) => turned.setCamera(pan(zoom(start, turned.size(), wide / spread, middle), to.x - middle.x, to.y - middle.y));
     } else if (event?.button === 1 || event?.shiftKey === true) {
@@ -46,10 +55,14 @@ export function wireHands(field: HTMLElement, turned: Turned): void {
     }
   };
   field.addEventListener("pointerdown", (event) => {
+    if (event.button > 2) {
+      return;
+    }
     event.preventDefault();
     field.focus({ preventScroll: true });
     field.setPointerCapture(event.pointerId);
     down.set(event.pointerId, placeOf(field, event));
+    turned.hold?.(true);
     begin(event);
   });
   field.addEventListener("pointermove", (event) => {
@@ -68,6 +81,9 @@ export function wireHands(field: HTMLElement, turned: Turned): void {
     field.addEventListener(end, (event) => {
       if (down.delete(event.pointerId)) {
         begin(null);
+        if (down.size === 0) {
+          turned.hold?.(false);
+        }
       }
     });
   }
@@ -100,6 +116,8 @@ function press(turned: Turned, event: KeyboardEvent): void {
     turned.setCamera(zoom(camera, turned.size(), ZOOM_STEP));
   } else if (event.key === "-") {
     turned.setCamera(zoom(camera, turned.size(), 1 / ZOOM_STEP));
+  } else if (event.key === " " && turned.play !== undefined) {
+    turned.play();
   } else if (event.key === "x") {
     turned.reset();
   } else {
