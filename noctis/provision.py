@@ -44,6 +44,7 @@ class Key:
 
 TEXT = Key(str, "a text")
 NEEDED_TEXT = Key(str, "a text", is_required=True)
+YES_OR_NO = Key(bool, "true or false")
 TEXTS = Key(list, "a list of texts")
 KEYS: dict[str, dict[str, Key]] = {
     "facility": {"code": NEEDED_TEXT, "name": NEEDED_TEXT},
@@ -53,6 +54,9 @@ KEYS: dict[str, dict[str, Key]] = {
         "port": Key(int, "a whole number"),
         "facility": NEEDED_TEXT,
         "may": TEXTS,
+        "tls": YES_OR_NO,
+        "certificate": TEXT,
+        "check_address": YES_OR_NO,
     },
     "user": {
         "username": NEEDED_TEXT,
@@ -155,7 +159,7 @@ def _find_key_faults(keys: dict[str, Key], entry: dict[str, Any]) -> Iterator[st
                 yield f"{name!r} is missing."
             continue
         value = entry[name]
-        fits = isinstance(value, key.kind) and not isinstance(value, bool)
+        fits = isinstance(value, key.kind) and isinstance(value, bool) == (key.kind is bool)
         if fits and key.kind is list:
             fits = all(isinstance(part, str) for part in value)
         if not fits:
@@ -195,6 +199,9 @@ def _apply_peer(entry: dict[str, Any]) -> str:
         "is_active": True,
         **{f"may_{service}": service in may for service in SERVICES},
     }
+    # What the file does not name stays as an administrator has left it.
+    named = {"tls": "use_tls", "certificate": "certificate", "check_address": "check_address"}
+    values |= {field: entry[key] for key, field in named.items() if key in entry}
     return _save(peer or Peer(ae_title=entry["ae_title"]), values)
 
 

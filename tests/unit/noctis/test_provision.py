@@ -98,6 +98,17 @@ def test_changes_what_differs_and_leaves_what_is_not_named(tmp_path: Path) -> No
     assert User.objects.count() == 2
 
 
+def test_peer_is_bound_to_its_certificate_and_stays_so(tmp_path: Path) -> None:
+    bound = WHOLE.replace("port = 104", 'port = 104\ntls = true\ncertificate = "CN=ct1"')
+    provision(tmp_path, bound)
+    provision(tmp_path, WHOLE)
+    peer = Peer.objects.get()
+    assert (peer.use_tls, peer.certificate, peer.check_address) == (True, "CN=ct1", False)
+
+    with pytest.raises(ProvisionError, match="fingerprint"):
+        provision(tmp_path, bound.replace("CN=ct1", "whoever"))
+
+
 def test_known_user_keeps_the_password_when_none_is_given(tmp_path: Path) -> None:
     provision(tmp_path, WHOLE)
 
