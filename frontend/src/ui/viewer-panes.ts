@@ -49,6 +49,7 @@ export class Panes {
     });
     this.root.style.setProperty("--rows", `${isMaximised ? 1 : layout.rows}`);
     this.root.style.setProperty("--columns", `${isMaximised ? 1 : layout.columns}`);
+    setAttribute(this.root, "data-in-a-row", layout.rows === 1 && layout.columns > 2 && !isMaximised);
     this.root.classList.toggle("is-many", panes.length > 1 && !isMaximised);
     this.house.volumes.follow();
     this.active.takePrecedence();
