@@ -33,7 +33,7 @@ class LineInline(admin.StackedInline):  # type: ignore[type-arg]
         "last_success_at",
     )  # fmt: skip
     readonly_fields = ("failures", "retry_at", "last_error", "last_success_at")
-    verbose_name_plural = _("What we send there")
+    verbose_name = verbose_name_plural = _("What we send there")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Admit administrators, to whom peers belong."""
@@ -48,14 +48,37 @@ class TransferAdmin(UnderStudyAdmin[Transfer]):
     """Transfers, and what can be done with them."""
 
     list_display = (
-        "peer", "study", "why", "rule", "status", "is_paused", "sent_count", "instance_count",
-        "failed_count", "priority", "reason", "facility", "created_at", "ended_at",
+        "peer", "what", "wherefore", "state", "arrived", "failed_count", "reason", "created_at",
     )  # fmt: skip
-    list_select_related = ("facility", "peer", "study", "rule")
+    list_select_related = ("peer", "study", "rule", "requested_by")
     list_filter: ClassVar[Any] = ("status", "why", "commitment", "peer", FacilityFilter)
     search_fields = ("study",)
     search_help_text = _("Whole Study Instance UID.")
     actions = ("try_again", "cancel", "pause", "resume")
+
+    @admin.display(description=_("study"))
+    def what(self, transfer: Transfer) -> str:
+        """Return the study as people know it."""
+        study = transfer.study
+        day = f"{study.study_date:%Y-%m-%d}" if study.study_date else ""
+        return " ".join(filter(None, [day, study.modalities, study.study_description])) or "-"
+
+    @admin.display(description=_("why"))
+    def wherefore(self, transfer: Transfer) -> str:
+        """Return the rule, or who asked."""
+        by = transfer.rule or transfer.requested_by
+        return str(by) if by else transfer.get_why_display()
+
+    @admin.display(description=_("status"), ordering="status")
+    def state(self, transfer: Transfer) -> str:
+        """Return the status, and whether it is paused."""
+        is_waiting = transfer.is_paused and transfer.status in Transfer.OPEN
+        return gettext("Paused") if is_waiting else transfer.get_status_display()
+
+    @admin.display(description=_("sent"))
+    def arrived(self, transfer: Transfer) -> str:
+        """Return how many images have arrived, of how many."""
+        return f"{transfer.sent_count} / {transfer.instance_count}"
 
     def search(self, text: str) -> models.Q:
         """Find by the study's UID."""

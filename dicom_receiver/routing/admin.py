@@ -27,9 +27,14 @@ SERIES_SHOWN = 50
 class TrialForm(forms.Form):
     """Which study is tried, and from whom it comes."""
 
-    study = forms.CharField(label=_("study"), max_length=64, help_text=_("Study Instance UID."))
+    study = forms.CharField(
+        label=_("Study Instance UID"),
+        max_length=64,
+        widget=forms.TextInput(attrs={"class": "vLargeTextField"}),
+    )
     sender = forms.CharField(
-        label=_("sender"),
+        label=_("Sender"),
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
         max_length=150,
         required=False,
         help_text=_("Empty: from whom it really came."),
