@@ -10,6 +10,7 @@ from django.conf import settings
 from archive import storage, unpack
 from dicom_receiver import limits as port
 from dicom_receiver.commitment import asking as commitments
+from dicom_receiver.handlers import mpps
 from dicom_receiver.outgoing import asking as transfers
 from dicom_receiver.outgoing.models import ASSOCIATIONS_LIMIT
 from dicom_receiver.outgoing.old import KEEP
@@ -50,6 +51,7 @@ from viewer import (
     priors,
     stored_marks,
 )
+from worklist import order_fields, orders, performing
 
 
 def list_limits() -> dict[str, dict[str, Any]]:
@@ -59,20 +61,7 @@ def list_limits() -> dict[str, dict[str, Any]]:
         "frames": {"frames_an_instance": frame_facts.MAX_FRAMES},
         "zip": asdict(unpack.DEFAULT_LIMITS),
         "dicom_port": _of_dicom_port(),
-        "storage_commitment": {
-            "instances_a_transaction": commitments.INSTANCES_LIMIT,
-            "data_set_bytes": commitments.DATA_SET_BYTES,
-            "reported_for_hours": settings.NOCTIS_COMMITMENT_HOURS,
-        },
-        "transfers": {
-            "at_once": settings.NOCTIS_TRANSFERS,
-            "associations_a_peer": ASSOCIATIONS_LIMIT,
-            "attempts": settings.NOCTIS_TRANSFER_ATTEMPTS,
-            "given_up_after_hours": settings.NOCTIS_TRANSFER_HOURS,
-            "instances_a_request": transfers.INSTANCES_LIMIT,
-            "open_a_person": transfers.OPEN_LIMIT,
-            "kept_days": KEEP.days,
-        },
+        **_of_transfers(),
         "http": {
             "body_in_memory_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
             "form_fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
@@ -94,23 +83,13 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "note_characters": annotations_form.NOTE_LENGTH,
             "marks_an_object": mark_rows.MARKS_LIMIT,
         },
+        "orders": {"steps_an_order": orders.MOST_STEPS, "codes_a_list": order_fields.MOST_CODES},
         "hanging": {
             "protocols": hanging.PROTOCOLS_LIMIT,
             "priors_listed": priors.PRIORS_LIMIT,
             "views_a_series": hanging.VIEWS_LIMIT,
         },
-        "objects": {
-            "report_items": sr_tree.NODES_LIMIT,
-            "report_levels": sr_tree.DEPTH_LIMIT,
-            "state_graphics": presentation.GRAPHICS_LIMIT,
-            "contours": structure_set.CONTOURS_LIMIT,
-            "contour_points": structure_set.POINTS_LIMIT,
-            "segmentation_frames": segmentation.FRAMES_LIMIT,
-            "waveform_samples": waveform.SAMPLES_LIMIT,
-            "pdf_bytes": pdf_pages.SIZE_LIMIT,
-            "pdf_memory_bytes": pdf_page.MEMORY_BYTES,
-            "objects_with_marks": stored_marks.OBJECTS_LIMIT,
-        },
+        "objects": _of_objects(),
         "exports": {
             "images": export_form.PICTURES_LIMIT,
             "objects": export_form.OBJECTS_LIMIT,
@@ -142,6 +121,8 @@ def _of_dicom_port() -> dict[str, Any]:
         "request_items": port.REQUEST_ITEMS,
         "smallest_peer_pdu_bytes": port.SMALLEST_PEER_PDU_BYTES,
         "worklist_steps": settings.NOCTIS_WORKLIST_LIMIT,
+        "performed_step_message_bytes": mpps.DATA_SET_BYTES,
+        "performed_step_bytes": performing.SAID_BYTES,
         "waiting_connections": port.WAITING_CONNECTIONS,
         "waiting_bytes": port.WAITING_BYTES,
         "tls_handshakes": port.HANDSHAKES,
@@ -151,6 +132,42 @@ def _of_dicom_port() -> dict[str, Any]:
         "answer_seconds": port.ANSWER_SECONDS,
         "answer_bytes": port.RESPONSE_BYTES,
         "stop_seconds": port.STOP_SECONDS,
+    }
+
+
+def _of_transfers() -> dict[str, Any]:
+    """Return what bounds what goes to other archives, and promises to keep what came."""
+    return {
+        "storage_commitment": {
+            "instances_a_transaction": commitments.INSTANCES_LIMIT,
+            "data_set_bytes": commitments.DATA_SET_BYTES,
+            "reported_for_hours": settings.NOCTIS_COMMITMENT_HOURS,
+        },
+        "transfers": {
+            "at_once": settings.NOCTIS_TRANSFERS,
+            "associations_a_peer": ASSOCIATIONS_LIMIT,
+            "attempts": settings.NOCTIS_TRANSFER_ATTEMPTS,
+            "given_up_after_hours": settings.NOCTIS_TRANSFER_HOURS,
+            "instances_a_request": transfers.INSTANCES_LIMIT,
+            "open_a_person": transfers.OPEN_LIMIT,
+            "kept_days": KEEP.days,
+        },
+    }
+
+
+def _of_objects() -> dict[str, Any]:
+    """Return how much of reports, states, contours and the like is shown."""
+    return {
+        "report_items": sr_tree.NODES_LIMIT,
+        "report_levels": sr_tree.DEPTH_LIMIT,
+        "state_graphics": presentation.GRAPHICS_LIMIT,
+        "contours": structure_set.CONTOURS_LIMIT,
+        "contour_points": structure_set.POINTS_LIMIT,
+        "segmentation_frames": segmentation.FRAMES_LIMIT,
+        "waveform_samples": waveform.SAMPLES_LIMIT,
+        "pdf_bytes": pdf_pages.SIZE_LIMIT,
+        "pdf_memory_bytes": pdf_page.MEMORY_BYTES,
+        "objects_with_marks": stored_marks.OBJECTS_LIMIT,
     }
 
 
