@@ -10,7 +10,6 @@ from django.conf import settings
 from archive import storage, unpack
 from dicom_receiver import limits as port
 from dicom_receiver.commitment import asking as commitments
-from dicom_receiver.handlers import mpps
 from dicom_receiver.outgoing import asking as transfers
 from dicom_receiver.outgoing.models import ASSOCIATIONS_LIMIT
 from dicom_receiver.outgoing.old import KEEP
@@ -121,7 +120,7 @@ def _of_dicom_port() -> dict[str, Any]:
         "request_items": port.REQUEST_ITEMS,
         "smallest_peer_pdu_bytes": port.SMALLEST_PEER_PDU_BYTES,
         "worklist_steps": settings.NOCTIS_WORKLIST_LIMIT,
-        "performed_step_message_bytes": mpps.DATA_SET_BYTES,
+        "performed_step_message_bytes": performing.MESSAGE_BYTES,
         "performed_step_bytes": performing.SAID_BYTES,
         "waiting_connections": port.WAITING_CONNECTIONS,
         "waiting_bytes": port.WAITING_BYTES,

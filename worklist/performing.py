@@ -39,6 +39,7 @@ from worklist.performed_rules import (
     tag_of,
 )
 
+MESSAGE_BYTES = 4 * 1024 * 1024
 SAID_BYTES = 8 * 1024 * 1024
 # "Incorrect worklist entry selected" (CID 9300): the step was never begun.
 _WRONG_ENTRY = ("110514", "DCM")

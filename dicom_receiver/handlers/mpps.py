@@ -28,6 +28,7 @@ from imaging.errors import LimitExceededError, NoctisError
 from worklist.performed_data import UTF_8, decode_said
 from worklist.performed_rules import Fault, PerformedStepError
 from worklist.performing import (
+    MESSAGE_BYTES,
     Scanner,
     change_performed_step,
     create_performed_step,
@@ -36,7 +37,6 @@ from worklist.performing import (
 
 logger = logging.getLogger("noctis.dimse")
 
-DATA_SET_BYTES = 4 * 1024 * 1024
 _DEPTH = 8
 _ELEMENTS = 250_000
 _MOST_TAGS = 64
@@ -155,7 +155,7 @@ def _scanner(request: Request) -> Scanner:
 
 def _read(request: Request) -> Dataset:
     return decode_identifier(
-        request.read_data_set(DATA_SET_BYTES),
+        request.read_data_set(MESSAGE_BYTES),
         request.context.transfer_syntax,
         depth=_DEPTH,
         elements=_ELEMENTS,
