@@ -36,4 +36,4 @@ def test_stranger_who_calls_appears_and_is_written_down_in_two_clicks(
     assert faults(page) == []
     call.get_by_role("link", name="Add peer").first.click()
     expect(page.get_by_label("AE title")).to_have_value("NEWUS1")
-    expect(page.get_by_label("May query")).to_be_checked()
+    expect(page.get_by_label("May query", exact=True)).to_be_checked()
