@@ -25,7 +25,7 @@ from imaging.errors import ConflictError, MissingError
 from viewer.export_form import DICOM, FORMS, JPEG, PRINT, ExportForm
 from viewer.export_marks import Dresser
 from viewer.export_models import Export
-from viewer.export_names import words_of
+from viewer.export_names import left_out_of, words_of
 from viewer.export_pictures import draw_picture, encode
 from viewer.export_stream import AsyncPieceStream, PieceStream, file_pieces
 from viewer.export_zip import object_entries, picture_entries, zip_pieces
@@ -77,11 +77,11 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
 
     def get_left_out_count(self, export: Export) -> int:
         """Return how many of what was asked for do not leave de-identified."""
-        return sum(export.wish.get("left_out", {}).values())
+        return sum(left_out_of(export.wish).values())
 
     def get_left_out(self, export: Export) -> list[str]:
         """Return in words what does not leave de-identified, a sentence for each reason."""
-        return words_of(export.wish.get("left_out", {}))
+        return words_of(left_out_of(export.wish))
 
     def get_file_name(self, export: Export) -> str:
         """Return the name under which the file is saved; a page to print has none."""

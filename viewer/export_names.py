@@ -84,6 +84,12 @@ def leave_names(
     return leaving, left_out
 
 
+def left_out_of(wish: Mapping[str, Any]) -> dict[str, int]:
+    """Return what an export leaves out, by reason; rows of before had a number alone."""
+    found = wish.get("left_out")
+    return found if isinstance(found, dict) else {}
+
+
 def words_of(left_out: Mapping[str, int]) -> list[str]:
     """Return a sentence for each reason."""
     return [str(_WORDS[why] % {"count": count}) for why, count in left_out.items() if count]

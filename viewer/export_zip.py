@@ -23,7 +23,7 @@ from imaging.source import DEFAULT_LIMITS, inflate
 from viewer.export_form import DICOM
 from viewer.export_marks import Dresser
 from viewer.export_models import Export
-from viewer.export_names import words_of
+from viewer.export_names import left_out_of, words_of
 from viewer.export_pictures import draw_pictures, encode
 from viewer.exports import ENDINGS, deidentifier_of
 from viewer.file_stream import open_file
@@ -136,7 +136,7 @@ def object_entries(
     yield Entry("DICOMDIR", [directory.to_bytes()])
     readme = _README.format(
         what=_DEIDENTIFIED if deidentifier else _AS_STORED,
-        counts=_count_lines(counts.written, len(folders), export.wish.get("left_out", {})),
+        counts=_count_lines(counts.written, len(folders), left_out_of(export.wish)),
         problems=_problem_lines(counts.problems),
     )
     yield Entry("README.TXT", [readme.replace("\n", "\r\n").encode()])

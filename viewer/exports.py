@@ -25,7 +25,7 @@ from imaging.errors import ConflictError, MissingError, UnsupportedError
 from viewer.export_form import BY_JOB, DICOM, JPEG, OBJECTS_LIMIT, PICTURES_LIMIT, PNG, TIFF
 from viewer.export_fusion import check_fusion
 from viewer.export_models import Export
-from viewer.export_names import Image, leave_names
+from viewer.export_names import Image, leave_names, left_out_of
 from viewer.marks import Author
 from viewer.models import KeyImage
 
@@ -99,7 +99,7 @@ def record(author: Author, export: Export, action: str) -> None:
             "export": str(export.pk),
             "form": export.form,
             "images": len(export.images),
-            "left_out": sum(wish.get("left_out", {}).values()),
+            "left_out": sum(left_out_of(wish).values()),
             "deidentified": bool(wish.get("deidentify")),
             "burned_in": (wish.get("deidentify") or {}).get("burned_in", ""),
             "demographics": bool(wish.get("demographics")),
