@@ -58,7 +58,7 @@ def move(row: Exchange, tally: Tally, cancelled: threading.Event, stop: Stop) ->
             if cancelled.is_set() and response.is_pending and not is_told:
                 association.cancel(context)
                 is_told = True
-        _check_last(peer, response, tally)
+        check_last(peer, response, tally)
 
 
 def get(
@@ -96,7 +96,7 @@ def get(
             words = _("The other side could not send it: %(why)s") % {"why": say_status(response)}
             for _number in range(max(0, failed - tally.failed)):
                 tally.refuse(words)
-        _check_last(peer, response, tally)
+        check_last(peer, response, tally)
 
 
 class _Taker:
@@ -186,7 +186,7 @@ def _expected(response: Response) -> int | None:
     return None if numbers[1] is None else sum(number or 0 for number in numbers)
 
 
-def _check_last(peer: Peer, response: Response, tally: Tally) -> None:
+def check_last(peer: Peer, response: Response, tally: Tally) -> None:
     """Raise PeerUnavailableError unless the peer did what was asked, at least in part."""
     if response.status in SUCCESSES or response.status == statuses.CANCELLED:
         return

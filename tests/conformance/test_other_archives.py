@@ -166,9 +166,3 @@ def test_an_archive_is_asked_fetched_from_and_sent_to(port: Port, there: Orthanc
     exchanges.ask_to_send(anna, web, Study.objects.in_facilities([places["web"].pk]).get())
     assert _run_next().status == "done"
     assert there.data_sets() == truth
-
-    # It does not know us any more, and says so.
-    _introduce(there, "ELSEWHERE", port.number)
-    row = _bring(anna, mover)
-    assert row.status == "failed"
-    assert "NOCTIS_SCP" in row.reason

@@ -16,10 +16,15 @@ from archive import storage
 from archive.importing import import_many
 from archive.ingest import Source
 from archive.models import Instance, Study
+from dicom_receiver.command import Command
+from dicom_receiver.models import Peer
 from dicom_receiver.remote import exchange_turns, exchanges
+from dicom_receiver.remote.dimse_retrieve import check_last
 from dicom_receiver.remote.exchange_run import run
 from dicom_receiver.remote.models import Exchange, WebPeer
-from imaging.errors import ConflictError, NotAllowedError
+from dicom_receiver.remote.progress import Tally
+from dicom_receiver.requestor import Response
+from imaging.errors import ConflictError, NotAllowedError, PeerUnavailableError
 from tests import factories
 from tests.unit.dicom_receiver.remote.test_web_query import make_peer
 from tests.unit.dicom_receiver.remote.web_server import Asked, Request, serve
@@ -208,3 +213,15 @@ def test_what_the_other_side_did_not_store_is_told(
         row = run_next()
     assert (row.status, row.done, row.failed) == (Status.FAILED, 2, 1)
     assert "0110H" in row.reason
+
+
+def test_a_peer_that_does_not_know_us_is_told_apart_from_one_that_failed(north: Facility) -> None:
+    peer = Peer(ae_title="OLDPACS", facility=north)
+    tally = Tally(lambda tally: None)
+    for status, trouble, word in (
+        (0xA801, "destination", "NOCTIS_SCP"),
+        (0xC000, "refused", "C000H"),
+    ):
+        with pytest.raises(PeerUnavailableError, match=word) as caught:
+            check_last(peer, Response(status, Command({}), None), tally)
+        assert caught.value.trouble == trouble
