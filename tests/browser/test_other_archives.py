@@ -95,7 +95,7 @@ def test_a_study_is_found_in_another_archive_imported_and_sent_back(
     page.locator("#id_peer").select_option(label="OLDPACS")
     page.locator("#ask").click()
     expect(page.get_by_role("alert")).to_contain_text("at least a name")
-    page.locator("#id_name").fill("importer")
+    page.locator("#id_name").fill("Importer")
     page.locator("#ask").click()
     row = page.locator("tr.row", has_text="Importer, Ida")
     expect(row.locator(".c-here")).to_have_text("–")
