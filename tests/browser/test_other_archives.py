@@ -111,7 +111,7 @@ def test_a_study_is_found_in_another_archive_imported_and_sent_back(
     expect(study.locator(".c-count")).to_have_text("1 / 2")
     study.locator(".c-exam").click()
     page.keyboard.press("Space")
-    page.get_by_text("Send to…").click()
+    page.locator("details[data-send] summary").click()
     page.get_by_role("button", name="OLDPACS").click()
     expect(page.locator(".send-way .state")).to_have_text("Done", timeout=30_000)
 
