@@ -37,6 +37,7 @@ KEPT_FOR = timedelta(days=14)
 ALIKE_SECONDS = 900.0
 ALIKE_CALLS = 256
 CALLS_A_FLUSH = 200
+LIVE_SECONDS = 6.0
 KINDS_OF_ANSWERS = 64
 KINDS_OF_CONTEXTS = 40
 SYNTAXES_SHOWN = 24
@@ -66,6 +67,7 @@ class Entry:
     answers: Counter[tuple[int, int, str]] = field(default_factory=Counter)
     is_written: bool = False
     is_changed: bool = True
+    written_at: float = 0.0
     monotonic: float = field(default_factory=time.monotonic)
 
     def note_request(self, request: AssociateRequest) -> None:
@@ -90,6 +92,11 @@ class Entry:
         if kind in self.answers or len(self.answers) < KINDS_OF_ANSWERS:
             self.answers[kind] += 1
         self.is_changed = True
+
+    def is_due(self) -> bool:
+        """Whether a live call has to be written: at once when new, else now and then."""
+        is_early = self.is_written and time.monotonic() - self.written_at < LIVE_SECONDS
+        return self.is_changed and not is_early
 
     @property
     def has_trouble(self) -> bool:
@@ -181,7 +188,7 @@ class Diary:
         with self._lock:
             ended, self._ended = list(self._ended.values()), OrderedDict()
             gone, self._gone = self._gone, []
-            live = [entry for entry in self._live.values() if entry.is_changed]
+            live = [entry for entry in self._live.values() if entry.is_due()]
         changed = [*ended, *live[:CALLS_A_FLUSH]]
         for entry in changed:
             entry.is_changed = False
@@ -197,7 +204,7 @@ class Diary:
     def _write(self, entries: list[Entry]) -> None:
         rows = [self._row_of(entry) for entry in entries]
         for entry in entries:
-            entry.is_written = True
+            entry.is_written, entry.written_at = True, time.monotonic()
         Call.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["id"], update_fields=_UPDATED
         )

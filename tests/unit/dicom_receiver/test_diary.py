@@ -37,7 +37,8 @@ def make_call(**also: object) -> Call:
     return Call.objects.create(**{**fixed, "outcome": RELEASED, **also})
 
 
-def test_call_is_seen_while_it_lives_and_after_its_end() -> None:
+def test_call_is_seen_while_it_lives_and_after_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diary_module, "LIVE_SECONDS", 0)
     diary = Diary()
     entry = begin(diary)
     diary.flush()
