@@ -75,7 +75,9 @@ def write(
     peer: Peer, study_id: uuid.UUID, instance_ids: Iterable[uuid.UUID], *, why: str,
     user: User | None = None, rule: RoutingRule | None = None, priority: int = 0,
 ) -> Transfer | None:  # fmt: skip
-    """Write a transfer of one study's instances; None when all of them wait already.
+    """Write a transfer of one study's instances, or let a rule's that waits grow.
+
+    None when all of them wait already.
 
     Must run inside a transaction; the caller publishes and wakes.
     """
@@ -90,22 +92,34 @@ def write(
     keys = [key for key in keys if key not in waiting]
     if not keys:
         return None
-    now = timezone.now()
     study = Study.objects.only("facility").get(pk=study_id)
-    size: int = 0
-    for page in _pages(keys):
-        total = Instance.objects.filter(pk__in=page).aggregate(total=Sum("size_bytes"))["total"]
-        size += total or 0
-    transfer = Transfer.objects.create(
+    transfer = _find_growing(peer, study_id, rule, priority) if why == Transfer.Why.ROUTED else None
+    now = timezone.now()
+    transfer = transfer or Transfer.objects.create(
         facility_id=study.facility_id, study=study, peer=peer, why=why, rule=rule,
-        requested_by=user, priority=priority, instance_count=len(keys), size_bytes=size,
-        created_at=now, due_at=now,
+        requested_by=user, priority=priority, created_at=now, due_at=now,
         give_up_at=now + timedelta(hours=settings.NOCTIS_TRANSFER_HOURS),
     )  # fmt: skip
     TransferItem.objects.bulk_create(
-        [TransferItem(transfer=transfer, instance_id=key) for key in keys], batch_size=500
-    )
+        [TransferItem(transfer=transfer, instance_id=key) for key in keys],
+        ignore_conflicts=True, batch_size=500,
+    )  # fmt: skip
+    needed = transfer.items.exclude(state=State.SKIPPED)
+    totals = needed.aggregate(count=Count("pk"), size=Sum("instance__size_bytes"))
+    transfer.instance_count, transfer.size_bytes = totals["count"], totals["size"] or 0
+    transfer.save(update_fields=["instance_count", "size_bytes"])
     return transfer
+
+
+def _find_growing(
+    peer: Peer, study_id: uuid.UUID, rule: RoutingRule | None, priority: int
+) -> Transfer | None:
+    """Return the transfer of this study that waits for its turn: what still arrives joins it."""
+    waiting = Transfer.objects.select_for_update(of=("self",)).filter(
+        peer=peer, study=study_id, why=Transfer.Why.ROUTED, rule=rule, priority=priority,
+        status=Status.QUEUED, claim=None, sent_count=0, attempts=0,
+    )  # fmt: skip
+    return waiting.order_by("id").last()
 
 
 def _by_study(instances: QuerySet[Instance]) -> dict[uuid.UUID, list[uuid.UUID]]:
@@ -118,10 +132,6 @@ def _by_study(instances: QuerySet[Instance]) -> dict[uuid.UUID, list[uuid.UUID]]
     for study_id, key in pairs:
         found[study_id].append(key)
     return found
-
-
-def _pages(keys: list[uuid.UUID]) -> list[list[uuid.UUID]]:
-    return [keys[begin : begin + 500] for begin in range(0, len(keys), 500)]
 
 
 # --- what can be done with one ---------------------------------------------------

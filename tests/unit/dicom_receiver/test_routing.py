@@ -125,7 +125,15 @@ def test_an_instance_is_decided_on_once_and_a_peer_gets_it_once(
     more = store_files(north, 1, StudyInstanceUID=stored[0].study.study_instance_uid)
     decide()
     assert sent_on() == {"SECOND": {one.sop_instance_uid for one in [*stored, *more]}}
-    assert [one.instance_count for one in Transfer.objects.order_by("id")] == [3, 1]
+    # It joins the transfer that waits; what is on its way already is left alone.
+    assert [one.instance_count for one in Transfer.objects.all()] == [4]
+    Transfer.objects.update(status=Transfer.Status.RUNNING, claim=uuid4())
+    store_files(north, 2, StudyInstanceUID=stored[0].study.study_instance_uid)
+    decide()
+    assert [one.instance_count for one in Transfer.objects.order_by("id")] == [4, 2]
+    assert sum(one.size_bytes for one in Transfer.objects.all()) == sum(
+        one.size_bytes for one in Instance.objects.all()
+    )
 
 
 @pytest.mark.django_db(transaction=True)
