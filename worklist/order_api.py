@@ -154,6 +154,7 @@ class NewestFirst(CursorPagination):
 class OrderList(_OrderView, ListAPIView[Order]):
     """The orders that the person may see."""
 
+    queryset = Order.objects.none()
     serializer_class = OrderSerializer
     filterset_class = OrderFilter
     pagination_class = NewestFirst

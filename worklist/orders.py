@@ -109,6 +109,7 @@ def create_order(
         order.save(force_insert=True)
         for one in steps:
             _add_step(order, one)
+        refresh_status(order)
         link_studies(studies)
         _tell(order, "order_created", author, steps=len(steps))
     return order

@@ -48,6 +48,14 @@ def test_technologist_makes_an_order_and_what_is_missing_is_made(
     assert (event.payload, event.facility_id) == ({"order": made["id"]}, row.facility_id)
 
 
+def test_order_that_has_ended_elsewhere_is_entered_as_ended(client_of: Login, tess: User) -> None:
+    step = {**order_document()["steps"][0], "status": "completed"}
+
+    answer = post(client_of(tess), ORDERS, order_document(steps=[step]))
+
+    assert (answer.status_code, answer.json()["status"]) == (201, "completed")
+
+
 def test_study_instance_uid_stays(client_of: Login, tess: User) -> None:
     order = make_order(tess)
 
