@@ -8,6 +8,8 @@ from typing import Any
 from django.conf import settings
 
 from archive import storage, unpack
+from archive.query import narrowing, search
+from dicom_receiver import diary, identifiers
 from dicom_receiver import limits as port
 from dicom_receiver.commitment import asking as commitments
 from dicom_receiver.outgoing import asking as transfers
@@ -22,6 +24,7 @@ from dicom_receiver.remote import (
     multipart,
     web_session,
 )
+from dicomweb import parameters as dicomweb_parameters
 from imaging import (
     frame_facts,
     pdf_page,
@@ -98,6 +101,17 @@ def list_limits() -> dict[str, dict[str, Any]]:
         },
         "reconstructions": _of_reconstructions(),
         "other_archives": _of_other_archives(),
+        "queries": {
+            "identifier_bytes": identifiers.IDENTIFIER_BYTES,
+            "uids": narrowing.MOST_UIDS,
+            "seconds": search.SECONDS,
+            "web_answers": dicomweb_parameters.MOST_ANSWERS,
+        },
+        "diary": {
+            "calls": diary.KEPT_CALLS,
+            "days": diary.KEPT_FOR.days,
+            "alike_seconds": diary.ALIKE_SECONDS,
+        },
         "storage": {"reserve_bytes": _reserve_bytes()},
         "session": {"hours": settings.SESSION_COOKIE_AGE // 3600},
     }
