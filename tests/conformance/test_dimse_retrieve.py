@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.data import get_testdata_file
 
 from dicom_receiver import command as dimse
 from dicom_receiver.requestor import Incoming, Offer, Requestor, Target
-from tests.conformance.dcmtk import Storescp, run_storescp
+from tests.conformance.dcmtk import run_storescp
 from tests.conformance.destination import Destination
 from tests.conformance.dimse import (
     C_CANCEL,
@@ -26,39 +23,38 @@ from tests.conformance.dimse import (
     EXPLICIT_LITTLE,
     FIELD,
     IMPLICIT_LITTLE,
-    MESSAGE_ID,
     RESPONDED_TO,
     SOP_CLASS,
     STATUS,
-    Client,
     context,
     encode,
 )
 from tests.conformance.port import Port
+from tests.conformance.retrieve_asking import (
+    PATIENT_ROOT_GET,
+    PATIENT_ROOT_MOVE,
+    House,
+    answers_of,
+    ask,
+    asked_for,
+    assert_whole,
+    get_client,
+    getscu,
+    keys_of,
+    last,
+    movescu,
+    received,
+    run_movescu,
+)
 from tests.conformance.retrieving import PATIENTS, Stock, fill, provision
 from tests.conformance.test_dimse_store import make_ct, read_data_set
+from tests.factories import bundled
 from tests.services import find_free_port
 
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
-PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
 REMAINING, COMPLETED, FAILED, WARNING = 0x1020, 0x1021, 0x1022, 0x1023
-
-
-@dataclass
-class House:
-    """The receiver, what is in it, and a destination that takes uncompressed images alone."""
-
-    stock: Stock
-    scp: Storescp
-    compressed: str
-    foreign: str
-
-    @property
-    def port(self) -> Port:
-        return self.stock.port
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +108,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     )
     stock, foreign = Stock(port, folder / "stock"), Stock(port, folder / "foreign")
     fill(stock)
-    compressed = stock.add_file(Path(get_testdata_file("SC_rgb_jpeg_dcmtk.dcm")), "COLOUR")
+    compressed = stock.add_file(bundled("SC_rgb_jpeg_dcmtk.dcm"), "COLOUR")
     foreign.add(make_ct(PatientID=PATIENTS[0]))
     try:
         port.start()
@@ -137,94 +133,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def keys_of(level: str, **keys: str) -> list[str]:
-    pairs = {"QueryRetrieveLevel": level, **keys}
-    return [word for name, value in pairs.items() for word in ("-k", f"{name}={value}")]
-
-
-def movescu(
-    house: House,
-    level: str,
-    *options: str,
-    to: str = "THERE",
-    calling: str = "ASKER",
-    root: str = "-S",
-    **keys: str,
-) -> str:
-    """Run movescu; return all it says."""
-    return subprocess.run(
-        [
-            *("movescu", "-d", root, "-aet", calling, "-aec", "NOCTIS_SCP", "-aem", to),
-            *(*options, "localhost", str(house.port.number), *keys_of(level, **keys)),
-        ],
-        check=False,
-        timeout=60,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ).stdout
-
-
-def last(said: str) -> tuple[int, dict[str, int]]:
-    """Return status and counters of the last response in what a DCMTK program says."""
-    message = said.rpartition("DIMSE MESSAGE =")[0].rpartition("Message Type")[2]
-    status = re.findall(r"DIMSE Status +: 0x([0-9a-f]{4})", said)[-1]
-    counters = re.findall(r"(\w+) Suboperations +: (\d+)", message)
-    return int(status, 16), {name: int(count) for name, count in counters}
-
-
-def received(folder: Path) -> dict[str, Path]:
-    return {str(dcmread(path).SOPInstanceUID): path for path in folder.iterdir()}
-
-
-def assert_whole(house: House, folder: Path, uids: set[str]) -> None:
-    """Exactly these came, each with the very data set that was stored."""
-    came = received(folder)
-    assert set(came) == uids
-    for uid, path in came.items():
-        assert read_data_set(path) == read_data_set(house.stock.files[uid])
-
-
 # --- what is meant --------------------------------------------------------------------
-def asked_for(stock: Stock, case: str) -> tuple[str, str, dict[str, str], set[str]]:
-    """Return root, level, keys, and the instances that they mean."""
-    anna = stock.value("StudyInstanceUID", PatientID="ANNA")
-    series = stock.value("SeriesInstanceUID", StudyInstanceUID=anna[0])
-    instances = stock.value("SOPInstanceUID", SeriesInstanceUID=series[0])
-    of_study = {"StudyInstanceUID": anna[0]}
-    of_series = {**of_study, "SeriesInstanceUID": series[0]}
-    patient = {"PatientID": "ANNA"}
-    cases: dict[str, tuple[str, str, dict[str, str], set[str]]] = {
-        "patient": ("-P", "PATIENT", patient, stock.uids(**patient)),
-        "study": ("-S", "STUDY", of_study, stock.uids(**of_study)),
-        "studies": ("-S", "STUDY", {"StudyInstanceUID": "\\".join(anna)}, stock.uids(**patient)),
-        "study of patient": ("-P", "STUDY", {**patient, **of_study}, stock.uids(**of_study)),
-        "study of another": ("-P", "STUDY", {"PatientID": "BERT", **of_study}, set()),
-        "series": ("-S", "SERIES", of_series, stock.uids(**of_series)),
-        "two series": (
-            "-S",
-            "SERIES",
-            {**of_study, "SeriesInstanceUID": "\\".join(series)},
-            stock.uids(**of_study),
-        ),
-        "images": (
-            "-P",
-            "IMAGE",
-            {**patient, **of_series, "SOPInstanceUID": "\\".join(instances[:2])},
-            set(instances[:2]),
-        ),
-        "unknown among images": (
-            "-S",
-            "IMAGE",
-            {**of_series, "SOPInstanceUID": f"{instances[0]}\\1.2.3"},
-            {instances[0]},
-        ),
-        "nothing": ("-S", "STUDY", {"StudyInstanceUID": "1.2.3"}, set()),
-    }
-    return cases[case]
-
-
 CASES = [
     *("patient", "study", "studies", "study of patient", "study of another", "series"),
     *("two series", "images", "unknown among images", "nothing"),
@@ -249,24 +158,6 @@ def test_get_sends_what_is_meant_as_it_was_stored(house: House, case: str, folde
 
     assert last(said) == (0x0000, {"Completed": len(meant), "Failed": 0, "Warning": 0})
     assert_whole(house, folder, meant)
-
-
-def getscu(
-    house: House, folder: Path, level: str, *options: str, root: str = "-S", **keys: str
-) -> str:
-    """Run getscu, which keeps data sets exactly as they come (+B); return all it says."""
-    return subprocess.run(
-        [
-            *("getscu", "-d", "+B", root, "-aet", "ASKER", "-aec", "NOCTIS_SCP", *options),
-            *("-od", str(folder), "localhost", str(house.port.number), *keys_of(level, **keys)),
-        ],
-        check=False,
-        timeout=60,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ).stdout
 
 
 def test_move_counts_down_and_names_its_originator(house: House) -> None:
@@ -382,7 +273,11 @@ def test_get_of_jpeg_depends_on_the_contexts_that_are_proposed(house: House, fol
     ]
     target = Target(host="127.0.0.1", port=house.port.number, called_ae="NOCTIS_SCP")
     with Requestor(target, offers, calling_ae="ASKER") as peer:
-        elements = {SOP_CLASS: PATIENT_ROOT_GET, FIELD: 0x0010, 0x0700: 0}
+        elements: dict[int, int | str | bytes] = {
+            SOP_CLASS: PATIENT_ROOT_GET,
+            FIELD: 0x0010,
+            0x0700: 0,
+        }
         identifier = Dataset()
         identifier.QueryRetrieveLevel, identifier.PatientID = "PATIENT", "COLOUR"
         context_id = peer.accepted[0]
@@ -397,65 +292,6 @@ def test_get_of_jpeg_depends_on_the_contexts_that_are_proposed(house: House, fol
 
 
 # --- what DCMTK's programs cannot be made to do ------------------------------------------
-def run_movescu(house: House, keys: list[str]) -> str:
-    """Run movescu with these keys alone."""
-    return subprocess.run(
-        [
-            *("movescu", "-d", "-S", "-aet", "ASKER", "-aec", "NOCTIS_SCP", "-aem", "THERE"),
-            *("localhost", str(house.port.number), *keys),
-        ],
-        check=False,
-        timeout=60,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ).stdout
-
-
-def read_answer(client: Client) -> dict[int, int]:
-    """Return the next response's numbers; its data set, if it has one, is passed over."""
-    raw = client.read_response()
-    answer = {
-        number: value if isinstance(value, int) else int.from_bytes(value[:2], "little")
-        for number, value in raw.items()
-    }
-    if answer[DATA_SET_TYPE] != 0x0101:
-        while not client.read_pdu()[1][5] & 2:
-            pass
-    return answer
-
-
-def answers_of(client: Client) -> Iterator[dict[int, int]]:
-    while True:
-        answer = read_answer(client)
-        yield answer
-        if answer[STATUS] != 0xFF00:
-            return
-
-
-def ask(client: Client, context_id: int, sop_class: str, field: int, **also: str) -> None:
-    to = {0x0600: "THERE"} if field == 0x0021 else {}
-    client.send_command(
-        context_id,
-        {SOP_CLASS: sop_class, FIELD: field, MESSAGE_ID: 9, 0x0700: 0, DATA_SET_TYPE: 0, **to},
-    )
-    identifier = Dataset()
-    for keyword, value in also.items():
-        setattr(identifier, keyword, value)
-    client.send_data_set(context_id, encode(identifier, IMPLICIT_LITTLE))
-
-
-@contextlib.contextmanager
-def get_client(house: House, level: str, **keys: str) -> Iterator[tuple[Client, int]]:
-    """Ask by C-GET on an association that has no context for any image."""
-    with house.port.client() as client:
-        client.associate(context(1, PATIENT_ROOT_GET, IMPLICIT_LITTLE), calling=b"ASKER")
-        ask(client, 1, PATIENT_ROOT_GET, 0x0010, QueryRetrieveLevel=level, **keys)
-        yield client, 1
-        client.release()
-
-
 def test_cancel_ends_a_move_with_what_remains(house: House) -> None:
     with house.port.client() as client:
         client.associate(context(1, PATIENT_ROOT_MOVE, IMPLICIT_LITTLE), calling=b"ASKER")
