@@ -26,12 +26,15 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+from pydicom import Dataset
+
 from archive.phantom import PhantomShape, build_datasets
 from bench.find_archive import Entry
-from bench.ingest import data_set_of, run_clients
+from bench.ingest import data_set_of
+from bench.ingest import uid as ingest_uid
 from bench.servers import ORTHANC, START_SECONDS, Noctis, Orthanc, Server
 from tests.conformance.dimse import IMPLICIT_LITTLE, Client, context
-from tests.dimse_client import Association, PeerError
+from tests.dimse_client import CT_IMAGE_STORAGE, Association, PeerError, StoreMessage
 
 STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.2.1"
 CALLER = "BENCH"
@@ -136,8 +139,17 @@ class FilledOrthanc(Orthanc):
 
     def fill(self, count: int) -> None:
         """Store one instance, stop, copy the rows of its four levels for every study, go on."""
-        (template,) = build_datasets(PhantomShape(slices=1, rows=32, columns=32))
-        run_clients(self, [data_set_of(template, 0)], 1)
+        # Copied into a plain data set, which is written without file meta information.
+        template = Dataset()
+        template.update(next(iter(build_datasets(PhantomShape(rows=32, columns=32, slices=1)))))
+        data_set = data_set_of(template, 0)
+        association = Association(("127.0.0.1", self.port), called=self.called, timeout_s=300)
+        message = StoreMessage(
+            CT_IMAGE_STORAGE, ingest_uid(3, 0), data_set, association.max_pdu_bytes
+        )
+        if association.store(message.data).status:
+            raise RuntimeError("Orthanc did not store the first instance")
+        association.release()
         self.stop()
         with closing(sqlite3.connect(self.folder / "index" / "index")) as index:
             _copy_rows(index, count)

@@ -12,6 +12,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -389,6 +390,10 @@ class Association:
     ) -> None:
         """Send a command and its data set, if it has one, in PDUs no longer than the peer takes."""
         self._outflow.send_message(context_id, dimse.encode_command(elements), data_set)
+
+    def gathering_answers(self) -> AbstractContextManager[None]:
+        """Hold many short answers back for a moment, so that they go out together."""
+        return self._outflow.gathering()
 
     def _close_entry(self, outcome: Call.Outcome, cause: Cause | None, detail: str = "") -> None:
         self.surroundings.diary.end(self.entry, outcome, cause, detail)

@@ -8,6 +8,9 @@ never looked at.
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dicom_receiver import limits, pdu
@@ -18,6 +21,9 @@ from imaging.errors import StorageUnavailableError
 _BATCH_BYTES = 1024 * 1024
 # The kernel takes no more buffers with one call (IOV_MAX).
 _MOST_PIECES = 1024
+# How much is held back while messages are gathered, and how long.
+_HELD_BYTES = 32 * 1024
+_HELD_SECONDS = 0.02
 _OVERHEAD_BYTES = pdu.HEADER.size + pdu.PDV_HEADER_BYTES
 
 
@@ -38,6 +44,33 @@ class Outflow:
         self._wire = wire
         self._piece_bytes = min(peer_max_pdu_bytes or largest, largest) - pdu.PDV_HEADER_BYTES
         self._buffer = bytearray()
+        self._held: bytearray | None = None
+        self._held_since = 0.0
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Hold short messages back while this block lasts, and send some together.
+
+        Many answers to one query then cost few calls and wake the peer seldom. What is held
+        goes out with the next message when it is much, or older than a moment.
+        """
+        self._held, self._held_since = bytearray(), time.monotonic()
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            if held:
+                self._wire.send(held)
+
+    def _send(self, out: bytearray) -> None:
+        if self._held is None:
+            self._wire.send(out)
+            return
+        self._held += out
+        now = time.monotonic()
+        if len(self._held) >= _HELD_BYTES or now - self._held_since > _HELD_SECONDS:
+            held, self._held, self._held_since = self._held, bytearray(), now
+            self._wire.send(held)
 
     def send_message(
         self, context_id: int, command: bytes, data_set: bytes | Part | None = None
@@ -54,7 +87,7 @@ class Outflow:
             return
         if data_set is not None:
             self._add(out, context_id, data_set, 0)
-        self._wire.send(out)
+        self._send(out)
 
     def _add(self, out: bytearray, context_id: int, data: bytes, control: int) -> None:
         """Append the PDUs of something short."""
@@ -67,6 +100,9 @@ class Outflow:
 
     def _send_part(self, head: bytearray, context_id: int, part: Part) -> None:
         """Send what is in `head`, then the part of the file, many PDUs with one call each."""
+        if self._held:
+            held, self._held = self._held, bytearray()
+            self._wire.send(held)
         step = self._piece_bytes
         count = max(1, min(_BATCH_BYTES // (step + _OVERHEAD_BYTES), _MOST_PIECES))
         wanted = len(head) + min(count * (step + _OVERHEAD_BYTES), self._length_of(part))

@@ -106,7 +106,8 @@ class Query:
         """Send every match; return whether it came to its end, and was not cancelled."""
         while True:
             try:
-                with contextlib.closing(self._matches()) as matches:
+                gathering = self._request.association.gathering_answers()
+                with contextlib.closing(self._matches()) as matches, gathering:
                     for match in matches:
                         if self._request.is_cancelled():
                             return False
