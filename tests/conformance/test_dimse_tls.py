@@ -25,7 +25,7 @@ from dicom_receiver.requestor import Offer, Requestor
 from dicom_receiver.targets import _calling, target_of
 from imaging.errors import PeerUnavailableError
 from noctis.checkup.finding import Level
-from noctis.checkup.tls import check_expiry
+from noctis.checkup.tls import check_expiry, check_tls
 from tests.conformance.conftest import StartPort
 from tests.conformance.dimse import (
     CT_IMAGE_STORAGE,
@@ -386,7 +386,9 @@ def test_expiry_is_read_as_openssl_reads_it(authority: Authority) -> None:
         assert read_expiry(Path(authority.path(name))).timestamp() == expected
 
 
-def test_check_up_tells_of_certificates_that_expire(authority: Authority) -> None:
+def test_check_up_tells_of_certificates_that_expire_and_of_bindings_that_nobody_asks_for(
+    db: None, authority: Authority, settings: Settings
+) -> None:
     path = Path(authority.path("server"))  # valid for 20 days
     now = datetime.now(UTC)
     levels = [
@@ -394,6 +396,19 @@ def test_check_up_tells_of_certificates_that_expire(authority: Authority) -> Non
     ]
     assert levels == [Level.OK, Level.WARN, Level.FAIL]
     assert check_expiry("key", Path(authority.key("server")), now).level == Level.FAIL
+
+    assert list(check_tls()) == []
+    settings.NOCTIS_DICOM_TLS = ("127.0.0.1", 2762)
+    settings.NOCTIS_DICOM_TLS_CERTIFICATE = authority.path("server")
+    settings.NOCTIS_DICOM_TLS_KEY = authority.key("server")
+    assert [finding.level for finding in check_tls()] == [Level.WARN]
+    facility = Facility.objects.create(code="A", name="A")
+    Peer.objects.create(ae_title="CT1", facility=facility, certificate="CN=ct1")
+    assert [finding.subject for finding in check_tls() if finding.level == Level.FAIL] == [
+        "DICOM TLS peers"
+    ]
+    settings.NOCTIS_DICOM_TLS_KEY = authority.key("ct1")
+    assert [finding.level for finding in check_tls()] == [Level.FAIL]
 
 
 def test_unusable_key_is_one_sentence(start_port: StartPort, authority: Authority) -> None:
