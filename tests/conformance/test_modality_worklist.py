@@ -330,7 +330,7 @@ def check_hostile_queries(client: Client) -> None:
 
 
 def find_request(message_id: int, data: bytes) -> bytes:
-    command = {
+    command: dict[int, int | str | bytes] = {
         SOP_CLASS: WORKLIST, FIELD: C_FIND, MESSAGE_ID: message_id, 0x0700: 0, DATA_SET_TYPE: 0,
     }  # fmt: skip
     return p_data(pdv(1, 3, command_set(command))) + p_data(pdv(1, 2, data))

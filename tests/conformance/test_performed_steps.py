@@ -135,7 +135,7 @@ def report_by_hand(client: Client, order: Order) -> None:
     client.associate(context(1, STEP, EXPLICIT_LITTLE), context(3, RETRIEVE, EXPLICIT_LITTLE))
     chosen = create(client, b"", begin(claim(order)))
     assert chosen[STATUS] == 0
-    uid = bytes(chosen[SOP_INSTANCE]).rstrip(b"\0").decode()  # type: ignore[arg-type]
+    uid = bytes(chosen[SOP_INSTANCE]).rstrip(b"\0").decode()
     assert PerformedStep.objects.get(sop_instance_uid=uid).steps.get().order == order
 
     wrong = change(client, uid, end(PatientName="Other^Name"))
@@ -145,7 +145,7 @@ def report_by_hand(client: Client, order: Order) -> None:
     assert change(client, uid, end("DISCONTINUED", images=0))[STATUS] == 0
     late = change(client, uid, end())
     assert (late[STATUS], late[ERROR_ID]) == (0x0110, struct.pack("<H", 0xA710))
-    assert bytes(late[0x0902]).rstrip() == FINAL_WORDS  # type: ignore[arg-type]
+    assert bytes(late[0x0902]).rstrip() == FINAL_WORDS
 
     wanted = struct.pack("<HHHH", 0x0040, 0x0252, 0x0010, 0x0010)
     client.send_command(3, {**_request(N_GET, RETRIEVE, uid), DATA_SET_TYPE: 0x101, TAGS: wanted})

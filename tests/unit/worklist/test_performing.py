@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 RUNS, DONE, STOPPED = "IN PROGRESS", "COMPLETED", "DISCONTINUED"
 
 
-def claim(order: Order, number: int = 0, **also: str) -> Dataset:
+def claim(order: Order, number: int = 0, /, **also: str) -> Dataset:
     """Return the item by which a scanner says which scheduled step it performs."""
     item = Dataset()
     item.StudyInstanceUID = order.study_instance_uid
@@ -174,7 +174,7 @@ def test_step_is_found_by_its_id_with_study_or_number_else_by_either(
 ) -> None:
     order = make_order(facility=north, accession_number="A5")
 
-    row = create_performed_step(scanner, generate_uid(), begin(claim(order, **change)))
+    row = create_performed_step(scanner, generate_uid(), begin(claim(order, 0, **change)))
 
     assert row.steps.exists() is is_found
     assert statuses(order)[0] == ("in_progress" if is_found else "scheduled")
