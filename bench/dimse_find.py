@@ -113,8 +113,8 @@ class Asker:
             answers += 1
             while not self._client.read_pdu()[1][5] & 2:
                 pass
-        if response[0x0900]:
-            raise RuntimeError(f"status {response[0x0900]:04X}")
+        if status := int(response[0x0900]):
+            raise RuntimeError(f"status {status:04X}")
         return (time.perf_counter() - began) * 1000, answers
 
     def close(self) -> None:
@@ -302,7 +302,7 @@ def main(arguments: list[str] | None = None) -> int:
             servers.append(noctis)
             noctis.fill(options.studies)
         if options.only != "noctis" and ORTHANC.exists():
-            also = {"DicomAlwaysAllowFind": True, "OverwriteInstances": False}
+            also: dict[str, object] = {"DicomAlwaysAllowFind": True, "OverwriteInstances": False}
             orthanc = FilledOrthanc(place, options.port + 2, also)
             orthanc.start()
             servers.append(orthanc)
