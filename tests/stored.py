@@ -27,6 +27,7 @@ def store_files(
         dataset.InstanceNumber = number + 1
         source = Source(door="dimse", sender=sender, facility_id=facility.pk if facility else None)
         outcome = ingest_file(source, io.BytesIO(factories.as_part10(dataset)))
+        assert outcome.instance_id is not None
         stored.append(Instance.objects.get(pk=outcome.instance_id))
     return stored
 

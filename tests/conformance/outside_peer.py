@@ -61,7 +61,8 @@ class OutsidePeer:
         self._open -= 1
 
     def _store(self, event: evt.Event) -> int:
-        uid = str(event.request.AffectedSOPInstanceUID)
+        request: Any = event.request
+        uid = str(request.AffectedSOPInstanceUID)
         self.held.wait(20)
         if uid == self.breaks_at:
             event.assoc.abort()

@@ -193,6 +193,7 @@ def test_a_peer_that_hung_up_is_called_with_the_roles_reversed(
     server = listener.start_server(
         ("127.0.0.1", number), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, hear)]
     )
+    assert server is not None
     try:
         Commitment.objects.update(due_at=timezone.now())
         assert report_next()

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -111,8 +112,13 @@ def test_a_peer_that_is_down_is_waited_for_longer_each_time(
     stored = store_files(north, 2)
     transfer = ask(rada, stored)
     waits = []
+
+    def failed(times: int) -> bool:
+        desk.look()
+        return Line.objects.get().failures == times
+
     for failures in (1, 2, 3):
-        wait_for(lambda n=failures: desk.look() or Line.objects.get().failures == n)
+        wait_for(partial(failed, failures))
         line = Line.objects.get()
         assert line.retry_at is not None
         waits.append(line.retry_at - timezone.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pynetdicom import AE, evt
 from accounts.models import Facility, User
 from archive import storage
 from archive.models import Instance
-from dicom_receiver.commitment import asking, checking
+from dicom_receiver.commitment import asking
 from dicom_receiver.commitment.models import Commitment
 from dicom_receiver.models import Peer
 from dicom_receiver.outgoing.asking import ask_to_send
@@ -62,7 +63,7 @@ def test_a_worker_killed_in_the_middle_of_a_check_still_reports_after_its_restar
     pairs = [[CT, one.sop_instance_uid] for one in stored] * 8000
     asker = asking.Asker("CT1", "127.0.0.1", north.pk)
     wish = asking.Wish(generate_uid(), pairs)
-    row = asking.take_down(wish, asker, held_for=checking.timedelta(0))
+    row = asking.take_down(wish, asker, held_for=timedelta(0))
     worker.start()
     wait_for(lambda: Commitment.objects.get().checked_count > 0, 30)
     worker.kill()
