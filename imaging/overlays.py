@@ -48,7 +48,9 @@ def overlay_facts(header: ElementView, image: Facts) -> list[Facts]:
     found: list[Facts] = []
     present = {tag >> 16 for tag in header.tags() if tag >= 0x60000000}
     for group in _GROUPS:
-        if group not in present or not any(group << 16 | element in header for element in (0x10, 0x11, 0x100, 0x3000)):
+        if group not in present or not any(
+            group << 16 | element in header for element in (0x10, 0x11, 0x100, 0x3000)
+        ):
             continue
         facts = _plane_facts(header, group << 16, image)
         if facts is None or len(found) == MAX_PLANES:

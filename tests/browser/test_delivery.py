@@ -253,7 +253,9 @@ def between(
         upper = values[top][:, left] * (1 - across) + values[top][:, left + 1] * across
         lower = values[top + 1][:, left] * (1 - across) + values[top + 1][:, left + 1] * across
         return np.asarray(upper * (1 - down) + lower * down)
-    nearest: np.ndarray = values[np.rint(row).astype(int)][:, np.rint(column).astype(int)].astype(float)
+    nearest: np.ndarray = values[np.rint(row).astype(int)][:, np.rint(column).astype(int)].astype(
+        float
+    )
     on_edge = [np.abs(np.abs(one - np.floor(one)) - 0.5) < 0.02 for one in (row, column)]
     nearest[on_edge[0]], nearest[:, on_edge[1]] = np.nan, np.nan
     return nearest

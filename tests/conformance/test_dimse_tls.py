@@ -336,7 +336,7 @@ def test_stored_by_tls_is_stored_whole_and_new_certificates_are_used(
         client.release()
         # It says goodbye as TLS asks: an end that nobody on the way can feign.
         assert isinstance(client.sock, ssl.SSLSocket)
-        client.sock.suppress_ragged_eofs = False
+        client.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
         assert client.sock.recv(1) == b""
     assert answer[STATUS] == 0
     assert read_data_set(stored_path(port, Instance.objects.get())) == encode(dataset)

@@ -72,8 +72,11 @@ def test_a_saved_layout_keeps_planes_slabs_and_bodies_and_refuses_what_there_is_
         assert {name: pane[name] for name in wanted if name != "find"} == {
             name: wanted[name] for name in wanted if name != "find"
         }
-    for wrong in ({"shows": "x"}, {"plane": "oblique"}, {"slab": {"mode": "mip"}},
-                  {"slab": {"mode": "mip", "thickness_mm": 900}}, {"body": {}}):  # fmt: skip
+    refusals: list[dict[str, object]] = [
+        {"shows": "x"}, {"plane": "oblique"}, {"slab": {"mode": "mip"}},
+        {"slab": {"mode": "mip", "thickness_mm": 900}}, {"body": {}},
+    ]  # fmt: skip
+    for wrong in refusals:
         refused = save(client, name="Wrong", layout={**LAYOUT, "panes": [wrong]})
         assert refused.status_code == 400, wrong
 
