@@ -19,13 +19,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.models import User
+from archive.api_pages import NewestFirst
 from archive.json_bodies import PlainJSONParser
 from archive.models import Series
 from imaging.errors import MissingError, NotAllowedError
@@ -104,15 +104,6 @@ class JobFilter(filters.FilterSet):
     series = filters.UUIDFilter(field_name="series_id")
     study = filters.UUIDFilter(field_name="study_id")
     requested_by = filters.CharFilter(field_name="requested_by__username")
-
-
-class NewestFirst(CursorPagination):
-    """Pages by key: newest first, at the same cost however deep."""
-
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 200
-    ordering = "-id"
 
 
 class JobList(_JobView, ListAPIView[ReconstructionJob]):

@@ -13,7 +13,6 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,6 +20,7 @@ from rest_framework.views import APIView
 from accounts.address import read_address
 from accounts.audit import record, record_for_user
 from accounts.models import Facility, User
+from archive.api_pages import NewestFirst
 from archive.json_bodies import PlainJSONParser
 from imaging.errors import NotAllowedError
 from imaging.search import search_key
@@ -140,15 +140,6 @@ class OrderFilter(filters.FilterSet):
             return rows
         matching = Order.objects.filter(**wanted).values("pk")
         return rows.filter(pk__in=matching)
-
-
-class NewestFirst(CursorPagination):
-    """Pages by key: newest first, at the same cost however deep."""
-
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 200
-    ordering = "-id"
 
 
 class OrderList(_OrderView, ListAPIView[Order]):

@@ -13,13 +13,13 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.address import read_address
 from accounts.models import User
+from archive.api_pages import NewestFirst
 from archive.json_bodies import PlainJSONParser
 from archive.models import Instance
 from dicom_receiver.models import Peer
@@ -85,15 +85,6 @@ class TransferFilter(filters.FilterSet):
     why = filters.MultipleChoiceFilter(choices=Transfer.Why.choices)
     peer = filters.CharFilter(field_name="peer__ae_title")
     study = filters.UUIDFilter(field_name="study_id")
-
-
-class NewestFirst(CursorPagination):
-    """Pages by key: newest first, at the same cost however deep."""
-
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 200
-    ordering = "-id"
 
 
 class TransferList(_TransferView, ListAPIView[Transfer]):

@@ -4,6 +4,7 @@ import htmx from "htmx.org";
 
 import { Live } from "./live";
 import { wireMenus } from "./menus";
+import { RowKeys } from "./row-keys";
 import { Ways } from "./ways";
 
 const words = document.getElementById("words")?.dataset ?? {};
@@ -12,11 +13,17 @@ const badge = document.getElementById("live");
 wireMenus();
 wireSeries();
 wireTrouble();
-document.addEventListener("keydown", (event) => pressed(event));
+const keys = new RowKeys("tr.row", {
+  i: (rows) => rows.press("[data-import] button"),
+  c: (rows) => rows.press('[data-act="cancel"]'),
+  r: (rows) => rows.press('[data-act="retry"]'),
+  Enter: (rows) => rows.press("[data-series] button") || rows.press("[data-result]") || rows.press("form button"),
+  "/": () => document.getElementById("id_name")?.focus(),
+});
 document.addEventListener("click", (event) => {
   const row = event.target instanceof Element ? event.target.closest<HTMLElement>("tr.row") : null;
   if (row !== null) {
-    choose(row);
+    keys.choose(row);
   }
 });
 document.getElementById("narrow")?.addEventListener("change", (event) => {
@@ -67,59 +74,6 @@ function wireTrouble(): void {
       place?.append(line);
     });
   }
-}
-
-// --- keys ---------------------------------------------------------------------------------
-function pressed(event: KeyboardEvent): void {
-  const isField = event.target instanceof Element && event.target.closest("input, select, textarea") !== null;
-  if (isField || event.ctrlKey || event.metaKey || event.altKey) {
-    return;
-  }
-  const acts: Readonly<Record<string, () => unknown>> = {
-    j: () => move(1),
-    ArrowDown: () => move(1),
-    k: () => move(-1),
-    ArrowUp: () => move(-1),
-    i: () => press("[data-import] button"),
-    c: () => press('[data-act="cancel"]'),
-    r: () => press('[data-act="retry"]'),
-    Enter: () => press("[data-series] button") || press("[data-result]") || press("form button"),
-    "/": () => document.getElementById("id_name")?.focus(),
-  };
-  const isControl = event.target instanceof Element && event.target.closest("a, button, summary") !== null;
-  const act = event.key === "Enter" && isControl ? undefined : acts[event.key];
-  if (act !== undefined) {
-    event.preventDefault();
-    act();
-  }
-}
-
-function chosen(): HTMLElement | null {
-  return document.querySelector<HTMLElement>('tr.row[aria-current="true"]');
-}
-
-function move(by: number): void {
-  const all = [...document.querySelectorAll<HTMLElement>("tr.row")];
-  const now = chosen();
-  const at = now === null ? (by > 0 ? -1 : all.length) : all.indexOf(now);
-  const next = all[Math.min(Math.max(at + by, 0), all.length - 1)];
-  if (next !== undefined) {
-    choose(next);
-    next.focus({ preventScroll: true });
-    next.scrollIntoView({ block: "nearest" });
-  }
-}
-
-function choose(row: HTMLElement): void {
-  chosen()?.removeAttribute("aria-current");
-  row.setAttribute("aria-current", "true");
-}
-
-/** Presses what the chosen row has of this kind; false when it has none. */
-function press(what: string): boolean {
-  const found = chosen()?.querySelector<HTMLElement>(what) ?? null;
-  found?.click();
-  return found !== null;
 }
 
 htmx.config.historyCacheSize = 0;

@@ -3,6 +3,7 @@
 import { JobApi, JobError, readJobNews, type JobNews } from "../io/reconstructions";
 import { Live } from "./live";
 import { byId, wireMenus } from "./menus";
+import { RowKeys } from "./row-keys";
 
 const BURST_MS = 150;
 
@@ -16,7 +17,11 @@ let timer = 0;
 wireMenus();
 byId<HTMLFormElement>("narrow").addEventListener("change", (event) => (event.currentTarget as HTMLFormElement).requestSubmit());
 rows.addEventListener("click", (event) => clicked(event));
-document.addEventListener("keydown", (event) => pressed(event));
+const keys = new RowKeys("tr[data-job]", {
+  c: (chosen) => chosen.press('[data-act="cancel"]'),
+  r: (chosen) => chosen.press('[data-act="retry"]'),
+  Enter: (chosen) => chosen.press("[data-result]") || chosen.press("a.result") || chosen.press("a.open"),
+});
 new Live(byId("live"), words["events"] ?? "", Number(words["newest"] ?? "0"), {
   onStudies: () => undefined,
   onReset: () => window.location.reload(),
@@ -102,7 +107,7 @@ function clicked(event: Event): void {
   if (row === null) {
     return;
   }
-  choose(row);
+  keys.choose(row);
   const act = target?.closest<HTMLElement>("[data-act]")?.dataset["act"];
   if (act !== undefined) {
     void run(row, act);
@@ -126,55 +131,4 @@ async function run(row: HTMLElement, act: string): Promise<void> {
 function say(text: string): void {
   trouble.textContent = text;
   trouble.hidden = false;
-}
-
-// --- keys ---------------------------------------------------------------------------------
-function pressed(event: KeyboardEvent): void {
-  const isField = event.target instanceof Element && event.target.closest("input, select, textarea") !== null;
-  if (isField || event.ctrlKey || event.metaKey || event.altKey) {
-    return;
-  }
-  const acts: Readonly<Record<string, () => unknown>> = {
-    j: () => move(1),
-    ArrowDown: () => move(1),
-    k: () => move(-1),
-    ArrowUp: () => move(-1),
-    c: () => press('[data-act="cancel"]'),
-    r: () => press('[data-act="retry"]'),
-    Enter: () => press("[data-result]") || press("a.result") || press("a.open"),
-  };
-  const isControl = event.target instanceof Element && event.target.closest("a, button, summary") !== null;
-  const act = event.key === "Enter" && isControl ? undefined : acts[event.key];
-  if (act !== undefined) {
-    event.preventDefault();
-    act();
-  }
-}
-
-function chosen(): HTMLElement | null {
-  return rows.querySelector<HTMLElement>('tr[aria-current="true"]');
-}
-
-function move(by: number): void {
-  const all = [...rows.querySelectorAll<HTMLElement>("tr[data-job]")];
-  const now = chosen();
-  const at = now === null ? (by > 0 ? -1 : all.length) : all.indexOf(now);
-  const next = all[Math.min(Math.max(at + by, 0), all.length - 1)];
-  if (next !== undefined) {
-    choose(next);
-    next.focus({ preventScroll: true });
-    next.scrollIntoView({ block: "nearest" });
-  }
-}
-
-function choose(row: HTMLElement): void {
-  chosen()?.removeAttribute("aria-current");
-  row.setAttribute("aria-current", "true");
-}
-
-/** Presses what the chosen row has of this kind; false when it has none. */
-function press(what: string): boolean {
-  const found = chosen()?.querySelector<HTMLElement>(what) ?? null;
-  found?.click();
-  return found !== null;
 }
