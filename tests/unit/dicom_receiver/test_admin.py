@@ -28,7 +28,15 @@ def test_administrator_writes_down_a_peer_and_the_trail_says_so(
 ) -> None:
     answer = client_of(admin).post(
         PEERS + "add/",
-        {"ae_title": "CT 1", "facility": str(north.pk), "may_store": "on", "is_active": "on"},
+        {
+            "ae_title": "CT 1",
+            "facility": str(north.pk),
+            "may_store": "on",
+            "is_active": "on",
+            "retrieve_method": "move",
+            "retrieve_syntaxes": "any",
+            "timeout_seconds": 30,
+        },  # fmt: skip
     )
 
     assert answer.status_code == 302
