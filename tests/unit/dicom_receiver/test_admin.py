@@ -36,7 +36,9 @@ def test_administrator_writes_down_a_peer_and_the_trail_says_so(
             "retrieve_method": "move",
             "retrieve_syntaxes": "any",
             "timeout_seconds": 30,
-        },  # fmt: skip
+            "line-TOTAL_FORMS": 0,
+            "line-INITIAL_FORMS": 0,
+        },
     )
 
     assert answer.status_code == 302
