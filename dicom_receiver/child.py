@@ -17,6 +17,7 @@ import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
+from django.conf import settings
 from django.db import connections
 
 from dicom_receiver import handover, limits
@@ -27,7 +28,7 @@ from dicom_receiver.entry import HandshakeError, enter
 from dicom_receiver.handlers import HANDLERS
 from dicom_receiver.peers import PeerDirectory
 from dicom_receiver.statistics import Ledger
-from dicom_receiver.tls import accepting_context
+from dicom_receiver.tls import UnusableError, accepting_context
 from dicom_receiver.wire import Stop
 
 logger = logging.getLogger("noctis.dimse")
@@ -56,6 +57,7 @@ class Child:
         """Serve until the parent lets go of us, then drain."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._hang_up)
+        self._read_certificate()
         self._database.start()
         threading.Thread(target=self._flush_often, name="dicom-counts", daemon=True).start()
         with contextlib.suppress(OSError):
@@ -63,6 +65,14 @@ class Child:
             while given := handover.receive_connection(self._control):
                 self._begin(given)
         self._drain()
+
+    def _read_certificate(self) -> None:
+        """Read it now: files that are exchanged later one by one find the old pair in use."""
+        if settings.NOCTIS_DICOM_TLS:
+            try:
+                self._tls.get()
+            except UnusableError as error:
+                logger.error("TLS callers cannot be served: %s", error)
 
     def _hang_up(self, *_: object) -> None:
         """Take SIGTERM as the parent's order to end."""

@@ -2,9 +2,9 @@
 
 Starts PostgreSQL and Redis of its own when they are installed and none are
 given by NOCTIS_TEST_POSTGRES_URL and NOCTIS_TEST_REDIS_URL. The tests go in
-parts, two at a time; a part's words follow when it has ended, and those of
-parts that failed come last. With NOCTIS_REQUIRE_SERVICES=1 a test skipped for
-want of a service is a failure.
+parts, three at a time, for many of them wait; a part's words follow when it
+has ended, and those of parts that failed come last. With
+NOCTIS_REQUIRE_SERVICES=1 a test skipped for want of a service is a failure.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import IO
 
 from tests import services
 
-AT_A_TIME = 2
+AT_A_TIME = 3
 BROWSERS = "tests/browser"
 IMAGING = "tests/unit/imaging"
 ROOMS = ("tests/unit", "tests/permissions")
@@ -46,8 +46,9 @@ class Part:
 
 
 _PYTEST = (sys.executable, "-m", "pytest", "-rs")
-# The longest first, so that both lanes end together.
+# The longest first, so that all lanes end together.
 PARTS = (
+    Part("whole houses", ["tests"], without=[BROWSERS, *ROOMS]),
     Part("browsers", [BROWSERS]),
     Part(
         "on PostgreSQL: what works on the database",
@@ -57,7 +58,6 @@ PARTS = (
         is_on_postgresql=True,
     ),
     Part("on SQLite: rooms and permissions", ROOMS, without=[IMAGING]),
-    Part("whole houses", ["tests"], without=[BROWSERS, *ROOMS]),
     Part("imaging", [IMAGING]),
 )
 

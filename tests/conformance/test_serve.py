@@ -100,7 +100,10 @@ class House:
         assert self.process is not None
         found = {}
         for pid in _children_of(self.process.pid):
-            command = Path(f"/proc/{pid}/cmdline").read_text()
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_text()
+            except FileNotFoundError:
+                continue  # It has just ended.
             for name in ("receive", "noctis.web", "celery"):
                 if name in command:
                     found[name] = pid
