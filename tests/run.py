@@ -2,7 +2,7 @@
 
 Starts PostgreSQL and Redis of its own when they are installed and none are
 given by NOCTIS_TEST_POSTGRES_URL and NOCTIS_TEST_REDIS_URL. The tests go in
-parts, three at a time, for many of them wait; a part's words follow when it
+parts, two at a time; a part's words follow when it
 has ended, and those of parts that failed come last. With
 NOCTIS_REQUIRE_SERVICES=1 a test skipped for want of a service is a failure.
 """
@@ -24,7 +24,7 @@ from typing import IO
 
 from tests import services
 
-AT_A_TIME = 3
+AT_A_TIME = 2
 BROWSERS = "tests/browser"
 IMAGING = "tests/unit/imaging"
 ROOMS = ("tests/unit", "tests/permissions")
