@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { crosshairOn, partAt } from "../src/core/crosshair";
 import type { Triple } from "../src/core/facts";
@@ -16,7 +16,9 @@ import { goTo, placeInSight, setStack, setWindow, step } from "../src/state/chan
 import { setCursor } from "../src/state/links";
 import { activatePane, firstPane, imageIn } from "../src/state/panes";
 import type { ViewerState } from "../src/state/store";
+import { FrameCache } from "../src/state/frame-cache";
 import { activeMpr, followPlanes, nextSlabMode, putCenter, setVolume, stepSlab, toggleMpr, turnFrom } from "../src/state/volumes";
+import { Volumes, type ServerReason } from "../src/ui/viewer-volumes";
 
 const [SLICES, ROWS, COLUMNS] = [8, 10, 12];
 
@@ -189,5 +191,36 @@ describe("the page of three planes", () => {
     };
     const before = at(putCenter([1, 2, 3])(zoomed));
     at(turned).forEach((value, axis) => expect(value).toBeCloseTo(before[axis] as number, 6));
+  });
+});
+
+describe("who cuts the planes", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  /** Two bytes a voxel, of which a volume may have four fifths of the cache. */
+  const VOLUME_BYTES = 2 * SLICES * ROWS * COLUMNS;
+
+  function reason(cacheBytes: number, says: { deviceMemory?: number; isServerDrawn?: boolean; needsTables?: boolean } = {}): ServerReason {
+    vi.stubGlobal("navigator", { deviceMemory: says.deviceMemory });
+    const images = stack().images.map((image) => ({ ...image, bytes: 2 * ROWS * COLUMNS }));
+    const unused = null as never;
+    const volumes = new Volumes(unused, new FrameCache(cacheBytes), unused, says.isServerDrawn ?? false, () => undefined);
+    return volumes.serverReason({ ...plan(), needsTables: says.needsTables ?? false }, { ...stack(), images });
+  }
+
+  test("the page, as long as four fifths of its cache hold the volume", () => {
+    expect(reason(VOLUME_BYTES / 0.8)).toBe("");
+    expect(reason(VOLUME_BYTES / 0.8 - 10)).toBe("memory");
+  });
+
+  test("on a machine with little memory half of that", () => {
+    expect(reason(VOLUME_BYTES / 0.8, { deviceMemory: 2 })).toBe("memory");
+    expect(reason(VOLUME_BYTES / 0.4, { deviceMemory: 2 })).toBe("");
+    expect(reason(VOLUME_BYTES / 0.8, { deviceMemory: 4 })).toBe("");
+  });
+
+  test("the server where only it has the values, or where it draws everything", () => {
+    expect(reason(1 << 30, { needsTables: true })).toBe("tables");
+    expect(reason(1 << 30, { isServerDrawn: true })).toBe("chosen");
   });
 });
