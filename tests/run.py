@@ -89,7 +89,8 @@ def main(arguments: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         environment = {**os.environ}
         environment.pop("DATABASE_URL", None)
-        # Compiled once for all parts and their houses.
+        # Compiled once for all parts and the hundreds of processes that they start.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         compiled = tempfile.TemporaryDirectory(prefix="noctis-kernels-")
         environment["NUMBA_CACHE_DIR"] = stack.enter_context(compiled)
         for name, start in (
