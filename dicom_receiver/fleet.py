@@ -11,12 +11,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
 
 from dicom_receiver import handover, limits
+from dicom_receiver.child import Child
+from dicom_receiver.copies import Copy, copy_process
 
 logger = logging.getLogger("noctis.dimse")
 
@@ -33,7 +36,7 @@ LATE_SECONDS = 4.0
 class Process:
     """One child: its end of the socket pair, and the connections that it serves."""
 
-    popen: subprocess.Popen[bytes]
+    program: subprocess.Popen[bytes] | Copy
     control: socket.socket
     news: handover.NewsReader
     started_at: float
@@ -55,7 +58,7 @@ class Fleet:
 
     def __init__(self, count: int, ae_title: str) -> None:
         self._count = count
-        self._environment = {**os.environ, "NOCTIS_AET": ae_title}
+        self._ae_title = ae_title
         self._processes: list[Process] = []
         self._due: list[tuple[float, float]] = [(0.0, FIRST_PAUSE_SECONDS)] * count
         self._keys = itertools.count(1)
@@ -122,7 +125,7 @@ class Fleet:
     def _note_news(self, process: Process, kind: bytes, key: int) -> None:
         if kind == handover.READY:
             process.is_ready, process.silent_seconds = True, 0.0
-            logger.info("receiver process %d serves", process.popen.pid)
+            logger.info("receiver process %d serves", process.program.pid)
         elif kind == handover.ALIVE:
             process.is_asked, process.silent_seconds = False, 0.0
         if kind in {handover.ENTERED, handover.CLOSED}:
@@ -148,8 +151,8 @@ class Fleet:
                 self._ask(process)
             allowed = limits.SILENT_SECONDS if process.is_ready else limits.START_SECONDS
             if process.silent_seconds > allowed:
-                logger.error("receiver process %d is silent and is killed", process.popen.pid)
-                process.popen.kill()
+                logger.error("receiver process %d is silent and is killed", process.program.pid)
+                process.program.kill()
 
     def _ask(self, process: Process) -> None:
         process.is_asked = True
@@ -166,18 +169,32 @@ class Fleet:
         for address in process.entering.values():
             _forget(self._entering, address)
         control.close()
-        process.popen.kill()
-        code = process.popen.wait()
+        process.program.kill()
+        code = process.program.wait()
         lived_seconds = time.monotonic() - process.started_at
         pause = FIRST_PAUSE_SECONDS if lived_seconds > STEADY_SECONDS else process.pause_seconds
         logger.error(
             "receiver process %d ended (%d); it is started again in %.1f s",
-            process.popen.pid,
+            process.program.pid,
             code,
             pause,
         )
         self._due.append((time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)))
-        return process.popen.pid
+        return process.program.pid
+
+    def start_first(self, inherited: Sequence[socket.socket]) -> None:
+        """Start all children as copies of ourselves; they close what they inherit.
+
+        Only before this process has threads or a connection to the database. Those
+        that take the place of a child that ended are programs of their own.
+        """
+        for _, pause in self._due:
+            ours, theirs = _make_pair()
+            with theirs:
+                siblings = [process.control for process in self._processes]
+                program = copy_process(lambda: self._be(theirs, [ours, *siblings, *inherited]))  # noqa: B023
+            self._admit(program, ours, pause)
+        self._due = []
 
     def start_due(self) -> list[socket.socket]:
         """Start the children whose time has come; return their sockets."""
@@ -193,30 +210,51 @@ class Fleet:
             process.control.close()
         for process in self._processes:
             try:
-                process.popen.wait(max(0.0, deadline - time.monotonic()))
+                process.program.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                logger.error("receiver process %d had to be killed", process.popen.pid)
-                process.popen.kill()
-                process.popen.wait()
+                logger.error("receiver process %d had to be killed", process.program.pid)
+                process.program.kill()
+                process.program.wait()
+
+    def _be(self, control: socket.socket, inherited: Sequence[socket.socket]) -> None:
+        """Be a child, in the copied process."""
+        for sock in inherited:
+            sock.close()
+        settings.NOCTIS_AET = self._ae_title
+        Child(control).run()
 
     def _start(self, pause_seconds: float) -> Process:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours, theirs = _make_pair()
         with theirs:
-            ours.setblocking(False)
-            popen = subprocess.Popen(
+            program = subprocess.Popen(
                 [
                     sys.executable,
                     str(Path(settings.BASE_DIR) / "manage.py"),
                     "serve_associations",
                     str(theirs.fileno()),
                 ],
-                env=self._environment,
+                env={**os.environ, "NOCTIS_AET": self._ae_title},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
-        process = Process(popen, ours, handover.NewsReader(ours), time.monotonic(), pause_seconds)
+        return self._admit(program, ours, pause_seconds)
+
+    def _admit(
+        self,
+        program: subprocess.Popen[bytes] | Copy,
+        control: socket.socket,
+        pause_seconds: float,
+    ) -> Process:
+        news = handover.NewsReader(control)
+        process = Process(program, control, news, time.monotonic(), pause_seconds)
         self._processes.append(process)
         return process
+
+
+def _make_pair() -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    ours.setblocking(False)
+    return ours, theirs
 
 
 def _forget(counts: Counter[str], address: str | None) -> None:

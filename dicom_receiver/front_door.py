@@ -91,6 +91,8 @@ class FrontDoor:
             listener.setblocking(False)
             self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._wake, selectors.EVENT_READ, self._wake_up)
+        for control in self._fleet.controls():
+            self._selector.register(control, selectors.EVENT_READ, self._hear)
         while self._is_open:
             for control in self._fleet.start_due():
                 self._selector.register(control, selectors.EVENT_READ, self._hear)

@@ -97,8 +97,9 @@ def serve(listeners: Listeners, processes: int, ae_title: str) -> None:
     addresses = [_spell(listener) for listener in listeners.all()]
     # What a receiver that was killed had begun to receive is nobody's: its senders send again.
     storage.sweep_incoming()
-    ledger, diary = Ledger(), Diary()
     fleet = Fleet(processes, ae_title)
+    fleet.start_first(listeners.all())
+    ledger, diary = Ledger(), Diary()
     wake, waker = socket.socketpair()
     door = FrontDoor(listeners, wake, fleet, ledger, diary)
 
