@@ -30,6 +30,7 @@ from imaging.marks import draw_mark
 from imaging.ordering import frame_view
 from imaging.overlays import Plane
 from imaging.spacing import pixel_aspect
+from imaging.viewport import Viewport, fit_viewport
 
 # Rendering takes processor and memory from the web process: a storm waits, then is refused.
 _places = Places(2, waiting_limit=32, wait_seconds=10)
@@ -49,7 +50,7 @@ class Rendering:
     (`imaging.automatic_window`); with neither the file decides. Then come `filters`, `invert`
     and `colour_map` (a code of `imaging.colour_maps`). `overlays` and `shutter` are what the
     file lays over the image and hides of it. `width_px` and `longest_px` make the picture
-    smaller, never larger.
+    smaller, never larger; `viewport` replaces both.
     """
 
     window: Window | None = None
@@ -61,6 +62,7 @@ class Rendering:
     longest_px: int | None = None
     overlays: bool = True
     shutter: bool = True
+    viewport: Viewport | None = None
 
     @property
     def enhancement(self) -> str:
@@ -76,7 +78,9 @@ class Rendering:
         level = f"{window.center!r},{window.width!r},{window.function}" if window else ""
         shares = f"{self.percentiles[0]!r},{self.percentiles[1]!r}" if self.percentiles else ""
         flags = f"{self.invert:d}{self.overlays:d}{self.shutter:d}"
-        parts = (_VERSION, level, shares, self.enhancement, flags, *size)
+        parts: tuple[object, ...] = (_VERSION, level, shares, self.enhancement, flags, *size)
+        if self.viewport is not None:
+            parts += (self.viewport.key,)
         return ";".join(map(str, parts))
 
     @property
@@ -103,7 +107,8 @@ def render_picture(
     lower left corner. Raises as `archive.frames.read_frame`, `BusyError`
     when too much is being rendered, and `UnsupportedError` for filters on a
     picture of more than `imaging.enhance.PIXELS_LIMIT` pixels or a colour
-    map on one that has colours.
+    map on one that has colours, and `QueryError` for a viewport that the
+    image does not have.
     """
     instance = as_shown(instance)
     with _places.one():
@@ -127,7 +132,10 @@ def render_picture(
             row_to_column=ratio,
             finish=lambda levels: _finish(levels, rendering, padded),
         )
-        picture = _fit(picture, ratio, rendering.width_px, rendering.longest_px)
+        if rendering.viewport is not None:
+            picture = fit_viewport(picture, rendering.viewport, row_to_column=ratio)
+        else:
+            picture = _fit(picture, ratio, rendering.width_px, rendering.longest_px)
     marks = rendering.marks
     if pipeline.supplement is not None and rendering.longest_px is None:
         marks = (PALETTE_MARK, *marks)

@@ -276,14 +276,22 @@ def thumbnail(rendered: np.ndarray, size_px: int, *, row_to_column: float = 1.0)
     )
 
 
-def encode_png(rendered: np.ndarray) -> bytes:
-    """Return uint8 grey or RGB as PNG."""
-    return _encode(rendered, "PNG", {"compress_level": 3})
+def encode_png(rendered: np.ndarray, *, profile: bytes | None = None) -> bytes:
+    """Return uint8 grey or RGB as PNG, with an ICC profile if one is given."""
+    return _encode(rendered, "PNG", {"compress_level": 3, "icc_profile": profile})
 
 
-def encode_jpeg(rendered: np.ndarray, *, quality: int = 85) -> bytes:
-    """Return uint8 grey or RGB as baseline JPEG."""
-    return _encode(rendered, "JPEG", {"quality": quality})
+def encode_jpeg(rendered: np.ndarray, *, quality: int = 85, profile: bytes | None = None) -> bytes:
+    """Return uint8 grey or RGB as baseline JPEG, with an ICC profile if one is given."""
+    return _encode(rendered, "JPEG", {"quality": quality, "icc_profile": profile})
+
+
+def encode_gif(rendered: np.ndarray) -> bytes:
+    """Return uint8 grey, or RGB in its 256 most fitting colours, as GIF."""
+    image = Image.fromarray(np.ascontiguousarray(rendered))
+    out = BytesIO()
+    (image if image.mode == "L" else image.quantize(256)).save(out, "GIF")
+    return out.getvalue()
 
 
 def encode_webp(rendered: np.ndarray, *, quality: int = 85) -> bytes:

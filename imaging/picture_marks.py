@@ -17,6 +17,7 @@ LEAST_LONGEST_PX = 512
 # What is so high on the page is `size_px` on a picture; styles are given in pixels of the page.
 _PAGE_TEXT_PX = 12
 _MOST_DASHES = 10_000
+_LEAST_TEXT_PX = 6
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _BAR_LENGTHS_MM = (200, 100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1)
 
@@ -35,7 +36,8 @@ class Dressing:
 
     `pixel_steps` are [across, down] in pixels of the picture for a pixel of the stored image.
     `row_mm` is the height of a stored pixel in mm, None where it is unknown. `corners` are lines
-    for `top_left`, `top_right`, `bottom_left` and `bottom_right`.
+    for `top_left`, `top_right`, `bottom_left` and `bottom_right`. A small picture is enlarged so
+    that words can be read on it; one that `keeps_size` gets smaller letters instead.
     """
 
     pixel_steps: tuple[float, float] = (1.0, 1.0)
@@ -43,6 +45,7 @@ class Dressing:
     letters: dict[str, str] = field(default_factory=dict)
     row_mm: float | None = None
     corners: dict[str, Sequence[str]] = field(default_factory=dict)
+    keeps_size: bool = False
 
     @property
     def is_bare(self) -> bool:
@@ -56,6 +59,8 @@ def dress(picture: np.ndarray, dressing: Dressing) -> Image.Image:
     if dressing.is_bare:
         return image
     factor = max(1, math.ceil(LEAST_LONGEST_PX / max(image.size)))
+    if dressing.keeps_size:
+        factor = 1
     image = image.convert("RGB")
     if factor > 1:
         image = image.resize(
@@ -64,6 +69,8 @@ def dress(picture: np.ndarray, dressing: Dressing) -> Image.Image:
     steps = (dressing.pixel_steps[0] * factor, dressing.pixel_steps[1] * factor)
     pen = ImageDraw.Draw(image)
     size_px = max(12, min(40, round(max(image.size) / 48)))
+    if dressing.keeps_size:
+        size_px = _fitting_letters(image.width, dressing.corners, size_px)
     for labelled in dressing.marks:
         _draw_mark(image, labelled, steps, size_px)
     _draw_letters(pen, image.size, dressing.letters, size_px)
@@ -196,6 +203,16 @@ def _draw_lines(
     top = max(2.0, min(at[1], box_height - step * len(lines) - 2))
     for number, line in enumerate(lines):
         draw_text(pen, (left, top + number * step), line, size_px=size_px, colour=colour)
+
+
+def _fitting_letters(width: int, corners: dict[str, Sequence[str]], size_px: int) -> int:
+    """Return a size of letters in which no line is wider than the picture, if there is one."""
+    lines = [line for found in corners.values() for line in found]
+    while size_px > _LEAST_TEXT_PX and any(
+        text_size(line, size_px)[0] > width - 9 for line in lines
+    ):
+        size_px -= 1
+    return size_px
 
 
 # --- around the picture -------------------------------------------------------------
