@@ -15,6 +15,8 @@ from accounts.models import LoginDelay
 HOME = "192.0.2.10"
 ELSEWHERE = "198.51.100.7"
 
+pytestmark = pytest.mark.django_db
+
 
 class Clock:
     """A clock that a test can move."""
@@ -30,7 +32,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, db: None) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     one = Clock()
     monkeypatch.setattr(timezone, "now", one)
     return one
@@ -159,7 +161,7 @@ def test_neither_name_nor_address_is_kept_in_clear(clock: Clock) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guesses_in_parallel_are_all_counted() -> None:
+def test_guesses_in_parallel_are_all_counted(clock: Clock) -> None:
     answers: list[int] = []
 
     def guess() -> None:
