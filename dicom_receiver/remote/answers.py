@@ -175,22 +175,23 @@ def read_series(read: Reader) -> RemoteSeries | None:
 def gather(
     answers: Iterable[Reader], read: Callable[[Reader], RowT | None], limit: int
 ) -> Found[RowT]:
-    """Return the answers, each study or series once, at most `limit` of them."""
+    """Return the answers, each study or series once, at most `limit` of them.
+
+    Who repeats itself, or says what is of no use, is not listened to for ever.
+    """
     found: Found[RowT] = Found()
     seen: set[str] = set()
-    for answer in answers:
+    for heard, answer in enumerate(answers):
         row = read(answer)
-        if row is None:
-            found.unusable += 1
-        elif row.uid not in seen:
-            if len(found.rows) == limit:
-                found.is_cut = True
-                break
-            seen.add(row.uid)
-            found.rows.append(row)
-        if found.unusable > limit:
+        is_new = row is not None and row.uid not in seen
+        if (len(found.rows) == limit and is_new) or heard - len(found.rows) > limit:
             found.is_cut = True
             break
+        if row is None:
+            found.unusable += 1
+        elif is_new:
+            seen.add(row.uid)
+            found.rows.append(row)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from functools import partial
@@ -25,6 +26,7 @@ from dicom_receiver.remote import answers
 from dicom_receiver.remote.answers import Found, Question, Reader, RemoteSeries, RemoteStudy
 from dicom_receiver.requestor import Offer, Requestor, Response
 from dicom_receiver.targets import target_of
+from dicom_receiver.wire import Stop, StoppingError
 from imaging.errors import PeerUnavailableError, UnreadableError
 
 PLAIN_SYNTAXES = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
@@ -75,29 +77,50 @@ def encode_keys(level: str, keys: Mapping[int, str], transfer_syntax: str) -> by
     return encode_identifier(identifier, transfer_syntax)
 
 
+class _Deadline(threading.Event):
+    """Is set when its time is over; asked for at every piece that comes."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._end = monotonic() + seconds
+
+    def is_set(self) -> bool:
+        """Whether the time is over."""
+        return monotonic() > self._end
+
+
 def _ask(peer: Peer, level: str, keys: Mapping[int, str]) -> Generator[Reader, None, None]:
     """Yield a reader for each answer; who stops taking them cancels the rest (C-CANCEL)."""
-    deadline = monotonic() + _SECONDS_IN_ALL * peer.timeout_seconds
-    with Requestor(target_of(peer), [Offer(STUDY_ROOT_FIND, PLAIN_SYNTAXES)]) as association:
-        context = association.accepted[0]
-        elements: dict[int, int | str | bytes] = {
-            dimse.AFFECTED_SOP_CLASS_UID: STUDY_ROOT_FIND,
-            dimse.COMMAND_FIELD: dimse.C_FIND_RQ,
-            dimse.PRIORITY: 0,
-        }
-        identifier = encode_keys(level, keys, context.transfer_syntax)
-        for response in association.request(context, elements, identifier):
-            if not response.is_pending:
-                _check_last(peer, response)
-            elif monotonic() > deadline:
-                words = _("%(peer)s goes on answering without an end.") % {"peer": peer}
-                raise PeerUnavailableError(words, trouble="timed out")
-            elif response.data_set is not None:
-                try:
-                    yield _reader(peer, response.data_set, context.transfer_syntax)
-                except GeneratorExit:
-                    association.cancel(context)
-                    raise
+    patience = Stop()
+    patience.now = _Deadline(_SECONDS_IN_ALL * peer.timeout_seconds)
+    offers = [Offer(STUDY_ROOT_FIND, PLAIN_SYNTAXES)]
+    try:
+        with Requestor(target_of(peer), offers, stop=patience) as association:
+            yield from _answers(peer, association, level, keys)
+    except StoppingError as error:
+        words = _("%(peer)s goes on answering without an end.") % {"peer": peer}
+        raise PeerUnavailableError(words, trouble="timed out") from error
+
+
+def _answers(
+    peer: Peer, association: Requestor, level: str, keys: Mapping[int, str]
+) -> Generator[Reader, None, None]:
+    context = association.accepted[0]
+    elements: dict[int, int | str | bytes] = {
+        dimse.AFFECTED_SOP_CLASS_UID: STUDY_ROOT_FIND,
+        dimse.COMMAND_FIELD: dimse.C_FIND_RQ,
+        dimse.PRIORITY: 0,
+    }
+    identifier = encode_keys(level, keys, context.transfer_syntax)
+    for response in association.request(context, elements, identifier):
+        if not response.is_pending:
+            _check_last(peer, response)
+        elif response.data_set is not None:
+            try:
+                yield _reader(peer, response.data_set, context.transfer_syntax)
+            except GeneratorExit:
+                association.cancel(context)
+                raise
 
 
 def _reader(peer: Peer, data: bytes, transfer_syntax: str) -> Reader:
