@@ -74,12 +74,12 @@ def _delete(
         rows = rows.filter(series=series_id)
     if instance_id is not None:
         rows = rows.filter(pk=instance_id)
-    found = list(rows.values_list("pk", "series_id", "storage_key"))
+    found = list(rows.values_list("series_id", "storage_key"))
     if not found:
         raise MissingError(_("Not found."))
-    keys = [key for _pk, _series, key in found]
-    Instance.objects.filter(pk__in=[pk for pk, _series, _key in found]).delete()
-    keys += _count_series({series for _pk, series, _key in found})
+    keys = [key for _series, key in found]
+    rows.delete()
+    keys += _count_series({series for series, _key in found})
     is_gone = not Instance.objects.filter(study=study).exists()
     facts: dict[str, Any] = {
         "address": address,

@@ -23,14 +23,19 @@ class AnyAccept(BaseContentNegotiation):
 
 def answer_unchanged(request: Request, etag: str) -> HttpResponseBase | None:
     """Return the 304 for a browser that has this already; who asked was checked before."""
-    answer = get_conditional_response(request._request, etag=etag)
+    answer = get_conditional_response(request._request, etag=_plain(etag))
     return kept_private(answer, etag) if answer is not None else None
 
 
 def kept_private(response: HttpResponseBase, etag: str) -> HttpResponseBase:
     """Let only this person's browser keep the answer, and ask each time whether it still may."""
     response["Cache-Control"] = "private, no-cache"
-    response["ETag"] = etag
+    response["ETag"] = _plain(etag)
     response["X-Content-Type-Options"] = "nosniff"
     patch_vary_headers(response, ["Cookie", "Authorization"])
     return response
+
+
+def _plain(etag: str) -> str:
+    """Return the tag without commas: lists of tags are split there, inside quotes too."""
+    return etag.replace(",", "_")
