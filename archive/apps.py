@@ -16,4 +16,5 @@ class ArchiveConfig(AppConfig):
 
         jobs.register("thumbnail", "archive.thumbnails.run_thumbnail_job")
         jobs.register("passport", "archive.passport.run_passport_job")
+        jobs.register("metadata", "archive.metadata.run_metadata_job")
         jobs.register("upkeep", "archive.upkeep.run_upkeep_job")

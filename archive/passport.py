@@ -63,6 +63,8 @@ def run_passport_job(key: str) -> None:
         queue_passports([series.pk])
         return
     make_passport(series.pk)
+    # The series has come to rest: who asks for its metadata finds them made.
+    jobs.queue("metadata", [series.pk])
 
 
 def is_current(series: Series) -> bool:

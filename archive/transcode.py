@@ -1,9 +1,10 @@
 """A stored instance in another transfer syntax, for a peer that takes it in no other way.
 
-Only towards the two plain syntaxes, Explicit and Implicit VR Little Endian: native
-pixels are copied (bytes swapped where they were big endian), compressed ones are decoded
-frame by frame by the bounded decoders. What was written is read again and must have the
-very pixels that were decoded. At most one frame is held; the stored file stays as it is.
+Towards the two plain syntaxes, Explicit and Implicit VR Little Endian: native pixels are
+copied (bytes swapped where they were big endian), compressed ones are decoded frame by frame
+by the bounded decoders. Towards lossless codestreams: each frame, native or decoded, is
+compressed. What was written is read again and must have the very pixels that went in. At
+most one frame is held; the stored file stays as it is.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from imaging.colour import YBR_FULL
 from imaging.deidentify import READER_ERRORS
 from imaging.deidentify_file import read_until_pixels
 from imaging.description import PixelDescription
+from imaging.encoders import ENCODED, can_encode, encode_frame
 from imaging.errors import MismatchError, MissingError, UnreadableError, UnsupportedError
-from imaging.frames import ENCAPSULATED, FrameIndex, index_frames
+from imaging.frames import DEFLATED, ENCAPSULATED, NATIVE, FrameIndex, index_frames
 from imaging.header import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
@@ -42,7 +44,8 @@ from imaging.header import (
 from imaging.pixels import decode_frame
 from imaging.source import DEFAULT_LIMITS, inflate
 
-TARGETS = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+_PLAIN = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+TARGETS = (*_PLAIN, *ENCODED)
 _CHUNK_BYTES = 1 << 20
 # The length of a native element has 32 bits (PS3.5 7.1.1).
 _LONGEST_VALUE = 0xFFFFFFFE
@@ -59,6 +62,8 @@ _KEEPS_COLOURS = {
 }
 # And these, whole words: old overlays may lie in bits that no pixel uses.
 _KEEPS_WORDS = {"1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"}
+_UNDEFINED = 0xFFFFFFFF
+_ITEM, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _ICON = 0x00880200
 _ELEMENTS = {"FloatPixelData": 0x0008, "DoubleFloatPixelData": 0x0009, "PixelData": 0x0010}
 
@@ -81,7 +86,7 @@ def transcoded(path: Path | str, transfer_syntax_uid: str) -> Iterator[tuple[int
         There is no room, or too much is being decoded.
     """
     if transfer_syntax_uid not in TARGETS:
-        raise UnsupportedError("Instances are transcoded to plain little endian alone.")
+        raise UnsupportedError("Instances are not transcoded to this transfer syntax here.")
     with contextlib.ExitStack() as stack:
         try:
             file = stack.enter_context(Path(path).open("rb"))
@@ -126,6 +131,8 @@ class Transcoding:
         pixel = header.pixel
         if pixel is None:
             self._write_head(dataset)
+        elif self.syntax in ENCODED:
+            self._write_encoded(dataset, source)
         elif pixel.encapsulated:
             self._write_decoded(dataset)
         else:
@@ -192,7 +199,7 @@ class Transcoding:
         if index.kind != ENCAPSULATED or not index.count:
             raise UnsupportedError("The pixels cannot be decoded: they are no frames, or video.")
         description = replace(PixelDescription.from_header(self.header), palette=None)
-        described = _as_stored(description)
+        described = as_stored(description)
         frame_bytes = described.frame_bytes
         if described.bits_allocated not in (8, 16, 32):
             raise UnsupportedError("Compressed pixels of this depth cannot be sent uncompressed.")
@@ -212,6 +219,54 @@ class Transcoding:
             self.out.write(b"\0")
         self._verify(digests)
 
+    # --- towards compressed pixels --------------------------------------------------------
+    def _write_encoded(self, dataset: Dataset, source: BinaryIO) -> None:
+        index = index_frames(self.file, self.header)
+        if index.kind not in (NATIVE, DEFLATED, ENCAPSULATED) or not index.count:
+            raise UnsupportedError("The pixels cannot be compressed: they are no frames, or video.")
+        description = replace(PixelDescription.from_header(self.header), palette=None)
+        described = as_stored(description)
+        if not can_encode(described):
+            raise UnsupportedError("Pixels of this kind are not compressed here.")
+        if index.kind == ENCAPSULATED:
+            _describe(dataset, description, described)
+        elif description.samples_per_pixel == 3:
+            dataset.PlanarConfiguration = 0
+        self._write_head(dataset)
+        storage.check_reserve(described.frame_bytes * index.count)
+        self.out.write(struct.pack("<HH4sL", 0x7FE0, 0x0010, b"OB\0\0", _UNDEFINED))
+        table_bytes = 4 * index.count if index.count > 1 else 0
+        self.out.write(struct.pack("<HHL", *_ITEM, table_bytes) + bytes(table_bytes))
+        begin, offsets, digests = self.out.tell(), [], []
+        for frame in range(index.count):
+            samples = self._samples(index, frame, described, source)
+            digests.append(hashlib.sha256(_raw(samples)).digest())
+            data = encode_frame(samples, self.syntax)
+            offsets.append(self.out.tell() - begin)
+            self.out.write(struct.pack("<HHL", *_ITEM, len(data) + len(data) % 2) + data)
+            self.out.write(bytes(len(data) % 2))
+        if offsets[-1] > _LONGEST_VALUE:
+            raise UnsupportedError("The frames lie too far apart for an offset table.")
+        self.out.write(struct.pack("<HHL", *_SEQUENCE_END, 0))
+        if table_bytes:
+            self.out.seek(begin - table_bytes)
+            self.out.write(struct.pack(f"<{index.count}L", *offsets))
+        self._verify(digests, is_encoded=True)
+
+    def _samples(
+        self, index: FrameIndex, frame: int, description: PixelDescription, source: BinaryIO
+    ) -> np.ndarray:
+        """Return a frame with every bit that is allocated, whatever BitsStored says."""
+        if index.kind == ENCAPSULATED:
+            return self._decode(index, frame, description)
+        offset, length = index.span(frame)
+        source.seek(offset)
+        data = bytearray(source.read(length))
+        if len(data) != length or length * 8 < description.sample_count * 8:
+            raise UnsupportedError("Pixels that share their colours are not compressed here.")
+        whole = whole_words(description)
+        return decode_frame(memoryview(data), whole, first_bit=index.first_bit(frame))
+
     def _decode(self, index: FrameIndex, frame: int, description: PixelDescription) -> np.ndarray:
         offset, length = index.span(frame)
         self.file.seek(offset)
@@ -220,31 +275,35 @@ class Transcoding:
             raise UnreadableError("The file is damaged: it ends before this frame.")
         return decode_in_pool(index.payload(span), description)
 
-    def _verify(self, digests: list[bytes]) -> None:
+    def _verify(self, digests: list[bytes], *, is_encoded: bool = False) -> None:
         """Read what was written as anybody would, and compare every pixel."""
         self.out.flush()
         self.out.seek(0)
         header = read_header(self.out, size=os.fstat(self.out.fileno()).st_size)
         index = index_frames(self.out, header)
-        described = _as_stored(replace(PixelDescription.from_header(header), palette=None))
+        described = as_stored(replace(PixelDescription.from_header(header), palette=None))
+        if is_encoded:
+            described = whole_words(described)
         if index.count != len(digests):
             raise MismatchError("Not all frames were written when the instance was transcoded.")
         for frame, digest in enumerate(digests):
             offset, length = index.span(frame)
             self.out.seek(offset)
             data = bytearray(self.out.read(length))
-            pixels = decode_frame(memoryview(data), described, first_bit=index.first_bit(frame))
-            if hashlib.sha256(_little(pixels, length)).digest() != digest:
+            payload = memoryview(index.payload(bytes(data)) if is_encoded else data)
+            pixels = decode_frame(payload, described, first_bit=index.first_bit(frame))
+            little = _raw(pixels) if is_encoded else _little(pixels, length)
+            if hashlib.sha256(little).digest() != digest:
                 raise MismatchError("The pixels changed when the instance was transcoded.")
 
 
-def _as_stored(description: PixelDescription) -> PixelDescription:
+def as_stored(description: PixelDescription) -> PixelDescription:
     """Return a description by which a decoder gives samples as they are to be written."""
     syntax = description.transfer_syntax_uid
     photometric = description.photometric_interpretation
     if photometric == "PALETTE COLOR":
         description = replace(description, photometric_interpretation="MONOCHROME2")
-    elif photometric in YBR_FULL and (syntax in _KEEPS_COLOURS or syntax in TARGETS):
+    elif photometric in YBR_FULL and (syntax in _KEEPS_COLOURS or syntax in _PLAIN):
         # As RGB, samples are passed on untouched.
         description = replace(description, photometric_interpretation="RGB")
     if syntax in _KEEPS_WORDS and description.samples_per_pixel == 1:
@@ -252,6 +311,19 @@ def _as_stored(description: PixelDescription) -> PixelDescription:
         description = replace(
             description, bits_stored=bits, high_bit=bits - 1, pixel_representation=0
         )
+    return description
+
+
+def _raw(samples: np.ndarray) -> memoryview:
+    return np.ascontiguousarray(samples).data.cast("B")
+
+
+def whole_words(description: PixelDescription) -> PixelDescription:
+    """Return a description by which every allocated bit is kept and no colour converted."""
+    bits = description.bits_allocated
+    description = replace(description, bits_stored=bits, high_bit=bits - 1)
+    if description.samples_per_pixel == 3:
+        description = replace(description, photometric_interpretation="RGB")
     return description
 
 
