@@ -21,7 +21,9 @@ FACILITY_ADMIN = "facility_admin"
 
 def is_facility_admin(user: User | AnonymousUser) -> bool:
     """Whether the user looks after the people of their own facilities."""
-    return user.is_authenticated and user.is_active and user.role == FACILITY_ADMIN
+    if not user.is_authenticated or user.grant.study_id is not None:
+        return False
+    return user.is_active and user.role == FACILITY_ADMIN
 
 
 def may_administer(user: User | AnonymousUser) -> bool:
@@ -52,6 +54,8 @@ class FacilityQuerySet(models.QuerySet[ModelT]):
             return self.none()
         if user.is_archive_admin:
             return self.all()
+        if user.grant.study_id is not None:
+            return self.none()
         return self.filter(pk__in=user.facility_keys())
 
 
@@ -83,3 +87,15 @@ class PeopleManager(UserManager["User"]):
             shared: Any = self.filter(facilities__in=user.facility_keys()).values("pk")
             own |= models.Q(pk__in=shared)
         return self.filter(own)
+
+
+class TokenQuerySet(models.QuerySet[ModelT]):
+    """Credentials that people made."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Return the tokens of the people whom the user may see."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        people: Any = self.model._meta.get_field("user").related_model
+        people = people.objects.visible_to(user).values("pk")
+        return self.filter(user__in=people)

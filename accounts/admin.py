@@ -13,10 +13,13 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
+from accounts import api_tokens
 from accounts.access import may_change_person
+from accounts.address import read_address
 from accounts.admin_pages import FacilityFilter, VisibleAdmin
-from accounts.models import AuditRow, Facility, User
+from accounts.models import ApiToken, AuditRow, Facility, User
 from accounts.roles import apply_role, roles_to_grant
 from accounts.timeline import Timeline, find_actions
 
@@ -171,6 +174,37 @@ class FacilityAdmin(VisibleAdmin[Facility]):
     def describe(self, obj: Facility) -> dict[str, Any]:
         """Return the facility itself."""
         return {"facility_id": obj.pk}
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(VisibleAdmin[ApiToken]):
+    """Tokens for programs, to see and to revoke; their words are nowhere."""
+
+    list_display = ("name", "user", "scope", "facility", "last_used_at", "expires_at", "revoked_at")
+    list_select_related = ("user", "facility")
+    list_filter = ("scope", FacilityFilter)
+    search_fields = ("user__username__exact", "name__istartswith")
+    actions = ("revoke",)
+    exclude = ("secret_hash", "password_stamp")
+
+    def has_view_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        """Admit by role; which tokens there are is `visible_to`'s to say."""
+        return self.may_open(request)
+
+    @admin.action(description=_("Revoke the chosen tokens"))
+    def revoke(self, request: HttpRequest, tokens: models.QuerySet[ApiToken]) -> None:
+        """End the chosen tokens of people who are in the user's care."""
+        user = request.user
+        assert user.is_authenticated
+        mine = [
+            token
+            for token in tokens.select_related("user", "facility")
+            if token.user_id == user.pk or may_change_person(user, token.user)
+        ]
+        for token in mine:
+            api_tokens.revoke_token(user, token, address=read_address(request))
+        text = ngettext("%(n)d token is revoked.", "%(n)d tokens are revoked.", len(mine))
+        self.message_user(request, text % {"n": len(mine)})
 
 
 class OutcomeFilter(admin.SimpleListFilter):

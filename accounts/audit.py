@@ -57,7 +57,12 @@ def record_for_user(
     facility: Facility | None = None,
     **about: Any,
 ) -> None:
-    """Append one entry for a person at a page; `about` takes AuditEntry's other fields."""
+    """Append one entry for a person at a page; `about` takes AuditEntry's other fields.
+
+    Who came by a token is told with the token's name.
+    """
+    if user.grant.name:
+        about["detail"] = {**about.get("detail", {}), "token": user.grant.name}
     entry = AuditEntry(
         action=action,
         actor=user.get_username(),

@@ -10,7 +10,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import AuditQuerySet, FacilityQuerySet, PeopleManager
+from accounts.access import AuditQuerySet, FacilityQuerySet, PeopleManager, TokenQuerySet
+from accounts.grants import WHOLE, Grant
 from accounts.keys import new_key
 
 
@@ -61,6 +62,9 @@ class User(AbstractUser):
 
     objects: ClassVar[PeopleManager] = PeopleManager()
 
+    # Of the credential by which the person came; authentication narrows it.
+    grant: Grant = WHOLE
+
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
@@ -75,16 +79,30 @@ class User(AbstractUser):
     @property
     def is_archive_admin(self) -> bool:
         """Whether this person sees every facility and the quarantine."""
-        return self.is_active and (self.is_superuser or self.role == Role.ADMIN)
+        return self.sees_every_facility and self.grant.study_id is None
+
+    @property
+    def sees_every_facility(self) -> bool:
+        """Whether no facility bounds the rows; a study may (`grants`)."""
+        is_admin = self.is_superuser or self.role == Role.ADMIN
+        return self.is_active and is_admin and self.grant.facility_id is None
 
     def facility_keys(self) -> list[uuid.UUID]:
         """Return the keys of this person's active facilities (one query, kept per object)."""
         cached: list[uuid.UUID] | None = getattr(self, "_facility_keys", None)
         if cached is None:
-            active = self.facilities.filter(is_active=True)
+            active = self._facilities_to_be_in().filter(is_active=True)
+            if self.grant.facility_id is not None:
+                active = active.filter(pk=self.grant.facility_id)
             cached = list(active.values_list("id", flat=True))
             self._facility_keys = cached
         return cached
+
+    def _facilities_to_be_in(self) -> models.QuerySet[Facility]:
+        """Return the person's facilities; an administrator bound to one need not work there."""
+        if self.grant.facility_id is not None and (self.is_superuser or self.role == Role.ADMIN):
+            return Facility.objects.all()
+        return self.facilities.all()
 
 
 class AuditRow(models.Model):
@@ -150,3 +168,75 @@ class LoginDelay(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class ApiToken(models.Model):
+    """A credential for programs, made by a person; `accounts.api_tokens` makes and reads them.
+
+    Only a hash is kept: whoever reads the table cannot use what is in it.
+    """
+
+    class Scope(models.TextChoices):
+        READ = "read", _("Reads only")
+        WRITE = "write", _("Reads and changes")
+
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
+    user = models.ForeignKey(
+        User, models.CASCADE, verbose_name=_("user"), related_name="api_tokens"
+    )
+    name = models.CharField(_("name"), max_length=100)
+    secret_hash = models.CharField(max_length=64, unique=True, editable=False)
+    password_stamp = models.CharField(max_length=128, editable=False)
+    scope = models.CharField(_("scope"), max_length=10, choices=Scope.choices)
+    facility = models.ForeignKey(
+        Facility,
+        models.PROTECT,
+        verbose_name=_("facility"),
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("Empty: all facilities of the person."),
+    )
+    created_at = models.DateTimeField(_("created"))
+    expires_at = models.DateTimeField(_("expires"))
+    last_used_at = models.DateTimeField(_("last used"), null=True)
+    last_address = models.CharField(_("last address"), max_length=64, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True)
+
+    objects: ClassVar[TokenQuerySet[ApiToken]] = TokenQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(scope__in=["read", "write"]),
+                name="accounts_apitoken_scope_is_known",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TokenFamily(models.Model):
+    """One log-in by JSON Web Token: every refresh token that came of it; see `accounts.jwts`.
+
+    `generation` is that of the one refresh token which is good; an older one that
+    comes back was stolen, or its successor was, and the family ends.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    password_stamp = models.CharField(max_length=128)
+    generation = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("log-in by token")
+        verbose_name_plural = _("log-ins by token")
+
+    def __str__(self) -> str:
+        return str(self.pk)

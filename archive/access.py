@@ -7,6 +7,7 @@ No facility means quarantine, which administrators alone see.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -28,9 +29,17 @@ class VisibleQuerySet(models.QuerySet[ModelT]):
         """Return the rows that the user may see."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        if user.is_archive_admin:
-            return self.all()
-        return self.filter(**{f"{self.facility_path}__in": user.facility_keys()})
+        rows = self if user.grant.study_id is None else self._of_study(user.grant.study_id)
+        if user.sees_every_facility:
+            return rows.all()
+        return rows.filter(**{f"{self.facility_path}__in": user.facility_keys()})
+
+    def _of_study(self, study_id: uuid.UUID) -> Self:
+        """Return what belongs to one study; what belongs to none is not there."""
+        if self.model._meta.label == "archive.Study":
+            return self.filter(pk=study_id)
+        has_study = any(field.name == "study" for field in self.model._meta.concrete_fields)
+        return self.filter(study=study_id) if has_study else self.none()
 
     def in_facilities(self, facility_ids: Iterable[Any]) -> Self:
         """Return the rows of the given facilities: the twin of `visible_to` for peers."""

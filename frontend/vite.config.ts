@@ -23,6 +23,7 @@ const entries = [
   "src/styles/reconstructions.css",
   "src/styles/peers.css",
   "src/styles/print.css",
+  "src/styles/account.css",
   "src/ui/print.ts",
 ];
 

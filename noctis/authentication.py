@@ -1,4 +1,4 @@
-"""Who asks a REST endpoint.
+"""Who asks a REST endpoint: by a token in the header, else by the browser's session.
 
 The framework's views name this module while they are being made, so it
 imports none of them; then either may be imported first.
@@ -11,7 +11,56 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
+
+from accounts import api_tokens, jwts
+from accounts.address import read_address
+from accounts.models import User
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+REALM = 'Bearer realm="Noctis"'
+# A word of a token is short; what is longer is not looked at.
+_LONGEST = 4096
+
+
+class InvalidToken(AuthenticationFailed):
+    """A token that opens nothing (RFC 6750 3.1); why not is not said."""
+
+    default_detail = "The token is not good, or not any more."
+    default_code = "invalid_token"
+
+
+class BearerAuthentication(authentication.BaseAuthentication):
+    """`Authorization: Bearer …`: an access token (JWT) or a token for programs.
+
+    A request with such a header is asked by it alone, whatever its cookies say; it needs no
+    token against forgery, for no browser sends the header by itself.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, str] | None:
+        """Return the person whose token it is, None when none was given."""
+        scheme, _, word = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        user = self._read(word.strip(), read_address(request._request))
+        if user is None:
+            raise InvalidToken
+        if not user.grant.may_write and request.method not in SAFE_METHODS:
+            raise PermissionDenied("This token reads only.", "read_only_token")
+        return user, user.grant.name
+
+    def authenticate_header(self, request: Request) -> str:
+        """Name the scheme, which makes the answer a 401; and say that the token was refused."""
+        is_refused = "HTTP_AUTHORIZATION" in request.META
+        return f'{REALM}, error="invalid_token"' if is_refused else REALM
+
+    def _read(self, word: str, address: str) -> User | None:
+        if len(word) > _LONGEST:
+            return None
+        if word.startswith(api_tokens.PREFIX):
+            return api_tokens.read_token(word, address)
+        return jwts.read_access(word)
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
@@ -20,6 +69,18 @@ class SessionAuthentication(authentication.SessionAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme, which makes the answer a 401."""
         return "Session"
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How tokens show in the OpenAPI document."""
+
+    target_class = "noctis.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Return the scheme."""
+        about = "An access token of /api/token/, or a token for programs (noctis_…)."
+        return {"type": "http", "scheme": "bearer", "description": about}
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

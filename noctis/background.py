@@ -15,7 +15,7 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from accounts import throttle
+from accounts import api_tokens, jwts, throttle
 from archive import housekeeping, jobs
 from archive.models import Heartbeat
 from dicom_receiver.commitment.running import drive_checks, drive_reports
@@ -101,6 +101,8 @@ def keep_tidy(stopped: threading.Event) -> None:
             close_old_connections()
             housekeeping.tidy()
             throttle.forget_old()
+            api_tokens.forget_old()
+            jwts.forget_old()
             results.sweep()
             forget_old_transfers()
         except DatabaseError as error:

@@ -271,7 +271,10 @@ NOCTIS_METRICS_PUBLIC = env.read_bool("NOCTIS_METRICS_PUBLIC", False)
 
 # --- REST --------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["noctis.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "noctis.authentication.BearerAuthentication",
+        "noctis.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [

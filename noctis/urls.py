@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 import accounts.api
+import accounts.token_api
 import archive.api
 import dicom_receiver.api
 import reconstruction.api
@@ -28,6 +29,7 @@ admin.autodiscover()
 
 api_v1 = [
     *accounts.api.urlpatterns,
+    *accounts.token_api.urlpatterns,
     *archive.api.urlpatterns,
     *reconstruction.api.urlpatterns,
     *reconstruction.curved_api.urlpatterns,
@@ -59,6 +61,7 @@ urlpatterns = [
     path("doctor/", include("dicom_receiver.doctor.urls")),
     path("api/v1/schema/", SpectacularJSONAPIView.as_view(), name="api-schema"),
     path("api/v1/", include((api_v1, "api"))),
+    path("api/token/", include((accounts.token_api.door_patterns, "tokens"))),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("api/limits", health.show_limits, name="limits"),
     path("healthz", health.say_alive, name="healthz"),

@@ -10,12 +10,14 @@ from typing import Any
 
 from tests.permissions.dicomweb_rows import DICOMWEB
 from tests.permissions.export_rows import EXPORTS
+from tests.permissions.files_rows import FILES
 from tests.permissions.hanging_rows import HANGING
 from tests.permissions.mark_rows import MARKS, OBJECTS
 from tests.permissions.order_rows import ORDERS
 from tests.permissions.peer_rows import PEERS
 from tests.permissions.reconstruction_rows import JOBS
 from tests.permissions.table import Maker, Row, Target, upload
+from tests.permissions.token_rows import TOKENS
 from tests.permissions.transfer_rows import TRANSFERS
 
 # --- arguments ------------------------------------------------------------------
@@ -287,6 +289,7 @@ ADMIN = [
     ),
     *_model("accounts_facility", argument="facility", add={"admin": 200}, may_change=True),
     *_model("accounts_auditrow", argument="auditrow"),
+    *_model("accounts_apitoken", argument="apitoken"),
     *_model("archive_patient", argument="patient"),
     *_model("archive_study", argument="study"),
     *_model("archive_series", argument="series"),
@@ -336,6 +339,7 @@ ADMIN = [
 TABLE: list[Row] = [
     *HOUSE,
     *ACCOUNTS,
+    *TOKENS,
     *ARCHIVE,
     *RECONSTRUCTION,
     *VIEWER,
@@ -344,6 +348,7 @@ TABLE: list[Row] = [
     *TRANSFERS,
     *PEERS,
     *DICOMWEB,
+    *FILES,
     *ADMIN,
 ]
 

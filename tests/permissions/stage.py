@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pydicom.uid import generate_uid
 
+from accounts.api_tokens import Wish, make_token
 from accounts.audit import record_for_user
 from accounts.models import AuditRow, Facility, Role, User
 from archive.ingest import Source, ingest_file
@@ -113,6 +114,7 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
             **_make_transfer(instance, boss, facility),
             **_make_exchange(study, boss, facility),
             "person": person.pk,
+            "apitoken": _make_token(person),
             "facility": facility.pk,
             "auditrow": trail.pk,
             "study_uid": study.study_instance_uid,
@@ -121,6 +123,12 @@ def _describe(study: Study, boss: User, person: User, facility: Facility) -> Tar
             "version": build_stack(instance.series)["version"],
         }
     )
+
+
+def _make_token(person: User) -> uuid.UUID:
+    wish = Wish(name="script", scope="read", days=7)
+    token, _word = make_token(person, wish)
+    return token.pk
 
 
 def _make_marks(study: Study, instance: Instance, boss: User) -> dict[str, uuid.UUID]:
@@ -248,7 +256,7 @@ def _describe_missing() -> Target:
         *("patient", "study", "series", "instance", "entry", "discrepancy", "measurement"),
         *("annotation", "marklayer", "keyimage", "centreline", "hanging", "export"),
         *("reconstruction", "destination", "transfer", "archive", "exchange"),
-        *("person", "facility", "call", "order", "step", "performed"),
+        *("person", "apitoken", "facility", "call", "order", "step", "performed"),
         *(
             f"deleted_{name}"
             for name in ("measurement", "annotation", "marklayer", "keyimage", "centreline")

@@ -166,7 +166,7 @@ def test_schema_is_for_people_who_logged_in(
     client: Client, client_of: Callable[[User], Client], rada: User
 ) -> None:
     refused = client.get("/api/v1/schema/")
-    assert (refused.status_code, refused["WWW-Authenticate"]) == (401, "Session")
+    assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Bearer realm="Noctis"')
     assert refused.json()["code"] == "not_authenticated"
     schema = client_of(rada).get("/api/v1/schema/").json()
     assert schema["openapi"].startswith("3.")
