@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from pydicom import Dataset
@@ -30,7 +31,13 @@ IDENTIFIER_BYTES = 1024 * 1024
 _DEPTH = 8
 _ELEMENTS = 100_000
 _HEAD = struct.Struct("<HHL")
+_SHORT_HEAD = struct.Struct("<HH2sH")
+_LONG_HEAD = struct.Struct("<HH2sHL")
+_TAG = itemgetter(0)
 _ITEM = 0xE000
+
+Attribute = tuple[int, bytes, Any]
+"""Tag, VR and value: one or a list of them; the items of a sequence are lists of attributes."""
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -49,43 +56,74 @@ def decode_identifier(
     LimitExceededError
         It nests deeper or has more elements than the bounds allow.
     """
+    return dataset_of(view_of(data, transfer_syntax, depth=depth, elements=elements))
+
+
+def view_of(data: bytes, transfer_syntax: str, *, depth: int, elements: int) -> ElementView:
+    """Return the elements that `data` holds, to be read one by one; see `decode_identifier`."""
     encoding = IMPLICIT_LITTLE if transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN else EXPLICIT_LITTLE
     limits = HeaderLimits(depth=depth, elements=elements, visits=8 * elements)
     source = Source.of_bytes(data, limits)
     found = scan_elements(source, 0, len(data), encoding)
     if found.pixel_tag is not None or "trailing_garbage" in found.flags:
         raise UnreadableError("The data set holds what does not belong there.")
-    return dataset_of(ElementView(source, found.elements, encoding, found.flags))
+    return ElementView(source, found.elements, encoding, found.flags)
 
 
 # --- writing -----------------------------------------------------------------------------------
 def encode_identifier(
     dataset: Dataset, transfer_syntax: str, character_sets: Sequence[str] = ()
 ) -> bytes:
-    """Return the data set as bytes.
+    """Return the data set as bytes, see `encode_attributes`."""
+    return encode_attributes(attributes_of(dataset), transfer_syntax, character_sets)
+
+
+def attributes_of(dataset: Dataset) -> list[Attribute]:
+    """Return what a data set holds."""
+    return [
+        (
+            int(element.tag),
+            element.VR.encode(),
+            [attributes_of(item) for item in element.value]
+            if element.VR == "SQ"
+            else element.value,
+        )
+        for element in dataset
+    ]
+
+
+def encode_attributes(
+    attributes: Sequence[Attribute], transfer_syntax: str, character_sets: Sequence[str] = ()
+) -> bytes:
+    """Return attributes as a data set, in the order of their tags.
 
     `character_sets` is the Specific Character Set that the other side used. It is used again
     when it holds all the text; else Latin-1 when the other side named none, else UTF-8. Plain
     ASCII needs none, and then the element is left out (PS3.4 C.4.1.1.3.2).
     """
     is_explicit = transfer_syntax != IMPLICIT_VR_LITTLE_ENDIAN
-    chosen = _choose_character_sets(list(_texts(dataset)), character_sets)
-    return _encode_dataset(dataset, _Writer(is_explicit, chosen), is_top=True)
+    try:
+        return _encode_all(attributes, _Writer(is_explicit, ()))
+    except UnicodeEncodeError:
+        writer = _Writer(is_explicit, _choose_character_sets(attributes, character_sets))
+    # Nothing of ours has a tag before it.
+    terms = "\\".join(writer.character_sets).encode("ascii")
+    return writer.element(SPECIFIC_CHARACTER_SET, b"CS", terms) + _encode_all(attributes, writer)
 
 
-def _texts(dataset: Dataset) -> Iterable[str]:
-    for element in dataset:
-        if element.VR == "SQ":
-            for item in element.value:
+def _texts(attributes: Iterable[Attribute]) -> Iterable[str]:
+    for _, vr, value in attributes:
+        if vr == b"SQ":
+            for item in value:
                 yield from _texts(item)
-        elif element.VR.encode() in CHARSET_VRS:
-            yield from (str(value) for value in _as_list(element.value))
+        elif vr in CHARSET_VRS:
+            yield from (str(one) for one in _as_list(value))
 
 
-def _choose_character_sets(texts: list[str], asked: Sequence[str]) -> tuple[str, ...]:
-    foreign = [text for text in texts if not text.isascii()]
-    if not foreign:
-        return ()
+def _choose_character_sets(
+    attributes: Sequence[Attribute], asked: Sequence[str]
+) -> tuple[str, ...]:
+    foreign = [text for text in _texts(attributes) if not text.isascii()]
     wish = tuple(asked) if any(asked) else (LATIN_1,)
     return wish if _can_hold(wish, foreign) else (UTF_8,)
 
@@ -100,7 +138,10 @@ def _can_hold(terms: tuple[str, ...], texts: list[str]) -> bool:
 
 
 class _Writer:
-    """How elements are written: with or without VR, and text in which character sets."""
+    """How elements are written: with or without VR, and text in which character sets.
+
+    Without any text has to be ASCII, or it raises UnicodeEncodeError.
+    """
 
     def __init__(self, is_explicit: bool, character_sets: tuple[str, ...]) -> None:
         self.is_explicit = is_explicit
@@ -113,47 +154,41 @@ class _Writer:
         if not self.is_explicit:
             return _HEAD.pack(tag >> 16, tag & 0xFFFF, len(value)) + value
         if vr in LONG_VRS:
-            head = struct.pack("<HH2sHL", tag >> 16, tag & 0xFFFF, vr, 0, len(value))
-        else:
-            head = struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value))
-        return head + value
+            return _LONG_HEAD.pack(tag >> 16, tag & 0xFFFF, vr, 0, len(value)) + value
+        return _SHORT_HEAD.pack(tag >> 16, tag & 0xFFFF, vr, len(value)) + value
 
     def value(self, vr: bytes, value: Any) -> bytes:
         """Return a value as bytes."""
-        if isinstance(value, bytes):
-            return value
         values = [one for one in _as_list(value) if one is not None]
-        if vr in NUMBER_CODES and not (values and isinstance(values[0], bytes)):
+        if values and isinstance(values[0], bytes):
+            return values[0]
+        if vr in NUMBER_CODES:
             numbers = [one for one in values if one != ""]
             return struct.pack(f"<{len(numbers)}{NUMBER_CODES[vr]}", *numbers)
         if vr == b"AT":
             tags = [int(one) for one in values if one != ""]
             return b"".join(struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in tags)
-        text = "\\".join(str(one) for one in values)
+        text = str(values[0]) if len(values) == 1 else "\\".join(map(str, values))
         if vr not in CHARSET_VRS:
             return text.encode("latin-1", "replace")
+        if not self.character_sets:
+            return text.encode("ascii")
         delimiters = "" if vr in SINGLE_VRS else "\\^=" if vr == b"PN" else "\\"
         return encode_text(text, self.character_sets, delimiters=delimiters)
 
 
-def _encode_dataset(dataset: Dataset, writer: _Writer, *, is_top: bool) -> bytes:
-    parts: dict[int, bytes] = {}
-    for element in dataset:
-        tag, vr = int(element.tag), element.VR.encode()
-        if tag == SPECIFIC_CHARACTER_SET:
-            continue
+def _encode_all(attributes: Iterable[Attribute], writer: _Writer) -> bytes:
+    parts = []
+    for tag, vr, value in sorted(attributes, key=_TAG):
         if vr == b"SQ":
-            parts[tag] = writer.element(tag, vr, _encode_items(element.value, writer))
-        else:
-            parts[tag] = writer.element(tag, vr, writer.value(vr, element.value))
-    if is_top and writer.character_sets:
-        terms = "\\".join(writer.character_sets).encode("ascii")
-        parts[SPECIFIC_CHARACTER_SET] = writer.element(SPECIFIC_CHARACTER_SET, b"CS", terms)
-    return b"".join(parts[tag] for tag in sorted(parts))
+            parts.append(writer.element(tag, vr, _encode_items(value, writer)))
+        elif tag != SPECIFIC_CHARACTER_SET:
+            parts.append(writer.element(tag, vr, writer.value(vr, value)))
+    return b"".join(parts)
 
 
-def _encode_items(items: Iterable[Dataset], writer: _Writer) -> bytes:
-    encoded = (_encode_dataset(item, writer, is_top=False) for item in items)
+def _encode_items(items: Iterable[Iterable[Attribute]], writer: _Writer) -> bytes:
+    encoded = (_encode_all(item, writer) for item in items)
     return b"".join(_HEAD.pack(0xFFFE, _ITEM, len(content)) + content for content in encoded)
 
 

@@ -13,15 +13,19 @@ from typing import Any, TypeVar
 
 from django.db.models import Count, QuerySet
 from pydicom import Dataset
-from pydicom.datadict import keyword_for_tag
 
 from archive import storage
 from archive.models import Instance
-from archive.query.attributes import UNIQUE_KEYS, Level
-from archive.query.hierarchy import Root, check_keys_above, read_level
+from archive.query.attributes import Level
+from archive.query.hierarchy import (
+    Root,
+    check_keys_above,
+    check_named,
+    read_level,
+    unique_keys,
+)
 from archive.query.scope import Scope
 from dicom_receiver.sending import Kind, Sendable
-from imaging.errors import QueryError
 from imaging.matching import values_of
 
 _ISSUER_OF_PATIENT_ID = 0x00100021
@@ -60,19 +64,9 @@ def read_wanted(identifier: Dataset, root: Root, *, is_relational: bool) -> Want
     level = read_level(root, identifier)
     if not is_relational:
         check_keys_above(root, level, identifier)
-    keys = {
-        one: _values(identifier, UNIQUE_KEYS[one]) for one in Level if root.value <= one <= level
-    }
-    if not keys[level]:
-        raise QueryError(f"{keyword_for_tag(UNIQUE_KEYS[level])} is missing or empty.")
-    if len(keys.get(Level.PATIENT, ())) > 1:
-        raise QueryError("PatientID names more than one.")
-    return Wanted(level, keys, next(iter(_values(identifier, _ISSUER_OF_PATIENT_ID)), ""))
-
-
-def _values(identifier: Dataset, tag: int) -> tuple[str, ...]:
-    values = (str(value).strip(" \0") for value in values_of(identifier, tag))
-    return tuple(dict.fromkeys(value for value in values if value))
+    check_named(root, level, identifier)
+    issuer = "".join(str(value) for value in values_of(identifier, _ISSUER_OF_PATIENT_ID)[:1])
+    return Wanted(level, unique_keys(root, level, identifier), issuer.strip(" \0"))
 
 
 @dataclass(frozen=True)

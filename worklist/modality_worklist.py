@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 from pydicom import DataElement, Dataset
 
+from archive.query.narrowing import by_search_key
 from imaging.datasets import add_element
 from imaging.errors import TooBroadError
 from imaging.match_values import Literal, Matcher, Span, Uids
@@ -66,7 +67,7 @@ class Query:
             asked=asked,
             keys=KeySet.from_dataset(known, rules),
             keys_without_station=KeySet.from_dataset(without_station, rules),
-            narrowed=_narrow(known),
+            narrowed=_narrow(known, rules),
             station=_literal(_step_part(known), AE_TITLE) or "",
             has_unknown_keys=_count(known) < _count(asked),
         )
@@ -185,9 +186,12 @@ def _literal(keys: Dataset, tag: int) -> str | None:
     return key.text if isinstance(key, Literal) else None
 
 
-def _narrow(known: Dataset) -> Q:
+def _narrow(known: Dataset, rules: Rules) -> Q:
     """Return the condition that leaves out most of what does not fit, and nothing that does."""
     narrowed = Q()
+    if _PATIENT_NAME in known:
+        key = compile_key("PN", values_of(known, _PATIENT_NAME), rules)
+        narrowed &= by_search_key("order__patient_key", key)
     for name, tag in _ORDER_COLUMNS.items():
         if (text := _literal(known, tag)) is not None:
             narrowed &= Q(**{f"order__{name}": text})
@@ -216,7 +220,7 @@ def _narrow_days(step: Dataset) -> Q:
     return narrowed
 
 
-_STUDY_UID, _START_DATE = 0x0020000D, 0x00400002
+_PATIENT_NAME, _STUDY_UID, _START_DATE = 0x00100010, 0x0020000D, 0x00400002
 _ORDER_COLUMNS = {
     "patient_id": 0x00100020,
     "accession_number": 0x00080050,

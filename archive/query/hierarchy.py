@@ -39,16 +39,37 @@ def read_level(root: Root, keys: Dataset) -> Level:
     return Level[text]
 
 
+def unique_keys(root: Root, level: Level, keys: Dataset) -> dict[Level, tuple[str, ...]]:
+    """Return the values of the unique keys from the root down to a level, each once."""
+    found = {}
+    for one in Level:
+        if root.value <= one <= level:
+            values = (str(value).strip(" \0") for value in values_of(keys, UNIQUE_KEYS[one]))
+            found[one] = tuple(dict.fromkeys(filter(None, values)))
+    return found
+
+
 def check_keys_above(root: Root, level: Level, keys: Dataset) -> None:
     """Check that each level above is named by one unique key (C.4.1.2.1, C.4.2.2.1).
 
     Raises QueryError when one is missing or is no single value.
     """
-    for above in Level:
-        if not root.value <= above < level:
+    for above, values in unique_keys(root, level, keys).items():
+        if above is level:
             continue
-        values = values_of(keys, UNIQUE_KEYS[above])
         if not values:
             raise QueryError(f"{_NAMES[above]} is missing: the level above must be named.")
-        if len(values) > 1 or (above is Level.PATIENT and set("*?") & set(str(values[0]))):
+        if len(values) > 1 or (above is Level.PATIENT and set("*?") & set(values[0])):
             raise QueryError(f"{_NAMES[above]} must be one value above the level asked for.")
+
+
+def check_named(root: Root, level: Level, keys: Dataset) -> None:
+    """Check that what is retrieved is named by its unique key (C.4.2.2.1, C.4.3.2.1).
+
+    Raises QueryError when that is missing, or when there are several patients.
+    """
+    values = unique_keys(root, level, keys)
+    if not values[level]:
+        raise QueryError(f"{_NAMES[level]} is missing or empty.")
+    if len(values.get(Level.PATIENT, ())) > 1:
+        raise QueryError(f"{_NAMES[Level.PATIENT]} names more than one.")

@@ -108,10 +108,14 @@ def _by_number(path: str, key: Matcher) -> Narrowed:
 
 
 def _by_name(level: Level, column: Column, key: Matcher) -> Narrowed:
-    """Names that have a search key are found by it: every piece of the name is in there."""
     if column.field != "patient_name":
         return UNKNOWN
-    path = f"{way_up(level, column.level)}search_key"
+    condition = by_search_key(f"{way_up(level, column.level)}search_key", key)
+    return Narrowed(condition, is_exact=False)
+
+
+def by_search_key(path: str, key: Matcher | None) -> Q:
+    """Return the condition on names' search keys: every piece of the name is in there."""
     condition = Q()
     if isinstance(key, Name):
         for forms in key.groups:
@@ -122,7 +126,7 @@ def _by_name(level: Level, column: Column, key: Matcher) -> Narrowed:
     if condition:
         # So that the database walks along the index of the search keys.
         condition &= Q(**{f"{path}__gt": ""})
-    return Narrowed(condition, is_exact=False)
+    return condition
 
 
 def _any_form(path: str, forms: tuple[str, ...]) -> Q:

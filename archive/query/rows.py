@@ -9,7 +9,7 @@ from datetime import date, time
 from typing import Any
 
 from django.db.models import Count, Sum
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
 
 from archive import storage
 from archive.models import Instance
@@ -41,6 +41,24 @@ _PATHS_UP = {
 }
 
 
+Answer = dict[int, tuple[bytes, Sequence[Any]]]
+"""VR and values by tag; the items of a sequence are data sets."""
+
+
+Row = tuple[Any, ...]
+
+
+def dataset_of_answer(answer: Answer) -> Dataset:
+    """Return an answer as a data set."""
+    dataset = Dataset()
+    for tag, (vr, values) in answer.items():
+        if vr == b"SQ":
+            dataset.add(DataElement(tag, "SQ", list(values)))
+        else:
+            add_element(dataset, tag, vr.decode("ascii"), values)
+    return dataset
+
+
 class RowReader:
     """Reads rows of one level, with what is counted for a page of them at once."""
 
@@ -51,50 +69,49 @@ class RowReader:
         self._in_file = [tag for tag in wanted if is_in_file(level, tag)]
         self._counted = {tag: PATIENT_COUNTS[tag] for tag in wanted if tag in PATIENT_COUNTS}
         self._wants_classes = SOP_CLASSES_IN_STUDY in wanted
-        self._fields: list[str] = []
-        self._places: list[tuple[int, str, Kind, int]] = []
+        self.fields: list[str] = []
+        self._places: list[tuple[int, bytes, Kind, int]] = []
         for tag in sorted(wanted):
             if tag in columns:
-                path = path_of(level, columns[tag])
-                vr = vr_of(tag).decode("ascii")
-                self._places.append((tag, vr, columns[tag].kind, self._place(path)))
-        self._key = self._place("pk")
-        self._facility = self._place("facility_id")
-        self._up = {name: self._place(path) for name, path in _PATHS_UP[level].items()}
+                place = self.place(path_of(level, columns[tag]))
+                self._places.append((tag, vr_of(tag), columns[tag].kind, place))
+        self._key = self.place("pk")
+        self._facility = self.place("facility_id")
+        self._up = {name: self.place(path) for name, path in _PATHS_UP[level].items()}
         self._patients: dict[uuid.UUID, dict[str, int]] = {}
         self._classes: dict[uuid.UUID, list[str]] = {}
 
-    def _place(self, path: str) -> int:
-        if path not in self._fields:
-            self._fields.append(path)
-        return self._fields.index(path)
+    def place(self, path: str) -> int:
+        """Return where a column is in each row; it is read from now on."""
+        if path not in self.fields:
+            self.fields.append(path)
+        return self.fields.index(path)
 
-    def read(self, keys: Sequence[uuid.UUID]) -> list[tuple[Any, ...]]:
+    def read(self, keys: Sequence[uuid.UUID]) -> list[Row]:
         """Return the rows with these keys, in their order; what is gone by now is left out."""
         rows = self._scope.unchecked(self._level).filter(pk__in=list(keys)).order_by()
-        by_key = {
-            row[self._key]: row
-            for row in rows.values_list(*self._fields)
-            if self._scope.allows(row[self._facility])
-        }
-        found = [by_key[key] for key in keys if key in by_key]
+        by_key = {row[self._key]: row for row in rows.values_list(*self.fields)}
+        return self.take([by_key[key] for key in keys if key in by_key])
+
+    def take(self, rows: Sequence[Row]) -> list[Row]:
+        """Return those rows of `fields` that are of the scope, ready to be answers."""
+        found = [row for row in rows if self._scope.allows(row[self._facility])]
         if self._counted:
             self._patients = self._count({row[self._up["patient"]] for row in found})
         if self._wants_classes:
             self._classes = self._collect({row[self._up["study"]] for row in found})
         return found
 
-    def answer(self, row: tuple[Any, ...]) -> Dataset:
-        """Return a row as a data set."""
-        answer = Dataset()
-        for tag, vr, kind, place in self._places:
-            add_element(answer, tag, vr, values_of_column(row[place], kind))
+    def answer(self, row: Row) -> Answer:
+        """Return a row as an answer."""
+        answer: Answer = {
+            tag: (vr, values_of_column(row[place], kind)) for tag, vr, kind, place in self._places
+        }
         for tag, name in self._counted.items():
             counts = self._patients.get(row[self._up["patient"]], {})
-            add_element(answer, tag, "IS", [str(counts.get(name) or 0)])
+            answer[tag] = b"IS", [str(counts.get(name) or 0)]
         if self._wants_classes:
-            classes = self._classes.get(row[self._up["study"]], [])
-            add_element(answer, SOP_CLASSES_IN_STUDY, "UI", classes)
+            answer[SOP_CLASSES_IN_STUDY] = b"UI", self._classes.get(row[self._up["study"]], [])
         if self._in_file:
             self._add_from_file(answer, row)
         return answer
@@ -114,19 +131,16 @@ class RowReader:
         return {study: sorted(uids) for study, uids in found.items()}
 
     # --- from a file ---------------------------------------------------------------------------
-    def _add_from_file(self, answer: Dataset, row: tuple[Any, ...]) -> None:
+    def _add_from_file(self, answer: Answer, row: Row) -> None:
         """Add what a stored file says; what cannot be read stays empty."""
         found = self._read_file(row)
         for tag in self._in_file:
             if tag in found:
-                answer.add(found[tag])
+                answer[tag] = found[tag].VR.encode(), _all_values(found[tag])
             else:
-                vr = vr_of(tag).decode("ascii")
-                add_element(answer, tag, "US" if vr.startswith("US") else vr, [])
-                if vr == "SQ":
-                    answer[tag].value = []
+                answer[tag] = vr_of(tag)[:2], []
 
-    def _read_file(self, row: tuple[Any, ...]) -> Dataset:
+    def _read_file(self, row: Row) -> Dataset:
         key = row[self._up["file"]] if "file" in self._up else self._find_file(row)
         if not key:
             return Dataset()
@@ -138,10 +152,16 @@ class RowReader:
         except NoctisError:
             return Dataset()
 
-    def _find_file(self, row: tuple[Any, ...]) -> str | None:
+    def _find_file(self, row: Row) -> str | None:
         level = "series" if "series" in self._up else "study"
         rows = Instance.objects.filter(**{level: row[self._up[level]]})
         return rows.order_by().values_list("storage_key", flat=True).first()
+
+
+def _all_values(element: DataElement) -> list[Any]:
+    if element.VR == "SQ" or isinstance(element.value, list):
+        return list(element.value)
+    return [] if element.value == "" else [element.value]
 
 
 def values_of_column(value: Any, kind: Kind) -> list[Any]:

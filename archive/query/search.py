@@ -1,8 +1,8 @@
 """One question: its keys, turned into conditions, and its answers, page by page.
 
-First the keys of the rows that match are fetched, in one statement, so that no statement stays
-open while a slow peer takes the answers; then the rows, some hundred at a time. What a
-condition could not decide is decided here, on the values that the answer shows.
+No statement stays open while a slow peer takes the answers: few rows are read at once; of more
+the keys are fetched first, then the rows, some hundred at a time. What a condition could not
+decide is decided here, on the values that the answer shows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from archive.query.attributes import (
     way_up,
 )
 from archive.query.narrowing import UNKNOWN, Narrowed, narrow
-from archive.query.rows import RowReader, values_of_column
+from archive.query.rows import Answer, Row, RowReader, dataset_of_answer, values_of_column
 from archive.query.scope import Scope
 from archive.query.stopping import StoppedError, stoppable
 from imaging.errors import TooBroadError
@@ -94,6 +94,11 @@ class Search:
 
     # --- answers -----------------------------------------------------------------------------
     def answers(self, *, offset: int = 0, limit: int | None = None) -> Generator[Dataset]:
+        """Yield what matches as data sets, see `matches`."""
+        for match in self.matches(offset=offset, limit=limit):
+            yield dataset_of_answer(match)
+
+    def matches(self, *, offset: int = 0, limit: int | None = None) -> Generator[Answer]:
         """Yield what matches, newest arrivals first, each once.
 
         Raises
@@ -105,17 +110,50 @@ class Search:
         """
         with self._in_database():
             self._conditions, self._undecided = self._compile()
-        if self._undecided.is_universal:
-            pages = self._pages(offset, limit)
-            yield from (answer for page in pages for answer in self._read(page))
-            return
-        found = (answer for page in self._pages(0, None) for answer in self._read(page))
         stop = None if limit is None else offset + limit
+        if self._undecided.is_universal:
+            for rows in self._row_pages(offset, stop):
+                yield from map(self._reader.answer, rows)
+            return
+        found = (answer for rows in self._row_pages(0, None) for answer in self._fitting(rows))
         yield from islice(found, offset, stop)
 
-    def _pages(self, offset: int, limit: int | None) -> Iterator[list[uuid.UUID]]:
+    def _row_pages(self, offset: int, stop: int | None) -> Iterator[list[Row]]:
+        """Yield rows; few are read with one statement, more by their keys, page by page."""
+        few = self._read_few()
+        if few is not None:
+            yield few[offset:stop]
+            return
+        for page in self._pages(offset, stop):
+            with self._in_database():
+                rows = self._reader.read(page)
+            yield rows
+
+    def _read_few(self) -> list[Row] | None:
+        """Return all rows that the conditions let through, whole; None when they are many."""
+        if not self._conditions:
+            return None
+        places = [self._reader.place(column.field) for column, _ in self._sieve.columns]
+        rows = self._rows(is_checked=not self._has_parents).order_by()
+        found = self._fetch(rows.values_list(*self._reader.fields)[: PAGE + 1])
+        if len(found) > PAGE:
+            return None
+        fitting = [row for row in found if self._sieve.fits([row[place] for place in places])]
+        key = self._reader.place("pk")
+        with self._in_database():
+            return self._reader.take(sorted(fitting, key=lambda row: row[key], reverse=True))
+
+    def _fitting(self, rows: Iterable[Row]) -> Iterator[Answer]:
+        """Yield the answers that fit where no condition decided."""
+        for row in rows:
+            if self._needs_files:
+                self._count_file()
+            answer = self._reader.answer(row)
+            if self._undecided.matches(dataset_of_answer(answer)):
+                yield answer
+
+    def _pages(self, offset: int, stop: int | None) -> Iterator[list[uuid.UUID]]:
         """Yield keys of rows; the first page is short, so that the first answer comes soon."""
-        stop = None if limit is None else offset + limit
         keys = islice(self._walk(stop), offset, stop)
         size = FIRST_PAGE
         while page := list(islice(keys, size)):
@@ -150,16 +188,6 @@ class Search:
             # A unique key has a value (C.2.2.1.1), and who has no study is no patient here.
             rows = rows.exclude(patient_id="").filter(Exists(_STUDIES_OF_PATIENT))
         return rows
-
-    def _read(self, page: list[uuid.UUID]) -> Iterator[Dataset]:
-        with self._in_database():
-            rows = self._reader.read(page)
-        for row in rows:
-            if self._needs_files:
-                self._count_file()
-            answer = self._reader.answer(row)
-            if self._undecided.is_universal or self._undecided.matches(answer):
-                yield answer
 
     def _count_file(self) -> None:
         self._files_left -= 1
@@ -269,11 +297,15 @@ class Sieve:
     def keys_of(self, rows: Iterable[Sequence[Any]], scope: Scope) -> Iterator[uuid.UUID]:
         """Yield the keys of the rows that the scope allows and that fit."""
         for key, facility, *values in rows:
-            if scope.allows(facility) and all(
-                matcher.matches(values_of_column(value, column.kind))
-                for value, (column, matcher) in zip(values, self.columns, strict=True)
-            ):
+            if scope.allows(facility) and self.fits(values):
                 yield key
+
+    def fits(self, values: Sequence[Any]) -> bool:
+        """Whether the values of the columns fit."""
+        return all(
+            matcher.matches(values_of_column(value, column.kind))
+            for value, (column, matcher) in zip(values, self.columns, strict=True)
+        )
 
 
 class _Timed:

@@ -10,13 +10,14 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from pydicom import Dataset
 
 from accounts import audit
 from accounts.locks import writing_turn
 from dicom_receiver.commitment.models import Commitment
+from dicom_receiver.identifiers import Attribute
 from dicom_receiver.tasks import COMMITMENTS, wake
 from dicom_receiver.uids import parse_uid
+from imaging.elements import ElementView
 from imaging.errors import IdentityError, LimitExceededError, UnreadableError
 
 # One transaction: a whole study of thin slices, several times over.
@@ -49,7 +50,7 @@ class Asker:
     facility_id: uuid.UUID | None
 
 
-def read_wish(dataset: Dataset) -> Wish:
+def read_wish(view: ElementView) -> Wish:
     """Return what the action information asks for (PS3.4 Table J.3-1).
 
     Raises
@@ -57,28 +58,34 @@ def read_wish(dataset: Dataset) -> Wish:
     IdentityError
         A UID is missing or is none.
     UnreadableError
-        There is no sequence, or it is empty.
+        There is no sequence, or it is empty or broken.
     LimitExceededError
         There are too many references.
     """
-    transaction_uid = _uid(dataset, TRANSACTION_UID, "Transaction UID")
-    items = dataset[REFERENCED_SOP_SEQUENCE].value if REFERENCED_SOP_SEQUENCE in dataset else []
-    if not isinstance(items, list | tuple) and not hasattr(items, "__iter__"):
-        raise UnreadableError("Referenced SOP Sequence is no sequence.")
-    if not items:
-        raise UnreadableError("Referenced SOP Sequence is missing or empty.")
-    if len(items) > INSTANCES_LIMIT:
-        raise LimitExceededError(f"More than {INSTANCES_LIMIT} instances in one transaction.")
-    return Wish(
-        transaction_uid,
-        [
+    transaction_uid = _uid(view, TRANSACTION_UID, "Transaction UID")
+    references = []
+    for item in view.iter_items(REFERENCED_SOP_SEQUENCE):
+        references.append(
             [
                 _uid(item, REFERENCED_SOP_CLASS_UID, "Referenced SOP Class UID"),
                 _uid(item, REFERENCED_SOP_INSTANCE_UID, "Referenced SOP Instance UID"),
             ]
-            for item in items
-        ],
-    )
+        )
+        if len(references) > INSTANCES_LIMIT:
+            raise LimitExceededError(f"More than {INSTANCES_LIMIT} instances in one transaction.")
+    if "broken_sequence" in view.flags:
+        raise UnreadableError("A sequence is broken.")
+    if not references:
+        raise UnreadableError("Referenced SOP Sequence is missing or empty.")
+    return Wish(transaction_uid, references)
+
+
+def reference(class_uid: str, uid: str) -> list[Attribute]:
+    """Return an item of a reference sequence, to be encoded."""
+    return [
+        (REFERENCED_SOP_CLASS_UID, b"UI", class_uid),
+        (REFERENCED_SOP_INSTANCE_UID, b"UI", uid),
+    ]
 
 
 def take_down(wish: Wish, asker: Asker, *, held_for: timedelta) -> Commitment:
@@ -133,9 +140,8 @@ def _entry(
     )
 
 
-def _uid(dataset: Dataset, tag: int, name: str) -> str:
-    value = dataset[tag].value if tag in dataset else ""
-    uid = parse_uid(value.encode("ascii", "replace")) if isinstance(value, str) else None
+def _uid(view: ElementView, tag: int, name: str) -> str:
+    uid = parse_uid(view.raw(tag) or b"")
     if uid is None:
         raise IdentityError(f"{name} is missing or no UID.")
     return uid

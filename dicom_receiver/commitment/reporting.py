@@ -13,18 +13,22 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
-from pydicom import Dataset
 
 from dicom_receiver import command as dimse
 from dicom_receiver import statuses
-from dicom_receiver.commitment.asking import record_end
+from dicom_receiver.commitment.asking import (
+    REFERENCED_SOP_SEQUENCE,
+    TRANSACTION_UID,
+    record_end,
+    reference,
+)
 from dicom_receiver.commitment.models import REASON_LENGTH, Commitment
 from dicom_receiver.contexts import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
     STORAGE_COMMITMENT,
 )
-from dicom_receiver.identifiers import encode_identifier
+from dicom_receiver.identifiers import Attribute, encode_attributes
 from dicom_receiver.models import Peer
 from dicom_receiver.requestor import Offer, Requestor, Target
 from dicom_receiver.targets import target_of
@@ -36,6 +40,7 @@ logger = logging.getLogger("noctis.dimse")
 # The one instance of the Storage Commitment Push Model (PS3.4 J.3.5).
 COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
 ALL_COMMITTED, FAILURES_EXIST = 1, 2
+_FAILED_SOP_SEQUENCE, _FAILURE_REASON = 0x00081198, 0x00081197
 
 LEASE = timedelta(seconds=60)
 FIRST_PAUSE = timedelta(seconds=5)
@@ -57,23 +62,20 @@ def report_elements(row: Commitment) -> dict[int, int | str | bytes]:
 
 def encode_report(row: Commitment, transfer_syntax: str) -> bytes:
     """Return the event information (PS3.4 Table J.3-2)."""
-    report = Dataset()
-    report.TransactionUID = row.transaction_uid
-    kept, failed = [], []
+    kept: list[list[Attribute]] = []
+    failed: list[list[Attribute]] = []
     for number, (class_uid, uid) in enumerate(row.references):
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = class_uid, uid
+        item = reference(class_uid, uid)
         reason = row.failures.get(str(number))
-        if reason is None:
-            kept.append(item)
-        else:
-            item.FailureReason = reason
-            failed.append(item)
+        if reason is not None:
+            item.append((_FAILURE_REASON, b"US", reason))
+        (kept if reason is None else failed).append(item)
+    report: list[Attribute] = [(TRANSACTION_UID, b"UI", row.transaction_uid)]
     if kept:
-        report.ReferencedSOPSequence = kept
+        report.append((REFERENCED_SOP_SEQUENCE, b"SQ", kept))
     if failed:
-        report.FailedSOPSequence = failed
-    return encode_identifier(report, transfer_syntax)
+        report.append((_FAILED_SOP_SEQUENCE, b"SQ", failed))
+    return encode_attributes(report, transfer_syntax)
 
 
 # --- whose turn it is --------------------------------------------------------

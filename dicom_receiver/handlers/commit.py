@@ -11,7 +11,6 @@ from functools import partial
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
-from pydicom import Dataset
 
 from dicom_receiver import command as dimse
 from dicom_receiver import statuses
@@ -19,9 +18,11 @@ from dicom_receiver.association import Request
 from dicom_receiver.commitment import asking, reporting
 from dicom_receiver.commitment.models import Commitment
 from dicom_receiver.contexts import STORAGE_COMMITMENT, Service
-from dicom_receiver.identifiers import decode_identifier
+from dicom_receiver.identifiers import view_of
 from dicom_receiver.models import Peer
 from dicom_receiver.outgoing.promises import Report, note_report, read_report
+from imaging.datasets import dataset_of
+from imaging.elements import ElementView
 from imaging.errors import (
     IdentityError,
     LimitExceededError,
@@ -61,7 +62,7 @@ def take_request(request: Request) -> None:
         request.respond(statuses.NO_SUCH_ACTION, comment="The one action here is type 1.")
         return
     with _answering_troubles(request):
-        wish = asking.read_wish(_read(request))
+        wish = asking.read_wish(_view(request))
         caller = request.caller
         asker = asking.Asker(caller.ae_title, caller.address, caller.facility_id)
         seconds = QUICK_SECONDS if _has_address(caller.ae_title) else PATIENT_SECONDS
@@ -81,7 +82,7 @@ def take_report(request: Request) -> None:
         request.respond(statuses.NO_SUCH_EVENT_TYPE, comment="Event types here are 1 and 2.")
         return
     with _answering_troubles(request):
-        report: Report = read_report(_read(request))
+        report: Report = read_report(dataset_of(_view(request)))
         note_report(request.caller.ae_title, report)
         request.respond(statuses.SUCCESS, elements={dimse.EVENT_TYPE_ID: event})
 
@@ -99,10 +100,9 @@ def _is_for_us(request: Request, class_element: int, instance_element: int) -> b
     return True
 
 
-def _read(request: Request) -> Dataset:
-    data = request.read_data_set(asking.DATA_SET_BYTES)
-    return decode_identifier(
-        data,
+def _view(request: Request) -> ElementView:
+    return view_of(
+        request.read_data_set(asking.DATA_SET_BYTES),
         request.context.transfer_syntax,
         depth=asking.DEPTH_LIMIT,
         elements=asking.ELEMENTS_LIMIT,

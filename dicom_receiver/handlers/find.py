@@ -19,6 +19,7 @@ from pydicom.datadict import keyword_for_tag
 from accounts import audit
 from archive.query.attributes import Level
 from archive.query.hierarchy import QUERY_RETRIEVE_LEVEL, Root, check_keys_above, read_level
+from archive.query.rows import Answer
 from archive.query.scope import Scope
 from archive.query.search import Search
 from archive.query.stopping import StoppedError
@@ -27,11 +28,12 @@ from dicom_receiver.association import Request
 from dicom_receiver.identifiers import (
     IDENTIFIER_BYTES,
     SPECIFIC_CHARACTER_SET,
+    Attribute,
+    attributes_of,
     decode_identifier,
-    encode_identifier,
+    encode_attributes,
 )
 from dicom_receiver.wire import StoppingError, WireError
-from imaging.datasets import add_element
 from imaging.errors import NoctisError
 from imaging.matching import Rules, values_of
 
@@ -100,6 +102,7 @@ class Query:
             should_stop=self._hears_something,
         )
         self._is_whole = not self._search.unsupported
+        self._always = self._in_every_answer()
         self._count = 0
 
     def answer(self) -> bool:
@@ -121,21 +124,30 @@ class Query:
                 continue
             return True
 
-    def _matches(self) -> Generator[Dataset]:
-        return self._search.answers(offset=self._count)
+    def _matches(self) -> Generator[Answer]:
+        return self._search.matches(offset=self._count)
 
-    def _send(self, match: Dataset) -> None:
-        for tag in self._search.unsupported:
-            add_element(match, tag, self._keys[tag].VR, [])
-            if self._keys[tag].VR == "SQ":
-                match[tag].value = []
-        add_element(match, QUERY_RETRIEVE_LEVEL, "CS", [self._level.name])
-        add_element(match, RETRIEVE_AE_TITLE, "AE", [settings.NOCTIS_AET.strip()])
-        add_element(match, INSTANCE_AVAILABILITY, "CS", ["ONLINE"])
+    def _in_every_answer(self) -> list[Attribute]:
+        """Return what all answers have: what is not kept here is empty."""
+        unsupported = [(tag, self._keys[tag].VR.encode(), []) for tag in self._search.unsupported]
+        return [
+            *unsupported,
+            (QUERY_RETRIEVE_LEVEL, b"CS", [self._level.name]),
+            (RETRIEVE_AE_TITLE, b"AE", [settings.NOCTIS_AET.strip()]),
+            (INSTANCE_AVAILABILITY, b"CS", ["ONLINE"]),
+        ]
+
+    def _send(self, match: Answer) -> None:
+        attributes = [
+            (tag, vr, list(map(attributes_of, values)) if vr == b"SQ" else values)
+            for tag, (vr, values) in match.items()
+        ]
         self._request.respond(
             statuses.MATCH if self._is_whole else statuses.MATCH_WITHOUT_SOME_KEYS,
-            data_set=encode_identifier(
-                match, self._request.context.transfer_syntax, self._character_sets
+            data_set=encode_attributes(
+                attributes + self._always,
+                self._request.context.transfer_syntax,
+                self._character_sets,
             ),
         )
         self._count += 1

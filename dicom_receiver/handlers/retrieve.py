@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 
 from django.db import DatabaseError, close_old_connections, connections
@@ -25,6 +26,8 @@ logger = logging.getLogger("noctis.dimse")
 # A value of VR UI is no longer than this in Explicit VR (PS3.5 7.1.2).
 _FAILED_LIST_BYTES = 65_534
 _LARGEST_COUNT = 0xFFFF
+# Counts are told no more often: small instances go out faster than anybody can read them.
+_TELL_SECONDS = 0.05
 _LONGEST_COMMENT = dimse.ERROR_COMMENT_LENGTH
 
 
@@ -103,6 +106,7 @@ class Retrieval:
         self._failed_bytes = 0
         self._trouble = ""
         self._is_cancelled = False
+        self._tell_at = 0.0
 
     def send_with(self, send: Callable[[Sendable], Sent]) -> None:
         """Send everything that is meant, one after the other, until the peer cancels.
@@ -165,8 +169,15 @@ class Retrieval:
         else:
             self._note_failure(item, sent)
         if self._remaining:
-            self._request.respond(statuses.MATCH, elements=self._counts(with_remaining=True))
+            self._tell()
             self._is_cancelled = self._request.is_cancelled()
+
+    def _tell(self) -> None:
+        """Send a pending answer, unless the last one was a moment ago (PS3.4 C.4.2.3.1)."""
+        now = time.monotonic()
+        if now >= self._tell_at:
+            self._tell_at = now + _TELL_SECONDS
+            self._request.respond(statuses.MATCH, elements=self._counts(with_remaining=True))
 
     def _note_failure(self, item: Sendable | None, sent: Sent | None) -> None:
         self._failed += 1
