@@ -20,7 +20,7 @@ from pytest_django import Settings
 
 from accounts.models import Facility, Role, User
 from archive import commit
-from tests import factories
+from tests import factories, migrated
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,7 +47,17 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     """Put SQLite's test database into a file: memory cannot be shared by threads."""
     chosen = connections["default"].settings_dict
     if chosen["ENGINE"].endswith("sqlite3"):
-        chosen["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+        folder = tmp_path_factory.mktemp("database")
+        if migrated.is_shared():
+            migrated.copy_to(folder)
+        chosen["TEST"]["NAME"] = str(folder / "db.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Whether the tables are there already: a copy of those that a whole run makes once."""
+    engine = connections["default"].settings_dict["ENGINE"]
+    return engine.endswith("sqlite3") and migrated.is_shared()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from tests import services
+from tests import migrated, services
 
 AT_A_TIME = 2
 BROWSERS = "tests/browser"
@@ -93,6 +93,8 @@ def main(arguments: list[str]) -> int:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         compiled = tempfile.TemporaryDirectory(prefix="noctis-kernels-")
         environment["NUMBA_CACHE_DIR"] = stack.enter_context(compiled)
+        tables = tempfile.TemporaryDirectory(prefix="noctis-migrated-")
+        environment[migrated.FOLDER] = stack.enter_context(tables)
         for name, start in (
             ("NOCTIS_TEST_POSTGRES_URL", services.run_postgres),
             ("NOCTIS_TEST_REDIS_URL", services.run_redis),

@@ -31,6 +31,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests import migrated
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -140,7 +142,7 @@ def live_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     if not (ROOT / "static" / "build" / "manifest.json").is_file():
         pytest.skip("the front-end is not built: make build")
     house = _make_house(tmp_path_factory.mktemp("house"))
-    house.manage("migrate", "--verbosity", "0")
+    migrated.copy_to(house.home)
     plan = house.home / "cast.toml"
     plan.write_text(CAST)
     house.manage("provision", plan)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.inside import InsidePort, inside_port
 from tests.conformance.port import Port
 
 StartPort = Callable[..., Port]
+HASTY = {"DJANGO_SETTINGS_MODULE": "tests.hasty.settings"}
 
 
 @pytest.fixture
@@ -31,6 +33,13 @@ def start_port(transactional_db: None, home: Path) -> Iterator[StartPort]:
 def port(start_port: StartPort) -> Port:
     """Return a receiver with its ordinary settings."""
     return start_port()
+
+
+@pytest.fixture
+def inside(transactional_db: None, home: Path) -> Iterator[InsidePort]:
+    """Return a port in this process, where neither front door nor processes matter."""
+    with inside_port() as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from django.conf import settings
 from django.db import connections
 
 from dicom_receiver import pdu
@@ -20,24 +21,27 @@ from dicom_receiver.handlers import HANDLERS
 from dicom_receiver.peers import PeerDirectory
 from dicom_receiver.statistics import Ledger
 from dicom_receiver.wire import Stop
-from tests.conformance.dimse import Client
+from tests.conformance.port import Reachable
 
 
-class InsidePort:
-    """Serves each connection in a thread."""
+class InsidePort(Reachable):
+    """Serves each connection in a thread, by the settings of the test."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.number: int = self._listener.getsockname()[1]
+        self.home = settings.NOCTIS_HOME
         self._database = DatabaseThread()
         self._database.start()
         self._stop = Stop()
-        self._surroundings = Surroundings(PeerDirectory(self._database), Ledger(), self._stop)
+        self._ledger = Ledger()
+        self._surroundings = Surroundings(PeerDirectory(self._database), self._ledger, self._stop)
         self._threads: list[threading.Thread] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def client(self) -> Client:
-        return Client(self.number)
+    def write_counts(self) -> None:
+        """Write what was counted, as a receiver does every few seconds."""
+        self._database.submit(self._ledger.flush).result(10)
 
     def close(self) -> None:
         self._stop.at_pause.set()

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
 from urllib.parse import quote
 
 from django.db import connections
 
+from tests import migrated
 from tests.conformance.dimse import (
     EXPLICIT_LITTLE,
     VERIFICATION,
@@ -47,10 +47,32 @@ def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> None:
         time.sleep(0.05)
 
 
-class Port:
-    """`manage.py receive` and its children."""
+class Reachable:
+    """What callers and the archive see of a receiver, whatever process it lives in."""
 
-    migrated: ClassVar[bytes | None] = None
+    number: int
+    home: Path
+
+    def client(self) -> Client:
+        return Client(self.number)
+
+    def media_files(self) -> list[Path]:
+        """Return every stored or half-received file of this home."""
+        found = (self.home / "media").rglob("*")
+        return sorted(path for path in found if path.is_file())
+
+    def echoes(self, **also: bytes) -> bool:
+        """Whether somebody who calls now gets an answer within seconds."""
+        with suppress(OSError, ClosedError, AbortedError, RefusedError), self.client() as client:
+            client.associate(context(1, VERIFICATION, EXPLICIT_LITTLE), **also)
+            status = client.echo()
+            client.release()
+            return status == 0
+        return False
+
+
+class Port(Reachable):
+    """`manage.py receive` and its children."""
 
     def __init__(self, home: Path, **variables: str) -> None:
         self.number = find_free_port()
@@ -60,12 +82,8 @@ class Port:
         self._process: subprocess.Popen[bytes] | None = None
 
     def migrate(self) -> None:
-        """Make the tables, where the database is not the test's own; once a run, then copied."""
-        if Port.migrated is None:
-            self.manage("migrate", "--verbosity", "0")
-            Port.migrated = (self.home / "db.sqlite3").read_bytes()
-        else:
-            (self.home / "db.sqlite3").write_bytes(Port.migrated)
+        """Make the tables, where the database is not the test's own."""
+        migrated.copy_to(self.home)
 
     def manage(self, *arguments: str) -> str:
         """Run a command in the receiver's home; return what it prints."""
@@ -123,23 +141,6 @@ class Port:
 
     def said(self) -> str:
         return self.log.read_text()
-
-    def client(self) -> Client:
-        return Client(self.number)
-
-    def media_files(self) -> list[Path]:
-        """Return every stored or half-received file of this home."""
-        found = (self.home / "media").rglob("*")
-        return sorted(path for path in found if path.is_file())
-
-    def echoes(self, **also: bytes) -> bool:
-        """Whether somebody who calls now gets an answer within seconds."""
-        with suppress(OSError, ClosedError, AbortedError, RefusedError), self.client() as client:
-            client.associate(context(1, VERIFICATION, EXPLICIT_LITTLE), **also)
-            status = client.echo()
-            client.release()
-            return status == 0
-        return False
 
     def _answers(self) -> bool:
         assert self._process is not None

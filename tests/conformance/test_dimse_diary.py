@@ -13,7 +13,7 @@ from pydicom.uid import JPEGLSLossless
 from accounts.models import Facility
 from dicom_receiver.doctor.models import Call, RefusalCount
 from dicom_receiver.models import Peer
-from tests.conformance.conftest import StartPort
+from tests.conformance.conftest import HASTY, StartPort
 from tests.conformance.dimse import (
     CT_IMAGE_STORAGE,
     EXPLICIT_LITTLE,
@@ -51,7 +51,7 @@ def test_doctor_hears_of_every_call_and_of_no_patient(start_port: StartPort) -> 
     facility = Facility.objects.create(code="A", name="A")
     Peer.objects.create(ae_title="CT1", facility=facility)
     Peer.objects.create(ae_title="MR1", facility=facility, host="192.0.2.1", check_address=True)
-    port = start_port()
+    port = start_port(**HASTY)
     find = context(3, STUDY_ROOT_FIND, IMPLICIT_LITTLE)
     call_as(port, b"WRONG", ECHO, called=b"ORTHANC")
     call_as(port, b"MR1", ECHO)
@@ -93,7 +93,7 @@ MR = "1.2.840.10008.5.1.4.1.1.4"
 
 def test_child_that_hangs_is_replaced_and_its_calls_are_over(start_port: StartPort) -> None:
     """A process that lives and does nothing is found, ended and started again."""
-    port = start_port(NOCTIS_SILENT_SECONDS="2")
+    port = start_port(NOCTIS_SILENT_SECONDS="2", **HASTY)
     first, second = port.children()
     with ExitStack() as opened:
         clients = [opened.enter_context(port.client()) for _ in range(2)]

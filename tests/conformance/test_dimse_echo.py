@@ -6,6 +6,7 @@ import struct
 import subprocess
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import Facility
 from archive.models import Heartbeat
@@ -29,6 +30,7 @@ from tests.conformance.dimse import (
     context,
     item,
 )
+from tests.conformance.inside import InsidePort
 from tests.conformance.port import Port, wait_for
 
 ECHO = context(1, VERIFICATION, IMPLICIT_LITTLE)
@@ -180,35 +182,37 @@ def test_receiver_shows_that_it_lives_and_counts_who_called(port: Port) -> None:
     assert beat.detail["address"] == f"127.0.0.1:{port.number}"
 
 
-def test_strangers_are_sent_away_where_policy_says_so(start_port: StartPort) -> None:
+def test_strangers_are_sent_away_where_policy_says_so(
+    inside: InsidePort, settings: Settings
+) -> None:
     north = Facility.objects.create(code="north", name="North")
-    Peer.objects.create(ae_title="STARTER", facility=north)
     Peer.objects.create(ae_title="KNOWN", facility=north, may_store=False)
     Peer.objects.create(ae_title="ASLEEP", facility=north, is_active=False)
     Peer.objects.create(ae_title="MOVED", facility=north, host="192.0.2.7", check_address=True)
     Peer.objects.create(ae_title="AT_HOME", facility=north, host="localhost", check_address=True)
-    port = start_port(NOCTIS_UNKNOWN_AE="reject")
+    settings.NOCTIS_UNKNOWN_AE = "reject"
 
-    assert port.echoes(calling=b"KNOWN")
-    assert port.echoes(calling=b"AT_HOME")
+    assert inside.echoes(calling=b"KNOWN")
+    assert inside.echoes(calling=b"AT_HOME")
     for title in (b"STRANGER", b"ASLEEP", b"MOVED"):
-        with port.client() as client, pytest.raises(RefusedError) as refusal:
+        with inside.client() as client, pytest.raises(RefusedError) as refusal:
             client.associate(ECHO, calling=title)
         assert refusal.value.args == (1, 1, 3)
-    with port.client() as client:
+    with inside.client() as client:
         client.associate(ECHO, context(3, CT_IMAGE_STORAGE, IMPLICIT_LITTLE), calling=b"KNOWN")
     assert (client.accepted[1][0], client.accepted[3][0]) == (0, 1)
 
 
-def test_peer_written_down_now_may_call_a_moment_later(start_port: StartPort) -> None:
+def test_peer_written_down_now_may_call_a_moment_later(
+    inside: InsidePort, settings: Settings
+) -> None:
     north = Facility.objects.create(code="north", name="North")
-    Peer.objects.create(ae_title="STARTER", facility=north)
-    port = start_port(NOCTIS_UNKNOWN_AE="reject")
-    assert not port.echoes(calling=b"NEW")
+    settings.NOCTIS_UNKNOWN_AE = "reject"
+    assert not inside.echoes(calling=b"NEW")
 
     Peer.objects.create(ae_title="NEW", facility=north)
 
-    wait_for(lambda: port.echoes(calling=b"NEW"), 3)
+    wait_for(lambda: inside.echoes(calling=b"NEW"), 3)
 
 
 def test_release_in_the_middle_of_a_message_is_an_error(shared_port: Port) -> None:

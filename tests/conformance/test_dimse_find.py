@@ -17,7 +17,6 @@ from archive.models import Study
 from dicom_receiver.identifiers import decode_identifier
 from dicom_receiver.models import Peer
 from tests import factories, queries
-from tests.conformance.conftest import StartPort
 from tests.conformance.dimse import (
     C_CANCEL,
     C_FIND,
@@ -34,7 +33,7 @@ from tests.conformance.dimse import (
     encode,
     item,
 )
-from tests.conformance.port import Port
+from tests.conformance.inside import InsidePort
 from tests.queries import CASES, ROOT, UNIQUE, YAMADA, Case
 
 STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -49,15 +48,17 @@ pytestmark = [
 
 
 @pytest.fixture
-def archive(start_port: StartPort, north: Facility, south: Facility) -> Port:
-    """Return a receiver whose facility north holds the archive of the table."""
+def archive(inside: InsidePort, north: Facility, south: Facility) -> InsidePort:
+    """Return a port whose facility north holds the archive of the table."""
     queries.fill_archive(north, south)
     Peer.objects.create(ae_title="ASKER", facility=north, may_find=True)
     Peer.objects.create(ae_title="SOUTHERN", facility=south, may_find=True)
-    return start_port()
+    return inside
 
 
-def _findscu(port: Port, folder: Path, cases: list[Case], caller: str = "ASKER") -> list[Answers]:
+def _findscu(
+    port: InsidePort, folder: Path, cases: list[Case], caller: str = "ASKER"
+) -> list[Answers]:
     """Ask everything on one association; return what DCMTK read of the answers to each case."""
     files = []
     for number, case in enumerate(cases):
@@ -116,7 +117,7 @@ def _add(dataset: Dataset, keyword: str, value: str) -> None:
 
 
 def test_every_question_has_the_answers_that_were_written_by_hand(
-    archive: Port, tmp_path: Path
+    archive: InsidePort, tmp_path: Path
 ) -> None:
     wrong = {}
     for root in ("study", "patient"):
@@ -166,7 +167,7 @@ def _named(key: str, character_set: str) -> Case:
 class Asker:
     """An association on which C-FIND is asked."""
 
-    def __init__(self, port: Port, abstract: str = STUDY_ROOT, extended: bytes = b"") -> None:
+    def __init__(self, port: InsidePort, abstract: str = STUDY_ROOT, extended: bytes = b"") -> None:
         self.abstract = abstract
         self.client = Client(port.number)
         uid = len(abstract).to_bytes(2, "big") + abstract.encode()
@@ -219,7 +220,7 @@ def _query(level: str = "STUDY", **keys: Any) -> bytes:
     return encode(dataset, IMPLICIT_LITTLE)
 
 
-def test_each_refusal_has_its_status_and_words(archive: Port) -> None:
+def test_each_refusal_has_its_status_and_words(archive: InsidePort) -> None:
     asker = Asker(archive)
 
     def status(data: bytes) -> tuple[int, str]:
@@ -263,7 +264,7 @@ def test_each_refusal_has_its_status_and_words(archive: Port) -> None:
 
 
 def test_cancel_ends_a_long_answer_and_the_association_goes_on(
-    archive: Port, north: Facility
+    archive: InsidePort, north: Facility
 ) -> None:
     patient = factories.make_patient(north)
     Study.objects.bulk_create(

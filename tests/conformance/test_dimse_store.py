@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 from pynetdicom.presentation import AllStoragePresentationContexts
+from pytest_django import Settings
 
 from accounts.models import Facility
 from archive.models import Discrepancy, Instance, Study
 from dicom_receiver.models import Peer, SenderStatistics
-from tests.conformance.conftest import StartPort
 from tests.conformance.dimse import (
     C_STORE,
     COMMENT,
@@ -35,7 +36,8 @@ from tests.conformance.dimse import (
     pdv,
     store_command,
 )
-from tests.conformance.port import Port, memory_bytes, wait_for
+from tests.conformance.inside import InsidePort
+from tests.conformance.port import Port, Reachable, memory_bytes, wait_for
 from tests.factories import real_files
 
 CT = context(1, CT_IMAGE_STORAGE, EXPLICIT_LITTLE)
@@ -64,7 +66,7 @@ def make_ct(**also: object) -> Dataset:
     return dataset
 
 
-def store(port: Port, dataset: Dataset, **also: int) -> dict[int, int | bytes]:
+def store(port: Reachable, dataset: Dataset, **also: int) -> dict[int, int | bytes]:
     with port.client() as client:
         client.associate(CT)
         answer = client.store(
@@ -74,7 +76,7 @@ def store(port: Port, dataset: Dataset, **also: int) -> dict[int, int | bytes]:
     return answer
 
 
-def stored_path(port: Port, instance: Instance) -> Path:
+def stored_path(port: Reachable, instance: Instance) -> Path:
     return port.home / "media" / instance.storage_key
 
 
@@ -85,7 +87,7 @@ def read_data_set(path: Path) -> bytes:
     return content[begin:]
 
 
-def send_with_dcmsend(port: Port, paths: list[Path], *options: str) -> None:
+def send_with_dcmsend(port: Reachable, paths: list[Path], *options: str) -> None:
     subprocess.run(
         [
             *("dcmsend", "-aet", "DCMTK", "-aec", "NOCTIS_SCP", *options),
@@ -117,35 +119,48 @@ def test_stored_bytes_are_the_sent_bytes_and_success_means_indexed(port: Port) -
     assert row.bytes_stored == stored_path(port, instance).stat().st_size
 
 
-def test_same_object_again_is_success_and_changes_nothing(port: Port) -> None:
+def test_same_object_again_is_success_and_changes_nothing(inside: InsidePort) -> None:
     dataset = make_ct()
-    first = store(port, dataset)
-    files = port.media_files()
-    second = store(port, dataset)
+    first = store(inside, dataset)
+    files = inside.media_files()
+    second = store(inside, dataset)
 
     assert (first[STATUS], second[STATUS]) == (0, 0)
-    assert port.media_files() == files
+    assert inside.media_files() == files
     assert Instance.objects.count() == Study.objects.get().instance_count == 1
 
 
-def test_other_bytes_under_a_known_uid_are_kept_for_a_person_and_said_so(port: Port) -> None:
+def test_other_bytes_under_a_known_uid_are_kept_for_a_person_and_said_so(
+    inside: InsidePort,
+) -> None:
     dataset = make_ct()
-    store(port, dataset)
+    store(inside, dataset)
     first = encode(dataset)
     dataset.PixelData = bytes(512)
 
-    answer = store(port, dataset)
+    answer = store(inside, dataset)
 
     assert answer[STATUS] == 0xB000
     assert b"Kept for review" in bytes(answer[COMMENT])
-    assert read_data_set(stored_path(port, Instance.objects.get())) == first
+    assert read_data_set(stored_path(inside, Instance.objects.get())) == first
     assert Discrepancy.objects.count() == 1
 
 
-@pytest.mark.parametrize("transfer_syntax", [IMPLICIT_LITTLE, EXPLICIT_LITTLE])
-def test_what_does_not_fit_is_refused_for_its_reason_and_leaves_nothing(
-    port: Port, transfer_syntax: str
-) -> None:
+def test_what_does_not_fit_is_refused_for_its_reason_and_leaves_nothing(port: Port) -> None:
+    stored = [refuse_all_but_the_last(port, uid) for uid in (IMPLICIT_LITTLE, EXPLICIT_LITTLE)]
+
+    rows = Instance.objects.values_list("sop_instance_uid", flat=True)
+    assert {str(uid) for uid in rows} == {uid for uid, _ in stored}
+    assert len(port.media_files()) == len(stored)
+    said = port.said()
+    assert "Secret" not in said
+    assert "Traceback" not in said
+    failures = sum(count for _, count in stored)
+    wait_for(lambda: SenderStatistics.objects.filter(failures=failures).exists())
+
+
+def refuse_all_but_the_last(port: Reachable, transfer_syntax: str) -> tuple[str, int]:
+    """Send what does not fit, and then what does; return its UID, and how much was refused."""
     dataset = make_ct()
     whole = encode(dataset, transfer_syntax)
     uid = str(dataset.SOPInstanceUID)
@@ -187,70 +202,67 @@ def test_what_does_not_fit_is_refused_for_its_reason_and_leaves_nothing(
     assert [hex(int(answer[STATUS])) for answer in got] == [hex(case[3]) for case in cases]
     assert all(0 < len(bytes(answer[COMMENT])) <= 64 for answer in got)
     assert good == 0
-    assert [str(instance.sop_instance_uid) for instance in Instance.objects.all()] == [uid]
-    assert len(port.media_files()) == 1
-    said = port.said()
-    assert "Secret" not in said
-    assert "Traceback" not in said
-    wait_for(lambda: SenderStatistics.objects.filter(failures=len(cases)).exists())
+    return uid, len(cases)
 
 
-def test_store_without_a_data_set_is_refused(port: Port) -> None:
+def test_store_without_a_data_set_is_refused(inside: InsidePort) -> None:
     command: Elements = {
         SOP_CLASS: CT_IMAGE_STORAGE,
         FIELD: C_STORE,
         MESSAGE_ID: 3,
         DATA_SET_TYPE: 0x101,
     }
-    with port.client() as client:
+    with inside.client() as client:
         client.associate(CT)
         client.send_command(1, {**command, SOP_INSTANCE: "1.2.3.4"})
         assert client.read_response()[STATUS] == 0xC000
 
 
-def test_sender_that_goes_in_the_middle_leaves_nothing(port: Port) -> None:
+def test_sender_that_goes_in_the_middle_leaves_nothing(inside: InsidePort) -> None:
     data = encode(make_ct(PixelData=bytes(4 * MIB)))
-    with port.client() as client:
+    with inside.client() as client:
         client.associate(CT)
         client.send_command(1, store_command(CT_IMAGE_STORAGE, "1.2.3.4"))
         for begin in range(0, 2 * MIB, 65536):
             client.send(p_data(pdv(1, 0, data[begin : begin + 65536])))
-        wait_for(port.media_files)
+        wait_for(inside.media_files)
         client.send(bytes([7, 0, 0, 0, 0, 4, 0, 0, 0, 0]))
 
-    wait_for(lambda: not port.media_files())
+    wait_for(lambda: not inside.media_files())
     assert not Instance.objects.exists()
-    assert port.echoes()
+    assert inside.echoes()
 
 
-def test_known_peer_stores_into_its_facility(start_port: StartPort) -> None:
-    north = Facility.objects.create(code="north", name="North")
-    Peer.objects.create(ae_title="RAW", facility=north, host="127.0.0.1", check_address=True)
-    port = start_port(NOCTIS_UNKNOWN_AE="quarantine")
+def test_known_peer_stores_into_its_facility_and_from_a_wrong_address_into_quarantine(
+    inside: InsidePort, north: Facility
+) -> None:
+    also: dict[str, Any] = {"facility": north, "check_address": True}
+    Peer.objects.create(ae_title="HERE", host="127.0.0.1", **also)
+    Peer.objects.create(ae_title="ELSEWHERE", host="192.0.2.7", **also)
+    facilities = []
+    for calling in (b"HERE", b"ELSEWHERE"):
+        dataset = make_ct()
+        with inside.client() as client:
+            client.associate(CT, calling=calling)
+            uid = str(dataset.SOPInstanceUID)
+            assert client.store(CT_IMAGE_STORAGE, uid, encode(dataset))[STATUS] == 0
+        found = Study.objects.get(study_instance_uid=dataset.StudyInstanceUID)
+        facilities.append(found.facility)
 
-    assert store(port, make_ct())[STATUS] == 0
-
-    assert Study.objects.get().facility == north
+    assert facilities == [north, None]
 
 
-def test_peer_from_a_wrong_address_is_quarantined_never_filed(start_port: StartPort) -> None:
-    north = Facility.objects.create(code="north", name="North")
-    Peer.objects.create(ae_title="RAW", facility=north, host="192.0.2.7", check_address=True)
-    port = start_port(NOCTIS_UNKNOWN_AE="quarantine")
-
-    assert store(port, make_ct())[STATUS] == 0
-
-    assert Study.objects.get().facility is None
-
-
-def test_private_class_is_taken_or_not_as_policy_says(start_port: StartPort) -> None:
+def test_private_class_is_taken_or_not_as_policy_says(
+    inside: InsidePort, settings: Settings
+) -> None:
     dataset = make_ct(SOPClassUID=PRIVATE_CLASS)
-    accepting, refusing = start_port(), start_port(NOCTIS_PRIVATE_SOP_CLASSES="reject")
     private = context(1, PRIVATE_CLASS, EXPLICIT_LITTLE)
 
-    with refusing.client() as client:
+    settings.NOCTIS_PRIVATE_SOP_CLASSES = "reject"
+    with inside.client() as client:
         assert client.associate(private).accepted[1][0] == 3
-    with accepting.client() as client:
+    settings.NOCTIS_PRIVATE_SOP_CLASSES = "accept"
+    with inside.client() as client:
         client.associate(private)
         uid = str(dataset.SOPInstanceUID)
         assert client.store(PRIVATE_CLASS, uid, encode(dataset))[STATUS] == 0
@@ -258,11 +270,11 @@ def test_private_class_is_taken_or_not_as_policy_says(start_port: StartPort) -> 
     assert Instance.objects.get().sop_class_uid == PRIVATE_CLASS
 
 
-def test_all_storage_classes_of_a_long_request_are_taken(port: Port) -> None:
+def test_all_storage_classes_of_a_long_request_are_taken(inside: InsidePort) -> None:
     classes = [str(known.abstract_syntax) for known in AllStoragePresentationContexts]
     assert len(classes) > 128
     for chosen in (classes[:128], classes[128:]):
-        with port.client() as client:
+        with inside.client() as client:
             client.associate(
                 *(context(2 * i + 1, uid, IMPLICIT_LITTLE) for i, uid in enumerate(chosen))
             )
@@ -272,7 +284,7 @@ def test_all_storage_classes_of_a_long_request_are_taken(port: Port) -> None:
 @pytest.mark.dcmtk
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", ["syntaxes", "us", "mr-enhanced"])
-def test_real_files_of_every_syntax_come_back_bit_exact(port: Port, folder: str) -> None:
+def test_real_files_of_every_syntax_come_back_bit_exact(inside: InsidePort, folder: str) -> None:
     """Each object's data set is stored exactly as it lies in its file, and no other way."""
     by_uid: dict[str, Path] = {}
     for path in real_files(folder):
@@ -288,7 +300,7 @@ def test_real_files_of_every_syntax_come_back_bit_exact(port: Port, folder: str)
         header = dcmread(path, stop_before_pixels=True)
         syntax = str(header.file_meta.TransferSyntaxUID)
         sent[uid] = read_data_set(path)
-        with port.client() as client:
+        with inside.client() as client:
             client.associate(context(1, str(header.SOPClassUID), syntax))
             answer = client.store(str(header.SOPClassUID), uid, sent[uid])
         if answer[STATUS] == 0:
@@ -297,7 +309,7 @@ def test_real_files_of_every_syntax_come_back_bit_exact(port: Port, folder: str)
             del sent[uid]
 
     stored = {instance.sop_instance_uid: instance for instance in Instance.objects.all()}
-    assert {uid: digest(read_data_set(stored_path(port, stored[uid]))) for uid in sent} == {
+    assert {uid: digest(read_data_set(stored_path(inside, stored[uid]))) for uid in sent} == {
         uid: digest(data) for uid, data in sent.items()
     }
     assert len(sent) >= 0.8 * len(by_uid)
@@ -309,13 +321,13 @@ def digest(data: bytes) -> str:
 
 
 @pytest.mark.dcmtk
-def test_dcmtk_sends_big_endian_deflated_and_compressed(port: Port) -> None:
+def test_dcmtk_sends_big_endian_deflated_and_compressed(inside: InsidePort) -> None:
     names = ["MR_small_bigendian", "image_dfl", "SC_rgb_rle", "JPEG-lossy", "693_J2KI", "CT_small"]
     paths = [Path(str(get_testdata_file(f"{name}.dcm"))) for name in names]
     headers = [dcmread(path, stop_before_pixels=True) for path in paths]
 
-    send_with_dcmsend(port, paths[1:], "--decompress-never")
-    big_endian_first = ["storescu", "-xb", "-aec", "NOCTIS_SCP", "localhost", str(port.number)]
+    send_with_dcmsend(inside, paths[1:], "--decompress-never")
+    big_endian_first = ["storescu", "-xb", "-aec", "NOCTIS_SCP", "localhost", str(inside.number)]
     subprocess.run([*big_endian_first, str(paths[0])], check=True, timeout=30)
 
     wanted = {str(head.SOPInstanceUID): str(head.file_meta.TransferSyntaxUID) for head in headers}

@@ -15,7 +15,6 @@ from pydicom import Dataset, dcmwrite
 
 from accounts.models import AuditRow, Facility
 from dicom_receiver.models import Peer
-from tests.conformance.conftest import StartPort
 from tests.conformance.dcmjs import ask
 from tests.conformance.dimse import (
     C_CANCEL,
@@ -34,6 +33,7 @@ from tests.conformance.dimse import (
     p_data,
     pdv,
 )
+from tests.conformance.inside import InsidePort
 from tests.unit.worklist.ordering import make_order
 from worklist.models import ScheduledStep
 
@@ -220,26 +220,25 @@ def answers_of(said: str) -> str:
 @pytest.mark.dcmjs
 @pytest.mark.django_db(transaction=True)
 def test_worklist_answers_every_query_as_the_standard_asks(
-    start_port: StartPort, tmp_path: Path
+    inside: InsidePort, tmp_path: Path
 ) -> None:
     fill_worklist()
-    port = start_port(NOCTIS_UNKNOWN_AE="quarantine")
 
     queries = [make_query(keys, step) for keys, step, _ in QUERIES]
-    said = findscu(tmp_path, port.number, queries)
+    said = findscu(tmp_path, inside.number, queries)
     wrong = {
         f"{keys} {step}": (found_in(one), wanted)
         for (keys, step, wanted), one in zip(QUERIES, said, strict=True)
         if found_in(one) != wanted or "Final Find Response (Success)" not in one
     }
     assert wrong == {}
-    refused = findscu(tmp_path, port.number, [make_query(*one) for one in REFUSED])
+    refused = findscu(tmp_path, inside.number, [make_query(*one) for one in REFUSED])
     assert ["DataSetDoesNotMatchSOPClass" in one for one in refused] == [True] * len(REFUSED)
 
-    check_others_see_nothing(tmp_path, port.number)
-    check_character_sets(tmp_path, port.number)
-    check_whole_answer(port.number)
-    with port.client() as client:
+    check_others_see_nothing(tmp_path, inside.number)
+    check_character_sets(tmp_path, inside.number)
+    check_whole_answer(inside.number)
+    with inside.client() as client:
         check_hostile_queries(client)
     trail = AuditRow.objects.filter(action="search", actor="FINDSCU").latest("id")
     assert trail.detail["by"] == "modality worklist"

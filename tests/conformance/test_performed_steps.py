@@ -9,7 +9,6 @@ import pytest
 
 from accounts.models import Facility
 from dicom_receiver.models import Peer
-from tests.conformance.conftest import StartPort
 from tests.conformance.dcmjs import ask
 from tests.conformance.dimse import (
     DATA_SET_TYPE,
@@ -27,6 +26,7 @@ from tests.conformance.dimse import (
     p_data,
     pdv,
 )
+from tests.conformance.inside import InsidePort
 from tests.conformance.port import wait_for
 from tests.unit.worklist.ordering import make_order
 from tests.unit.worklist.test_performing import begin, claim, end
@@ -40,7 +40,7 @@ FINAL_WORDS = b"Performed Procedure Step Object may no longer be updated"
 
 @pytest.mark.dcmjs
 @pytest.mark.django_db(transaction=True)
-def test_scanner_is_led_from_the_worklist_to_the_end_of_its_step(start_port: StartPort) -> None:
+def test_scanner_is_led_from_the_worklist_to_the_end_of_its_step(inside: InsidePort) -> None:
     north = Facility.objects.create(code="north", name="North")
     south = Facility.objects.create(code="south", name="South")
     for title, facility, may in (
@@ -49,18 +49,17 @@ def test_scanner_is_led_from_the_worklist_to_the_end_of_its_step(start_port: Sta
     ):  # fmt: skip
         Peer.objects.create(ae_title=title, facility=facility, may_mwl=may, may_mpps=may)
     order = make_order(facility=north, patient_name="Müller^Jörg", accession_number="A7")
-    port = start_port()
 
-    run_examination(port.number, order)
-    with port.client() as client:
+    run_examination(inside.number, order)
+    with inside.client() as client:
         report_by_hand(client, make_order(facility=north))
-    with port.client() as client:
+    with inside.client() as client:
         client.associate(context(1, STEP, EXPLICIT_LITTLE), calling=b"FOREIGN")
         assert change(client, "1.2.3.1", end())[STATUS] == 0x0112
-    with port.client() as client:
+    with inside.client() as client:
         client.associate(context(1, STEP, EXPLICIT_LITTLE), calling=b"UNASKED")
         assert client.accepted[1][0] == 1
-    with port.client() as client:
+    with inside.client() as client:
         send_what_is_hostile(client, make_order(facility=north))
 
 

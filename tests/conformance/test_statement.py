@@ -9,8 +9,8 @@ from accounts.models import Facility
 from dicom_receiver.models import Peer
 from noctis import conformance
 from noctis.management.commands.write_conformance import PLACE
-from tests.conformance.conftest import StartPort
 from tests.conformance.dimse import EXPLICIT_LITTLE, IMPLICIT_LITTLE, context
+from tests.conformance.inside import InsidePort
 
 JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
 PRINTER = "1.2.840.10008.5.1.1.9"
@@ -30,11 +30,10 @@ def test_statement_is_what_the_programs_use() -> None:
     assert PLACE.read_text() == conformance.render(), "run manage.py write_conformance"
 
 
-def test_receiver_accepts_what_the_statement_says_and_nothing_else(start_port: StartPort) -> None:
+def test_receiver_accepts_what_the_statement_says_and_nothing_else(inside: InsidePort) -> None:
     rights = {field.name: True for field in Peer._meta.fields if field.name.startswith("may_")}
     facility = Facility.objects.create(code="A", name="A")
     Peer.objects.create(ae_title="FRIEND", facility=facility, **rights)
-    port = start_port()
     storage = section("Annex A: storage classes")
     services = section("3.2 Accepted presentation contexts")
     assert len(storage) > 150
@@ -50,7 +49,7 @@ def test_receiver_accepts_what_the_statement_says_and_nothing_else(start_port: S
     ]
     for begin in range(0, len(proposed), 128):
         part = proposed[begin : begin + 128]
-        with port.client() as client:
+        with inside.client() as client:
             contexts = [context(2 * i + 1, uid, syntax) for i, (uid, syntax, _) in enumerate(part)]
             client.associate(*contexts, calling=b"FRIEND")
             said = [client.accepted[2 * number + 1][0] for number in range(len(part))]

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2  # type: ignore[import-untyped]
 
+from tests import migrated
 from tests.dimse_client import Association, PeerError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,9 @@ class Receiver:
         home.mkdir(parents=True, exist_ok=True)
 
     def migrate(self) -> None:
-        self._manage("migrate", "--verbosity", "0")
+        """Make the tables of a SQLite database; PostgreSQL's come with it."""
+        if not self.environment["DATABASE_URL"]:
+            migrated.copy_to(self.home)
 
     def start(self) -> float:
         """Start as anybody would; return the seconds until an association was accepted."""
@@ -117,23 +120,23 @@ class Receiver:
         with closing(sqlite3.connect(path, uri=True, timeout=30)) as sqlite:
             return list(sqlite.execute(sql))
 
-    def _manage(self, *arguments: str) -> None:
-        subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *arguments], env=self.environment, check=True
-        )
-
 
 class PostgresDatabase:
-    """A fresh database on the server of a URL, dropped at the end."""
+    """A fresh database on the server of a URL, dropped at the end; with tables, if copied."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, template: str = "template1") -> None:
         self._admin_url = url
+        self._template = template
         self.name = f"noctis_fault_{uuid.uuid4().hex[:8]}"
         self.url = urlunsplit(urlsplit(url)._replace(path=f"/{self.name}"))
 
     def __enter__(self) -> PostgresDatabase:
-        self.execute(f"CREATE DATABASE {self.name}")
+        self.execute(f"CREATE DATABASE {self.name} TEMPLATE {self._template}")
         return self
+
+    def migrate(self, home: Path) -> None:
+        """Make the tables."""
+        migrated.migrate(home, self.url)
 
     def __exit__(self, *_: object) -> None:
         self.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")

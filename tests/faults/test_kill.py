@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.dimse_client import CT_IMAGE_STORAGE, StoreMessage
-from tests.faults.receiver import PostgresDatabase, Receiver
+from tests.faults.receiver import Receiver
 from tests.faults.senders import (
     Promise,
     Sender,
@@ -36,7 +36,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "sqlite":
         yield ""
         return
-    with PostgresDatabase(request.getfixturevalue("postgres_url")) as database:
+    with request.getfixturevalue("make_database")() as database:
         yield database.url
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from pynetdicom import AE
 
+from noctis.env import read_database
 from tests.dimse_client import CT_IMAGE_STORAGE, Answer, PeerError, StoreMessage
-from tests.faults.receiver import PostgresDatabase, Receiver
+from tests.faults.conftest import MakeDatabase
+from tests.faults.receiver import Receiver
 from tests.faults.senders import encode, find_wrong_counts, instance_uid
 
 OUT_OF_RESOURCES = 0xA700
@@ -85,7 +87,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", path], check=True)
 
 
-def test_a_full_disk_refuses_and_takes_again_when_there_is_room(tmp_path: Path, disk: Path):
+def test_a_disk_that_is_full_or_read_only_refuses_and_takes_again_when_it_can(
+    tmp_path: Path, disk: Path
+):
     receiver = Receiver(tmp_path / "full")
     receiver.media = disk / "media"
     receiver.environment["NOCTIS_STORAGE"] = f"file:{receiver.media}"
@@ -103,19 +107,12 @@ def test_a_full_disk_refuses_and_takes_again_when_there_is_room(tmp_path: Path, 
         assert numbers_stored(receiver) == [1, 2, 3]
         assert is_clean(receiver)
 
-
-def test_read_only_storage_refuses_and_takes_again_when_it_is_writable(tmp_path: Path, disk: Path):
-    receiver = Receiver(tmp_path / "readonly")
-    receiver.media = disk / "media"
-    receiver.environment["NOCTIS_STORAGE"] = f"file:{receiver.media}"
-    with running(receiver):
-        assert store(receiver, 1).status == 0
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        assert store(receiver, 2).status == OUT_OF_RESOURCES
+        assert store(receiver, 4).status == OUT_OF_RESOURCES
         assert echoes(receiver)
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-        assert store(receiver, 2).status == 0
-        assert numbers_stored(receiver) == [1, 2]
+        assert store(receiver, 4).status == 0
+        assert numbers_stored(receiver) == [1, 2, 3, 4]
         assert is_clean(receiver)
 
 
@@ -141,9 +138,6 @@ def test_the_reserve_is_kept_free(tmp_path: Path):
         assert store(receiver, 1).status == OUT_OF_RESOURCES
         assert echoes(receiver)
         assert not list((receiver.media / "studies").rglob("*.dcm"))
-    receiver.environment["NOCTIS_DISK_RESERVE_MB"] = "0"
-    with running(receiver):
-        assert store(receiver, 1).status == 0
 
 
 def test_a_database_that_another_writer_holds_delays_and_loses_nothing(tmp_path: Path):
@@ -165,8 +159,11 @@ def test_a_database_that_another_writer_holds_delays_and_loses_nothing(tmp_path:
         assert is_clean(receiver)
 
 
-def test_a_database_that_stays_locked_refuses(tmp_path: Path):
-    receiver = Receiver(tmp_path / "stuck")
+def test_a_database_that_stays_locked_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    # Senders often wait for 30 seconds, not longer; this receiver is in more of a hurry.
+    assert read_database(tmp_path)["OPTIONS"]["timeout"] <= 20
+    receiver = Receiver(tmp_path / "stuck", settings="tests.hasty.settings")
     with running(receiver):
         assert store(receiver, 1).status == 0
         path = receiver.home / "db.sqlite3"
@@ -178,7 +175,7 @@ def test_a_database_that_stays_locked_refuses(tmp_path: Path):
             message = StoreMessage(CT_IMAGE_STORAGE, uid, encode(1, uid, SMALL), 65_536)
             began = time.monotonic()
             assert association.store(message.data).status == OUT_OF_RESOURCES
-            assert time.monotonic() - began < 30, "senders do not wait for longer"
+            assert time.monotonic() - began < 15
             other.execute("ROLLBACK")
         assert association.store(message.data).status == 0
         association.release()
@@ -186,8 +183,8 @@ def test_a_database_that_stays_locked_refuses(tmp_path: Path):
 
 
 @pytest.mark.service
-def test_a_database_that_is_down_refuses_and_heals(tmp_path: Path, postgres_url: str):
-    with PostgresDatabase(postgres_url) as database:
+def test_a_database_that_is_down_refuses_and_heals(tmp_path: Path, make_database: MakeDatabase):
+    with make_database() as database:
         receiver = Receiver(tmp_path / "down", database_url=database.url)
         # The process that stored is the one that is asked again: it knows its peers.
         receiver.environment["NOCTIS_RECEIVER_PROCESSES"] = "1"
@@ -207,11 +204,10 @@ def test_a_database_that_is_down_refuses_and_heals(tmp_path: Path, postgres_url:
 
 @pytest.mark.service
 def test_a_receiver_that_starts_without_its_database_serves_once_it_is_there(
-    tmp_path: Path, postgres_url: str
+    tmp_path: Path, make_database: MakeDatabase
 ):
-    with PostgresDatabase(postgres_url) as database:
+    with make_database() as database:
         receiver = Receiver(tmp_path / "late", database_url=database.url)
-        receiver.migrate()
         database.take_down()
         back = threading.Timer(3, database.bring_back)
         back.start()
