@@ -34,6 +34,7 @@ from archive.decode_worker import (
 from archive.places import Places
 from imaging.description import PixelDescription
 from imaging.errors import BusyError, UndecodableError, UnsupportedError
+from imaging.picture_files import read_picture
 
 WORKERS = max(1, min(4, os.cpu_count() or 1))
 WAITING_LIMIT = 64
@@ -249,6 +250,24 @@ def decode_in_pool(data: bytes, description: PixelDescription) -> np.ndarray:
         raise kind(str(message["words"]))
     samples = _array_of(message, pixels, description)
     return palette.apply(samples) if palette is not None else samples
+
+
+def decode_picture_in_pool(data: bytes) -> np.ndarray:
+    """Decode a picture file (PNG, GIF, odd JPEG) in a worker: `imaging.picture_files`.
+
+    Raises UndecodableError when it cannot be read, or is not of the size that its head says;
+    BusyError when too many wait already.
+    """
+    head = read_picture(data)
+    limit_bytes = head.rows * head.columns * head.samples * (2 if head.bits > 8 else 1)
+    message, pixels = decode_pool().ask({"picture": True}, data, answer_limit_bytes=limit_bytes)
+    if "failed" in message:
+        raise UndecodableError(str(message["words"]))
+    shape = [head.rows, head.columns] + ([head.samples] if head.samples > 1 else [])
+    dtype = "<u2" if head.bits > 8 else "|u1"
+    if [message.get("dtype"), message.get("shape")] != [dtype, shape]:
+        raise UndecodableError("The picture is not as its head says.")
+    return np.frombuffer(pixels, dtype).reshape(shape)
 
 
 def _array_of(message: Message, pixels: bytearray, description: PixelDescription) -> np.ndarray:

@@ -28,6 +28,7 @@ import numpy as np
 
 from imaging.errors import NoctisError, UnsupportedError
 from imaging.icc import srgb_from_profile
+from imaging.picture_files import decode_picture
 from imaging.pixels import PixelDescription, decode_frame
 
 Message = dict[str, Any]
@@ -166,8 +167,12 @@ def _answer_safely(
 def answer_with_pixels(request: Message, payload: bytearray) -> tuple[Message, memoryview]:
     """Decode one frame; the request is a `PixelDescription` without palette.
 
-    With `icc_bytes` it is a colour profile of that length, then rgb8 pixels, to be made sRGB.
+    With `icc_bytes` it is a colour profile of that length, then rgb8 pixels, to be made sRGB; with
+    `picture` it is a picture file that DICOM has no syntax for.
     """
+    if "picture" in request:
+        picture = decode_picture(bytes(payload))
+        return {"dtype": picture.dtype.str, "shape": picture.shape}, picture.data.cast("B")
     if "icc_bytes" in request:
         profile, pixels = bytes(payload[: request["icc_bytes"]]), payload[request["icc_bytes"] :]
         rgb = np.frombuffer(pixels, np.uint8).reshape(1, -1, 3)

@@ -5,6 +5,7 @@ from django.urls import path, register_converter
 from archive.query.attributes import Level
 from dicomweb.converters import UidConverter
 from dicomweb.search import SearchView
+from dicomweb.study_resources import StudiesView, StudyView
 
 register_converter(UidConverter, "uid")
 
@@ -13,7 +14,8 @@ _STUDY = "studies/<uid:StudyInstanceUID>"
 _SERIES = f"{_STUDY}/series/<uid:SeriesInstanceUID>"
 
 urlpatterns = [
-    path("studies", SearchView.as_view(level=Level.STUDY), name="studies"),
+    path("studies", StudiesView.as_view(level=Level.STUDY), name="studies"),
+    path(_STUDY, StudyView.as_view(), name="study"),
     path("series", SearchView.as_view(level=Level.SERIES), name="series"),
     path("instances", SearchView.as_view(level=Level.IMAGE), name="instances"),
     path(f"{_STUDY}/series", SearchView.as_view(level=Level.SERIES), name="study-series"),

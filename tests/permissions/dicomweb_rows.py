@@ -15,8 +15,31 @@ def _series(target: Target) -> dict[str, Any]:
     return {**_study(target), "SeriesInstanceUID": target["series_uid"]}
 
 
+# A body that is none: who may store is told so, of whatever study.
+STORING = [
+    Row(
+        route="dicomweb:studies",
+        method="POST",
+        data=lambda _: {"nothing": "of DICOM"},
+        own=415,
+        by_role={"referrer": 403},
+        anonymous=401,
+    ),
+    Row(
+        route="dicomweb:study",
+        method="POST",
+        path=_study,
+        data=lambda _: {"nothing": "of DICOM"},
+        own=415,
+        by_role={"referrer": 403},
+        names_object=False,
+        anonymous=401,
+    ),
+]
+
 DICOMWEB = [
     Row(route="dicomweb:studies", anonymous=401),
+    *STORING,
     Row(route="dicomweb:series", anonymous=401),
     Row(route="dicomweb:instances", anonymous=401),
     Row(route="dicomweb:study-series", path=_study, anonymous=401),
