@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.keys import new_key
 from accounts.models import Facility, User
 from archive.access import VisibleQuerySet
+from archive.name_forms import HasOtherForms
 
 UID_LENGTH = 64
 TEXT_LENGTH = 1024
@@ -79,7 +80,17 @@ class Patient(FacilityRow):
             ["issuer_of_patient_id", "patient_id"], "archive_patient", patient_id__gt=""
         )
         indexes = [
-            models.Index(fields=["search_key"], name="archive_patient_by_name"),
+            # By beginnings, which on PostgreSQL needs an order of its own.
+            models.Index(
+                fields=["search_key"],
+                name="archive_patient_by_name",
+                opclasses=["varchar_pattern_ops"],
+            ),
+            models.Index(
+                fields=["search_key"],
+                name="archive_patient_by_form",
+                condition=models.Q(HasOtherForms("patient_name")),
+            ),
             models.Index(fields=["patient_id"], name="archive_patient_by_id"),
         ]
 
@@ -144,7 +155,16 @@ class Study(FacilityRow):
             models.Index(fields=["facility", "accession_number"], name="archive_study_by_acc"),
             models.Index(fields=["accession_number"], name="archive_study_by_any_acc"),
             models.Index(fields=["facility", "-study_date"], name="archive_study_by_date"),
-            models.Index(fields=["facility", "search_key"], name="archive_study_by_name"),
+            models.Index(
+                fields=["facility", "search_key"],
+                name="archive_study_by_name",
+                opclasses=["uuid_ops", "varchar_pattern_ops"],
+            ),
+            models.Index(
+                fields=["facility", "search_key"],
+                name="archive_study_by_form",
+                condition=models.Q(HasOtherForms("patient_name")),
+            ),
         ]
 
     def __str__(self) -> str:

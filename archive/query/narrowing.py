@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
+from archive.name_forms import HasOtherForms
 from archive.query.attributes import Column, Kind, Level, path_of, way_up
 from imaging.errors import TooBroadError
 from imaging.match_values import (
@@ -110,12 +111,31 @@ def _by_number(path: str, key: Matcher) -> Narrowed:
 def _by_name(level: Level, column: Column, key: Matcher) -> Narrowed:
     if column.field != "patient_name":
         return UNKNOWN
-    condition = by_search_key(f"{way_up(level, column.level)}search_key", key)
+    way = way_up(level, column.level)
+    path = f"{way}search_key"
+    condition = by_search_key(path, key)
+    beginnings = _beginnings(key)
+    if beginnings:
+        begins = Q()
+        for beginning in beginnings:
+            begins |= _begins(path, beginning)
+        # An index each: the keys that begin so, and those few that say more than the name.
+        condition = (begins & _pieces_of(path, key)) | (
+            Q(HasOtherForms(f"{way}patient_name")) & condition
+        )
     return Narrowed(condition, is_exact=False)
 
 
 def by_search_key(path: str, key: Matcher | None) -> Q:
     """Return the condition on names' search keys: every piece of the name is in there."""
+    condition = _pieces_of(path, key)
+    if condition:
+        # So that the database walks along the index of the search keys.
+        condition &= Q(**{f"{path}__gt": ""})
+    return condition
+
+
+def _pieces_of(path: str, key: Matcher | None) -> Q:
     condition = Q()
     if isinstance(key, Name):
         for forms in key.groups:
@@ -123,10 +143,15 @@ def by_search_key(path: str, key: Matcher | None) -> Q:
     elif isinstance(key, FuzzyName):
         for forms in key.words:
             condition &= _any_form(path, forms)
-    if condition:
-        # So that the database walks along the index of the search keys.
-        condition &= Q(**{f"{path}__gt": ""})
     return condition
+
+
+def _beginnings(key: Matcher) -> list[str]:
+    """Return with what a name of one group begins; nothing when that may be anything."""
+    if not isinstance(key, Name) or len(key.groups) > 1:
+        return []
+    found = [re.split(r"[*?^\s]", form)[0] for form in key.groups[0]]
+    return found if all(found) else []
 
 
 def _any_form(path: str, forms: tuple[str, ...]) -> Q:

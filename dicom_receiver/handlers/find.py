@@ -129,7 +129,9 @@ class Query:
 
     def _in_every_answer(self) -> list[Attribute]:
         """Return what all answers have: what is not kept here is empty."""
-        unsupported = [(tag, self._keys[tag].VR.encode(), []) for tag in self._search.unsupported]
+        unsupported: list[Attribute] = [
+            (tag, self._keys[tag].VR.encode(), []) for tag in self._search.unsupported
+        ]
         return [
             *unsupported,
             (QUERY_RETRIEVE_LEVEL, b"CS", [self._level.name]),
