@@ -46,7 +46,7 @@ INLINE_BYTES = 64 << 20
 _JSON, _XML = {"application/dicom+json", "application/json"}, {"application/dicom+xml", "text/xml"}
 _PIXELS, _DOCUMENT = 0x7FE00010, 0x00420011
 _NATIVE_PIXELS = frozenset({0x7FE00008, 0x7FE00009, _PIXELS})
-_CLASS, _INSTANCE, _STUDY, _SYNTAX = 0x00080016, 0x00080018, 0x0020000D, 0x00020010
+_CLASS, _INSTANCE, _SYNTAX = 0x00080016, 0x00080018, 0x00020010
 _FRAGMENT_BYTES = 2**32 - 2
 _ITEM = struct.Struct("<HHL")
 _UNDEFINED = 0xFFFFFFFF
@@ -80,10 +80,9 @@ class Assembly:
         """Yield each object, on its way in or refused, then what nobody named."""
         wanted: set[str] = set()
         for document in self._documents:
-            named = Named()
+            named = _name(document)
             try:
                 metadata = read_metadata(document)
-                named = _name(metadata.dataset)
                 wanted |= {urljoin(self._base, bulk.uri) for bulk in metadata.bulk}
                 yield self._send(metadata, named)
             except NoctisError as error:
@@ -132,15 +131,16 @@ class Assembly:
         return found
 
 
-def _name(dataset: Dataset) -> Named:
-    def uid(tag: int) -> str:
-        values = values_of(dataset, tag)
+def _name(document: dict[str, Any]) -> Named:
+    """Return what an object of the JSON model calls itself, whatever else is wrong with it."""
+
+    def uid(tag: str) -> str:
         try:
-            return checked_uid(str(values[0]), "UID")[0] if values else ""
-        except IdentityError:
+            return checked_uid(str(document[tag]["Value"][0]), "UID")[0]
+        except (IdentityError, KeyError, IndexError, TypeError):
             return ""
 
-    return Named(uid(_CLASS), uid(_INSTANCE), uid(_STUDY))
+    return Named(uid("00080016"), uid("00080018"), uid("0020000D"))
 
 
 class _Object:

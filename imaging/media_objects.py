@@ -53,7 +53,7 @@ def complete_picture(dataset: Dataset, facts: dict[str, object], *, is_film: boo
     if not _text(dataset, "SOPClassUID"):
         put(dataset, "SOPClassUID", _choose_class(dataset, modality, is_film=is_film))
     chosen = _text(dataset, "SOPClassUID")
-    if chosen.startswith(SECONDARY_CAPTURE):
+    if chosen == SECONDARY_CAPTURE or chosen.startswith(f"{SECONDARY_CAPTURE}."):
         default(dataset, "Modality", "OT")
         default(dataset, "ConversionType", "WSD" if not is_film else "DV")
         keep_empty(dataset, "PatientOrientation")
@@ -63,12 +63,16 @@ def complete_picture(dataset: Dataset, facts: dict[str, object], *, is_film: boo
         named = {**_PICTURES, **_FILMS}
         kinds = {uid: name for name, uid in reversed(named.items())}
         default(dataset, "Modality", kinds[chosen])
+        if _text(dataset, "PhotometricInterpretation") == "YBR_FULL":
+            # PS3.3 C.8.12.1.1.1 knows this name alone; decoders go by the stream's own sampling.
+            put(dataset, "PhotometricInterpretation", "YBR_FULL_422")
         default(dataset, "ImageType", ["ORIGINAL", "PRIMARY"])
         default(dataset, "LossyImageCompression", "00")
         default(dataset, "InstanceNumber", "1")
-        keep_empty(dataset, "AcquisitionContextSequence", "ContentDate", "ContentTime")
-        if chosen not in _FILMS.values():
-            keep_empty(dataset, "PatientOrientation")
+        keep_empty(dataset, "AcquisitionContextSequence", "PatientOrientation")
+    if not values_of(dataset, _tag("ImageLaterality")):
+        # Type 2C, of paired structures: said to be unknown.
+        keep_empty(dataset, "Laterality")
     keep_empty(dataset, *_KEPT_EMPTY)
 
 
@@ -103,6 +107,7 @@ def complete_document(dataset: Dataset, media_type: str, size: int, made_at: dat
     is_model = media_type.startswith("model/")
     default(dataset, "Modality", "M3D" if is_model else "DOC")
     default(dataset, "BurnedInAnnotation", "YES")
+    default(dataset, "SeriesNumber", "1")
     default(dataset, "InstanceNumber", "1")
     if not is_model:
         default(dataset, "ConversionType", "WSD")

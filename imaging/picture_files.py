@@ -108,7 +108,8 @@ def decode_picture(data: bytes) -> np.ndarray:
     try:
         if is_deep:
             pixels = np.asarray(imagecodecs.png_decode(data))
-            pixels = pixels[..., : 3 if pixels.ndim == 3 and pixels.shape[2] > 2 else 1]
+            if pixels.ndim == 3:
+                pixels = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
         else:
             pixels = _decode_by_pillow(data)
     except (OSError, ValueError, SyntaxError, RuntimeError, Image.DecompressionBombError):

@@ -67,12 +67,12 @@ def file(number: int = 1, *, study: str = STUDY, **also: Any) -> bytes:
     return buffer.getvalue()
 
 
-def metadata(number: int = 1, *, study: str = STUDY, **also: tuple[str, Any]) -> dict[str, Any]:
+def metadata(number: int = 1, /, **also: tuple[str, Any]) -> dict[str, Any]:
     """Return an object of the JSON model; others by tag: VR and value, or a BulkDataURI."""
     found: dict[str, Any] = {
-        "00080018": {"vr": "UI", "Value": [f"{study}.1.{number}"]},
-        "0020000D": {"vr": "UI", "Value": [study]},
-        "0020000E": {"vr": "UI", "Value": [f"{study}.1"]},
+        "00080018": {"vr": "UI", "Value": [f"{STUDY}.1.{number}"]},
+        "0020000D": {"vr": "UI", "Value": [STUDY]},
+        "0020000E": {"vr": "UI", "Value": [f"{STUDY}.1"]},
         "00100020": {"vr": "LO", "Value": ["P1"]},
         "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Müller^Jörg"}]},
     }
