@@ -95,6 +95,7 @@ class Request:
             DataSet(association.wire, context.context_id) if command.has_data_set else None
         )
         self.is_answered = False
+        self._pending: dict[tuple[int, bool], bytes] = {}
 
     @property
     def association(self) -> Association:
@@ -130,12 +131,27 @@ class Request:
         """
         if self.data_set is not None:
             self.data_set.skip()
+        is_pending = status in statuses.PENDING
+        kind = status, data_set is not None
+        command = None if elements or comment else self._pending.get(kind)
+        if command is None:
+            answer = self._answer(*kind, comment, error_id)
+            command = dimse.encode_command({**answer, **(elements or {})})
+            if is_pending and not elements and not comment:
+                # The many answers to one query differ in their data sets alone.
+                self._pending[kind] = command
+        self.is_answered = not is_pending
+        self._association.entry.note_answer(self.command.field, status, comment)
+        self._association.send_encoded(self.context.context_id, command, data_set)
+
+    def _answer(
+        self, status: int, has_data_set: bool, comment: str, error_id: int | None
+    ) -> dict[int, int | str | bytes]:
+        """Return the elements that every response has."""
         answer: dict[int, int | str | bytes] = {
             dimse.COMMAND_FIELD: self.command.field | dimse.RESPONSE,
             dimse.MESSAGE_ID_BEING_RESPONDED_TO: self.command.message_id,
-            dimse.COMMAND_DATA_SET_TYPE: (
-                dimse.NO_DATA_SET if data_set is None else dimse.HAS_DATA_SET
-            ),
+            dimse.COMMAND_DATA_SET_TYPE: dimse.HAS_DATA_SET if has_data_set else dimse.NO_DATA_SET,
             dimse.STATUS: status,
         }
         for element, asked in dimse.AFFECTED.items():
@@ -145,10 +161,7 @@ class Request:
             answer[dimse.ERROR_COMMENT] = comment[: dimse.ERROR_COMMENT_LENGTH]
         if error_id is not None:
             answer[dimse.ERROR_ID] = error_id
-        answer.update(elements or {})
-        self.is_answered = status not in statuses.PENDING
-        self._association.entry.note_answer(self.command.field, status, comment)
-        self._association.send_message(self.context.context_id, answer, data_set)
+        return answer
 
     def is_cancelled(self) -> bool:
         """Whether the peer has sent C-CANCEL for this request; never waits for it."""
@@ -389,7 +402,13 @@ class Association:
         data_set: bytes | Part | None = None,
     ) -> None:
         """Send a command and its data set, if it has one, in PDUs no longer than the peer takes."""
-        self._outflow.send_message(context_id, dimse.encode_command(elements), data_set)
+        self.send_encoded(context_id, dimse.encode_command(elements), data_set)
+
+    def send_encoded(
+        self, context_id: int, command: bytes, data_set: bytes | Part | None = None
+    ) -> None:
+        """Send a command that is encoded, and its data set."""
+        self._outflow.send_message(context_id, command, data_set)
 
     def gathering_answers(self) -> AbstractContextManager[None]:
         """Hold many short answers back for a moment, so that they go out together."""
