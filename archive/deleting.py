@@ -48,7 +48,8 @@ def delete_instances(
     MissingError
         There is no such thing, or the user does not see it.
     ConflictError
-        Marks, key images or open discrepancies belong to it. Nothing was changed.
+        Marks, key images or open discrepancies belong to it, it is reported, or work on it is
+        under way. Nothing was changed.
     """
     if not may_delete(user):
         raise NotAllowedError(_("Your role may not delete."))
@@ -69,6 +70,7 @@ def _delete(
     address: str,
 ) -> int:
     study = _lock(study_id, user)
+    signals.study_leaving.send(sender=None, study=study)
     rows = Instance.objects.visible_to(user).filter(study=study)
     if series_id is not None:
         rows = rows.filter(series=series_id)

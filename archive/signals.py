@@ -7,3 +7,7 @@ from django.dispatch import Signal
 # may be new (left out: all of them). Receivers write their rows in the same
 # transaction; what they raise undoes the batch.
 studies_indexed = Signal()
+
+# Sent with study=Study, locked, before anything of it is deleted. A receiver that still needs it
+# raises ConflictError with words for people, and nothing is changed.
+study_leaving = Signal()
