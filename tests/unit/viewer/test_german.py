@@ -1,13 +1,15 @@
-"""The German of viewer and worklist is whole: every word, none doubtful, and compiled as written."""
+"""The German of viewer, worklist and administration is whole: every word, none doubtful, and compiled as written."""
 
 from __future__ import annotations
 
+import ast
 import gettext
 import re
 from pathlib import Path
 
 from django.utils import translation
 
+from dicom_receiver.models import Peer
 from imaging.presets import CT_PRESETS, RELATIVE_PRESETS, SUV_PRESETS
 from imaging.rendering import CT_RENDERINGS, RELATIVE_RENDERINGS
 from reconstruction.told import say_reason
@@ -96,3 +98,48 @@ def test_presets_and_the_reasons_of_jobs_are_german_too() -> None:
         )
         assert say_reason("") == ""
     assert say_reason("The disk is full.") == "The disk is full."
+
+
+# --- the pages of administrators: peers, rules, transfers, commitments, orders ----------------
+ADMIN_PAGES = [
+    *(ROOT / "templates" / "admin").rglob("*.html"),
+    *(ROOT / "templates" / "peers").glob("*.html"),
+    *(ROOT / "templates" / "transfers").glob("*.html"),
+]
+ADMIN_CODE = [
+    *(ROOT / "dicom_receiver").rglob("*.py"),
+    *(ROOT / "worklist").glob("order_*.py"),
+    ROOT / "accounts" / "admin_pages.py",
+    ROOT / "noctis" / "admin.py",
+]
+_GETTEXT = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+
+
+def said_in(path: Path) -> set[str]:
+    """Return the texts that a module hands to gettext."""
+    calls = (one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.Call))
+    return {
+        one.args[0].value
+        for one in calls
+        if getattr(one.func, "id", getattr(one.func, "attr", "")) in _GETTEXT
+        and one.args
+        and isinstance(one.args[0], ast.Constant)
+        and isinstance(one.args[0].value, str)
+    }
+
+
+def test_the_pages_of_administrators_are_german_too() -> None:
+    known = read_po()
+    said = {
+        two or four for at in ADMIN_PAGES for _q, two, _r, four in _SAID.findall(at.read_text())
+    }
+    said |= {text for path in ADMIN_CODE for text in said_in(path)}
+    assert len(said) > 400
+    with translation.override("de"):
+        missing = [
+            text
+            for text in sorted(said)
+            if text and text not in known and translation.gettext(text) == text
+        ]
+        assert str(Peer._meta.verbose_name_plural) == "Gegenstellen"
+    assert missing == []
