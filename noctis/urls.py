@@ -19,6 +19,7 @@ import viewer.export_api
 import viewer.hanging_api
 import viewer.object_api
 import viewer.preferences_api
+import viewer.slice_api
 import viewer.tags_api
 import viewer.video_api
 import worklist.api
@@ -39,6 +40,7 @@ api_v1 = [
     *viewer.object_api.urlpatterns,
     *viewer.export_api.urlpatterns,
     *viewer.preferences_api.urlpatterns,
+    *viewer.slice_api.urlpatterns,
     *viewer.tags_api.urlpatterns,
     *viewer.video_api.urlpatterns,
     *worklist.api.urlpatterns,

@@ -38,6 +38,7 @@ from reconstruction.plane_form import (
 )
 from reconstruction.plane_pictures import encode_plane
 from reconstruction.planes import cut_plane, describe_plane, finest_mm, to_int16
+from reconstruction.quick_views_api import SeriesViewsJson, SeriesViewsPng
 from reconstruction.view_api import SeriesRenderings, SeriesView3d
 from reconstruction.volume_door import PROBLEMS, TIME_POINT, WAIT_SECONDS, VolumeView
 from reconstruction.volume_files import Volume
@@ -201,6 +202,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("series/<uuid:series_id>/volume/", SeriesVolume.as_view(), name="series-volume"),
     path("series/<uuid:series_id>/plane", SeriesPlane.as_view(), name="series-plane"),
     path("series/<uuid:series_id>/peak", SeriesPeak.as_view(), name="series-peak"),
+    path("series/<uuid:series_id>/views.png", SeriesViewsPng.as_view(), name="series-views-png"),
+    path("series/<uuid:series_id>/views.json", SeriesViewsJson.as_view(), name="series-views-json"),
     path("series/<uuid:series_id>/view3d", SeriesView3d.as_view(), name="series-view3d"),
     path(
         "series/<uuid:series_id>/renderings/", SeriesRenderings.as_view(), name="series-renderings"

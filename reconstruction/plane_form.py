@@ -66,7 +66,7 @@ def parse_plane(query: Mapping[str, str]) -> WantedPlane:
         plane=_parse_geometry(query),
         slab=Slab(mode, thickness if mode != THIN else 0.0),
         format=read_choice(query, "format", FORMATS, RAW),
-        window=_parse_window(window),
+        window=parse_window(window),
         preset=_parse_preset(preset),
         time_point=parse_time_point(query),
     )
@@ -99,7 +99,8 @@ def _parse_geometry(query: Mapping[str, str]) -> PlaneGeometry:
     return plane
 
 
-def _parse_window(text: str | None) -> Window | None:
+def parse_window(text: str | None) -> Window | None:
+    """Return the window of `centre,width`, None when none is given."""
     if text is None:
         return None
     parts = [read_real(part) for part in text.split(",")]

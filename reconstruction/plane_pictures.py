@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
@@ -27,17 +28,23 @@ def encode_plane(user: User, volume: Volume, picture: np.ndarray, wanted: Wanted
     Without window or preset the series' middle image decides. Raises `ValidationError` for a
     preset that the series is not offered. Costs a query or two.
     """
-    key, frame = volume.about["middle"]
-    rows = Instance.objects.visible_to(user).select_related("series")
-    instance = rows.filter(pk=key).first()
-    if instance is None:
-        raise MissingError("The series has changed.")
+    instance, frame = find_middle(user, volume)
     pipeline = pipeline_of(instance, frame, volume)
     window = wanted.window
     if wanted.preset:
         window = _window_of(wanted.preset, instance, frame, (pipeline, picture))
     shown = render_frame(picture, pipeline, window=window)
     return encode_jpeg(shown) if wanted.format == JPEG else encode_png(shown)
+
+
+def find_middle(user: User | AnonymousUser, volume: Volume) -> tuple[Instance, int]:
+    """Return the series' middle image and its frame. Raises `MissingError` when it is gone."""
+    key, frame = volume.about["middle"]
+    rows = Instance.objects.visible_to(user).select_related("series")
+    instance = rows.filter(pk=key).first()
+    if instance is None:
+        raise MissingError("The series has changed.")
+    return instance, frame
 
 
 def pipeline_of(instance: Instance, frame: int, volume: Volume) -> Grayscale:

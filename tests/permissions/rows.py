@@ -46,6 +46,11 @@ def first_frame(target: Target) -> dict[str, Any]:
     return {"instance_id": target["instance"], "frame": 0}
 
 
+def first_slice(target: Target) -> dict[str, Any]:
+    """Return the way to a series' first image."""
+    return {"series_id": target["series"], "index": 0}
+
+
 NOT_STAFF = {"radiologist": 302, "technologist": 302, "referrer": 302}
 
 # --- the house --------------------------------------------------------------------
@@ -110,6 +115,8 @@ RECONSTRUCTION = [
         anonymous=401,
     ),
     Row(route="api:series-peak", path=key("series_id", "series"), own=422, anonymous=401),
+    Row(route="api:series-views-png", path=key("series_id", "series"), own=422, anonymous=401),
+    Row(route="api:series-views-json", path=key("series_id", "series"), own=422, anonymous=401),
     Row(route="api:series-view3d", path=key("series_id", "series"), own=422, anonymous=401),
     Row(
         route="api:series-view3d",
@@ -138,6 +145,7 @@ VIEWER = [
         anonymous=401,
     ),
     Row(route="api:series-thumbnail", path=key("series_id", "series"), anonymous=401),
+    Row(route="api:series-slice", path=first_slice, anonymous=401),
     Row(route="api:instance-frame", path=first_frame, anonymous=401),
     Row(route="api:instance-overlays", path=first_frame, anonymous=401),
     Row(route="api:instance-tags", path=key("instance_id", "instance"), anonymous=401),
