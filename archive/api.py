@@ -13,18 +13,17 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.address import read_address
-from accounts.audit import record_for_user
-from accounts.models import User
-from archive import news_views
+from accounts.api_pages import KeyPages
+from accounts.etags import Tagged
+from archive import instance_api, news_views, study_api
 from archive.models import Series
 from archive.passport import is_current, read_passport
 from archive.passport_schema import PassportSerializer
+from archive.study_api import record_search
 from archive.viewing import ensure_view_recorded
 
 _MISSING = {404: OpenApiResponse(description="It is not there, or belongs to another facility.")}
@@ -64,13 +63,10 @@ class SeriesFilter(filters.FilterSet):
     modality = filters.CharFilter()
 
 
-class ByKey(CursorPagination):
+class ByKey(KeyPages):
     """Pages by key: newest first, at the same cost however deep."""
 
-    page_size = 50
-    page_size_query_param = "page_size"
     max_page_size = 500
-    ordering = "-id"
 
 
 class SeriesList(ListAPIView[Series]):
@@ -88,15 +84,11 @@ class SeriesList(ListAPIView[Series]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return series, newest first, narrowed by the query."""
         answer = super().get(request, *args, **kwargs)
-        assert isinstance(request.user, User)
-        asked = {name: value for name, value in request.query_params.items() if value}
-        record_for_user(
-            request.user, "search", address=read_address(request._request), detail=asked
-        )
+        record_search(request)
         return answer
 
 
-class SeriesDetail(APIView):
+class SeriesDetail(Tagged):
     """One series."""
 
     @extend_schema(operation_id="series_detail", responses={200: SeriesSerializer, **_MISSING})
@@ -134,6 +126,8 @@ def _find_series(request: Request, series_id: uuid.UUID) -> Series:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    *study_api.urlpatterns,
+    *instance_api.urlpatterns,
     path("events/", news_views.stream_events, name="events"),
     path("series/", SeriesList.as_view(), name="series-list"),
     path("series/<uuid:series_id>/", SeriesDetail.as_view(), name="series-detail"),

@@ -2,6 +2,10 @@
 
 from django.urls import URLPattern, URLResolver
 
+from dicom_receiver import peer_api
 from dicom_receiver.outgoing import api as outgoing
 
-urlpatterns: list[URLPattern | URLResolver] = [*outgoing.urlpatterns]
+urlpatterns: list[URLPattern | URLResolver] = [
+    *outgoing.urlpatterns,
+    *peer_api.urlpatterns,
+]

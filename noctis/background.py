@@ -24,6 +24,7 @@ from dicom_receiver.outgoing.old import forget_old as forget_old_transfers
 from dicom_receiver.remote import driving as imports
 from reconstruction import results, running, warm
 from reconstruction.jobs import LANES
+from worklist import upload_storing, uploads
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ def threads_for(queues: set[str]) -> Iterator[tuple[str, Callable[[threading.Eve
         yield "drive_jobs", drive_jobs
         for number in range(imports.LANES):
             yield f"drive_imports_{number}", imports.drive
+        yield "drive_uploads", upload_storing.drive
         yield "drive_transfers", transfers.drive
         yield "drive_commitments", drive_checks
         yield "drive_reports", drive_reports
@@ -104,6 +106,7 @@ def keep_tidy(stopped: threading.Event) -> None:
             api_tokens.forget_old()
             jwts.forget_old()
             results.sweep()
+            uploads.forget_old()
             forget_old_transfers()
         except DatabaseError as error:
             logger.warning("not tidied: %s", type(error).__name__)

@@ -53,7 +53,7 @@ from viewer import (
     priors,
     stored_marks,
 )
-from worklist import order_fields, orders, performing
+from worklist import order_fields, orders, performing, uploads
 
 
 def list_limits() -> dict[str, dict[str, Any]]:
@@ -113,6 +113,13 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "alike_seconds": diary.ALIKE_SECONDS,
         },
         "storage": {"reserve_bytes": _reserve_bytes()},
+        "uploads": {
+            "bytes": uploads.SIZE_LIMIT_BYTES,
+            "under_way_a_person": uploads.OPEN_LIMIT,
+            "silence_hours": uploads.SILENCE.total_seconds() / 3600,
+            "verdicts_kept_days": uploads.KEPT.days,
+            "file_interface_bytes": settings.DICOM_MAX_FILE_SIZE,
+        },
         "session": {"hours": settings.SESSION_COOKIE_AGE // 3600},
     }
 

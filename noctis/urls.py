@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 import accounts.api
+import accounts.audit_api
+import accounts.facility_api
 import accounts.token_api
 import archive.api
 import dicom_receiver.api
@@ -30,6 +32,8 @@ admin.autodiscover()
 
 api_v1 = [
     *accounts.api.urlpatterns,
+    *accounts.audit_api.urlpatterns,
+    *accounts.facility_api.urlpatterns,
     *accounts.token_api.urlpatterns,
     *archive.api.urlpatterns,
     *reconstruction.api.urlpatterns,
@@ -64,6 +68,7 @@ urlpatterns = [
     path("api/v1/schema/", SpectacularJSONAPIView.as_view(), name="api-schema"),
     path("api/v1/", include((api_v1, "api"))),
     path("api/token/", include((accounts.token_api.door_patterns, "tokens"))),
+    path("api/dicom/", include("dicomweb.files.urls")),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("api/limits", health.show_limits, name="limits"),
     path("healthz", health.say_alive, name="healthz"),

@@ -14,14 +14,15 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import SAFE_METHODS, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.address import read_address
+from accounts.api_pages import KeyPages
 from accounts.audit import record_for_user
+from accounts.etags import Tagged
 from accounts.models import User
 from archive.json_bodies import PlainJSONParser
 from archive.models import Instance, Series
@@ -85,11 +86,10 @@ def _may_lie_on_plane(rows: QuerySet[Any]) -> bool:
     return issubclass(rows.model, Drawing)
 
 
-class InOrder(CursorPagination):
+class InOrder(KeyPages):
     """Pages in the order in which rows were made."""
 
     page_size = 200
-    page_size_query_param = "page_size"
     max_page_size = 1000
     ordering = "id"
 
@@ -190,7 +190,7 @@ class KeptList(KeptView, ListAPIView[Any]):
         return instance
 
 
-class KeptDetail(KeptView):
+class KeptDetail(Tagged, KeptView):
     """One row."""
 
     changed_form: ClassVar[type[serializers.Serializer[Any]]]

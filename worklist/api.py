@@ -2,6 +2,10 @@
 
 from django.urls import URLPattern, URLResolver
 
-from worklist import order_api
+from worklist import entry_api, order_api, upload_api
 
-urlpatterns: list[URLPattern | URLResolver] = [*order_api.urlpatterns]
+urlpatterns: list[URLPattern | URLResolver] = [
+    *order_api.urlpatterns,
+    *entry_api.urlpatterns,
+    *upload_api.urlpatterns,
+]

@@ -10,8 +10,18 @@ from django.utils.translation import gettext_lazy as _
 from archive.access import VisibleQuerySet
 from archive.models import TEXT_LENGTH, FacilityRow, Study
 from worklist.order_models import OPEN, Order, PerformedStep, Priority, ScheduledStep
+from worklist.upload_models import Upload, UploadVerdict
 
-__all__ = ["OPEN", "Order", "PerformedStep", "Priority", "ScheduledStep", "WorklistEntry"]
+__all__ = [
+    "OPEN",
+    "Order",
+    "PerformedStep",
+    "Priority",
+    "ScheduledStep",
+    "Upload",
+    "UploadVerdict",
+    "WorklistEntry",
+]
 
 
 class WorklistEntry(FacilityRow):

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from accounts.address import read_address
 from accounts.audit import record, record_for_user
+from accounts.etags import Tagged
 from accounts.models import Facility, User
 from archive.api_pages import NewestFirst
 from archive.json_bodies import PlainJSONParser
@@ -182,7 +183,7 @@ class OrderList(_OrderView, ListAPIView[Order]):
         return self.answer(orders.create_order(facility, values, steps, author).pk, 201)
 
 
-class OrderDetail(_OrderView):
+class OrderDetail(Tagged, _OrderView):
     """One order."""
 
     @extend_schema(operation_id="order_detail", responses={200: OrderSerializer, **_PROBLEMS})

@@ -16,6 +16,7 @@ from tests.permissions.mark_rows import MARKS, OBJECTS
 from tests.permissions.order_rows import ORDERS
 from tests.permissions.peer_rows import PEERS
 from tests.permissions.reconstruction_rows import JOBS
+from tests.permissions.rest_rows import REST
 from tests.permissions.table import Maker, Row, Target, upload
 from tests.permissions.token_rows import TOKENS
 from tests.permissions.transfer_rows import TRANSFERS
@@ -357,6 +358,7 @@ TABLE: list[Row] = [
     *PEERS,
     *DICOMWEB,
     *FILES,
+    *REST,
     *ADMIN,
 ]
 
