@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from accounts import api_tokens, jwts
 from accounts.address import read_address
 from accounts.models import User
+from viewer import launches
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 REALM = 'Bearer realm="Noctis"'
@@ -32,7 +33,7 @@ class InvalidToken(AuthenticationFailed):
 
 
 class BearerAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Bearer …`: an access token (JWT) or a token for programs.
+    """`Authorization: Bearer …`: an access token (JWT), a token for programs, or a ticket.
 
     A request with such a header is asked by it alone, whatever its cookies say; it needs no
     token against forgery, for no browser sends the header by itself.
@@ -48,6 +49,8 @@ class BearerAuthentication(authentication.BaseAuthentication):
             raise InvalidToken
         if not user.grant.may_write and request.method not in SAFE_METHODS:
             raise PermissionDenied("This token reads only.", "read_only_token")
+        if user.grant.study_id is not None and not _is_dicomweb(request):
+            raise PermissionDenied("A ticket opens its study over DICOMweb alone.", "ticket")
         return user, user.grant.name
 
     def authenticate_header(self, request: Request) -> str:
@@ -58,9 +61,16 @@ class BearerAuthentication(authentication.BaseAuthentication):
     def _read(self, word: str, address: str) -> User | None:
         if len(word) > _LONGEST:
             return None
+        if word.startswith(launches.PREFIX):
+            return launches.read_ticket(word, address)
         if word.startswith(api_tokens.PREFIX):
             return api_tokens.read_token(word, address)
         return jwts.read_access(word)
+
+
+def _is_dicomweb(request: Request) -> bool:
+    match = request._request.resolver_match
+    return match is not None and "dicomweb" in match.namespaces
 
 
 class SessionAuthentication(authentication.SessionAuthentication):

@@ -24,6 +24,7 @@ from dicom_receiver.outgoing.old import forget_old as forget_old_transfers
 from dicom_receiver.remote import driving as imports
 from reconstruction import results, running, warm
 from reconstruction.jobs import LANES
+from viewer import launches
 from worklist import upload_storing, uploads
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ def keep_tidy(stopped: threading.Event) -> None:
             throttle.forget_old()
             api_tokens.forget_old()
             jwts.forget_old()
+            launches.forget_old()
             results.sweep()
             uploads.forget_old()
             forget_old_transfers()

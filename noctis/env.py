@@ -58,6 +58,15 @@ def read_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     return text
 
 
+def read_choices(name: str, known: tuple[str, ...]) -> list[str]:
+    """Return the variable's comma-separated parts, each of `known`; all when unset, "none" none."""
+    asked = read_list(name) or list(known)
+    chosen = [] if asked == ["none"] else asked
+    if not set(chosen) <= set(known):
+        raise ImproperlyConfigured(f"{name} must be of {', '.join(known)}, or none.")
+    return chosen
+
+
 def read_address(name: str, default: str) -> tuple[str, int]:
     """Return (host, port) from `host:port`; `[::1]:104` is understood."""
     text = read_text(name, default)

@@ -99,6 +99,10 @@ CSRF_TRUSTED_ORIGINS = env.read_list("NOCTIS_TRUSTED_ORIGINS")
 if NOCTIS_PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
     raise ImproperlyConfigured("NOCTIS_ALLOWED_HOSTS must name the hosts of this server.")
 
+# The programs on a desk that a study can be opened in; none hides the menu.
+_PROGRAMS = ("weasis", "radiant", "osirix", "horos", "slicer")
+NOCTIS_OPEN_IN = env.read_choices("NOCTIS_OPEN_IN", _PROGRAMS)
+
 # --- storage, database, queue ---------------------------------------------
 NOCTIS_STORAGE = env.read_storage("NOCTIS_STORAGE", MEDIA_ROOT)
 DATABASES = {"default": env.read_database(NOCTIS_HOME)}

@@ -19,6 +19,8 @@ import reconstruction.job_api
 import viewer.api
 import viewer.export_api
 import viewer.hanging_api
+import viewer.invoke
+import viewer.launch_views
 import viewer.object_api
 import viewer.preferences_api
 import viewer.slice_api
@@ -61,6 +63,8 @@ urlpatterns = [
     path("worklist/", include("worklist.urls")),
     path("viewer/", include("viewer.urls")),
     path("dicomweb/", include("dicomweb.urls")),
+    path("launch/<str:ticket>/study.zip", viewer.launch_views.fetch_study, name="launch-study"),
+    path("IHEInvokeImageDisplay", viewer.invoke.invoke, name="invoke"),
     path("reconstructions/", include("reconstruction.urls")),
     path("peers/", include("dicom_receiver.remote.urls")),
     path("transfers/", include("dicom_receiver.remote.transfer_urls")),

@@ -370,3 +370,4 @@ class HangingProtocol(models.Model):
 # Last, and only so that Django finds the table.
 from viewer.centreline_models import Centreline  # noqa: E402, F401
 from viewer.export_models import Export  # noqa: E402, F401
+from viewer.launch_models import Launch  # noqa: E402, F401

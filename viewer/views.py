@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -10,9 +9,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
-from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.utils.http import urlencode
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -25,8 +22,6 @@ from viewer.marks import may_mark
 from viewer.page import build_page, list_series
 from viewer.passport_sheet import describe_passport
 from viewer.preferences import read_preferences
-
-_UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 
 
 @require_safe
@@ -55,27 +50,6 @@ def show_series(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
     series = list_series(study)
     ensure_view_recorded(request, study)
     return JsonResponse({"series": series})
-
-
-@require_safe
-@login_required
-@never_cache
-def find_study(request: HttpRequest) -> HttpResponse:
-    """Go from a Study Instance UID to the study's page: `?study=…[&series=…]`.
-
-    Where several facilities that the person may see hold the UID, the study
-    that was received last is shown.
-    """
-    uid = request.GET.get("study", "")
-    study = None
-    if _UID.fullmatch(uid):
-        found = Study.objects.visible_to(request.user).filter(study_instance_uid=uid)
-        study = found.order_by("-last_received_at", "-pk").only("pk").first()
-    if study is None:
-        raise Http404
-    address = reverse("viewer:study", args=[study.pk])
-    series = request.GET.get("series", "")
-    return redirect(f"{address}?{urlencode({'series': series})}" if series else address)
 
 
 @require_safe

@@ -18,7 +18,6 @@ from tests.permissions.peer_rows import PEERS
 from tests.permissions.reconstruction_rows import JOBS
 from tests.permissions.rest_rows import REST
 from tests.permissions.table import Maker, Row, Target, upload
-from tests.permissions.token_rows import TOKENS
 from tests.permissions.transfer_rows import TRANSFERS
 
 # --- arguments ------------------------------------------------------------------
@@ -349,6 +348,7 @@ TABLE: list[Row] = [
     *HOUSE,
     *ACCOUNTS,
     *TOKENS,
+    *LAUNCHES,
     *ARCHIVE,
     *RECONSTRUCTION,
     *VIEWER,

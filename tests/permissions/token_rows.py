@@ -11,6 +11,10 @@ def _token(target: Target) -> dict[str, Any]:
     return {"token_id": target["apitoken"]}
 
 
+def _open_in(target: Target) -> dict[str, Any]:
+    return {"study_id": target["study"], "program": "weasis"}
+
+
 def _refresh(_: Target) -> dict[str, Any]:
     return {"refresh": "not a token"}
 
@@ -38,4 +42,23 @@ TOKENS = [
     Row(route="accounts:tokens"),
     Row(route="accounts:tokens", method="POST"),
     Row(route="accounts:token-revoke", method="POST", **THEIR_OWN),
+]
+
+# A way into a program on a desk, and links of other systems.
+LAUNCHES = [
+    Row(route="viewer:open-in", path=_open_in, own=302),
+    # Who has no ticket has nothing; it is a ticket that opens, not a person.
+    Row(
+        route="launch-study",
+        path=lambda _: {"ticket": "noctis-ticket_none"},
+        names_object=False,
+        own=404,
+        anonymous=404,
+    ),
+    Row(
+        route="invoke",
+        query=lambda target: {"requestType": "STUDY", "studyUID": target["study_uid"]},
+        names_object=True,
+        own=302,
+    ),
 ]

@@ -6,6 +6,7 @@ import logging
 from functools import cache
 
 from django import template
+from django.conf import settings
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -13,6 +14,7 @@ from django_vite.core.asset_loader import DjangoViteAssetLoader
 from django_vite.core.exceptions import DjangoViteAssetNotFoundError
 
 from archive.access import may_see_quarantine
+from viewer.launch_links import PROGRAMS
 from worklist.uploading import may_upload
 from worklist.views import THEME_COOKIE, THEMES
 
@@ -50,6 +52,12 @@ def script(path: str) -> SafeString:
     if not address:
         return SafeString("")
     return format_html('<script type="module" src="{}"></script>', address)
+
+
+@register.simple_tag
+def programs() -> list[tuple[str, str]]:
+    """Return key and name of the programs on a desk that this house opens studies in."""
+    return [(key, PROGRAMS[key][0]) for key in settings.NOCTIS_OPEN_IN]
 
 
 @register.simple_tag(takes_context=True)
