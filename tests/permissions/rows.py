@@ -18,6 +18,7 @@ from tests.permissions.peer_rows import PEERS
 from tests.permissions.reconstruction_rows import JOBS
 from tests.permissions.rest_rows import REST
 from tests.permissions.table import Maker, Row, Target, upload
+from tests.permissions.token_rows import LAUNCHES, TOKENS
 from tests.permissions.transfer_rows import TRANSFERS
 
 # --- arguments ------------------------------------------------------------------
