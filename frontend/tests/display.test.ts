@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
-import { greyCurve, renderGrey, voiCurve } from "../src/core/display";
+import { greyCurve, paintGreyPixels, renderGrey, voiCurve, type Voi } from "../src/core/display";
 import type { VoiFunction } from "../src/core/facts";
 import { resolveVoi, AS_FILED } from "../src/core/voi";
 import { percentileWindow } from "../src/core/automatic-window";
@@ -109,4 +109,23 @@ test("an even picture still has a window", () => {
 test("dragging never makes a window without width", () => {
   expect(dragWindow({ center: 40, width: 80 }, -5000, 0, true).width).toBe(1);
   expect(dragWindow({ center: 0, width: 0.01 }, -5000, 0, false).width).toBeGreaterThan(0);
+});
+
+test("neighbours in a stack are as grey as each alone, whatever values come up next", () => {
+  const facts = imageFacts({ pixel_format: "i16", rescale_slope: 0.7, rescale_intercept: -13 });
+  const windowOf = (center: number, width: number): Voi => ({ center, width, function: "LINEAR", table: null });
+  const [soft, bone] = [windowOf(40, 400), windowOf(300, 1500)];
+  const frames = [[-20, 0, 60], [-1000, 0, 3000], [3001, -1001, 5]].map((values) => Int16Array.from(values));
+  for (const voi of [soft, bone, soft]) {
+    for (const invert of [false, true]) {
+      const curve = greyCurve(facts, voi, invert);
+      for (const frame of frames) {
+        const greys = [...frame].map(curve);
+        expect([...renderGrey(frame, facts, voi, invert)]).toEqual(greys);
+        const painted = new Uint32Array(frame.length);
+        paintGreyPixels(frame, facts, voi, invert, painted);
+        expect([...new Uint8Array(painted.buffer)]).toEqual(greys.flatMap((grey) => [grey, grey, grey, 255]));
+      }
+    }
+  }
 });

@@ -90,33 +90,117 @@ export function isInverse(facts: ImageFacts, invert: boolean): boolean {
 }
 
 /** Whole-number stored values have few enough levels for a table; the others are computed one by one. */
-const LEVELS: Partial<Record<ImageFacts["pixelFormat"], readonly [number, number]>> = {
-  u8: [0, 255],
-  i8: [-128, 127],
-  u16: [0, 65535],
-  i16: [-32768, 32767],
-};
+const WHOLE_NUMBERS: ReadonlySet<ImageFacts["pixelFormat"]> = new Set(["u8", "i8", "u16", "i16"]);
 
 /** Grey levels 0..255 for a grey frame, in the order of its pixels. */
 export function renderGrey(pixels: Pixels, facts: ImageFacts, voi: Voi, invert: boolean): Uint8Array {
   const grey = new Uint8Array(pixels.length);
-  const curve = greyCurve(facts, voi, invert);
-  const range = LEVELS[facts.pixelFormat];
-  if (range === undefined || pixels.length < 4096) {
-    for (let i = 0; i < pixels.length; i += 1) {
-      grey[i] = curve(pixels[i] ?? 0);
-    }
+  const levels = levelsOf(facts, voi, invert);
+  if (levels !== null) {
+    levels.fill(pixels, grey);
     return grey;
   }
-  const [low, high] = usedRange(pixels);
-  const table = new Uint8Array(high - low + 1);
-  for (let value = low; value <= high; value += 1) {
-    table[value - low] = curve(value);
-  }
+  const curve = greyCurve(facts, voi, invert);
   for (let i = 0; i < pixels.length; i += 1) {
-    grey[i] = table[(pixels[i] as number) - low] as number;
+    grey[i] = curve(pixels[i] ?? 0);
   }
   return grey;
+}
+
+/** The same as opaque pixels of a canvas, R, G, B, A in the order of bytes, without a step between. */
+export function paintGreyPixels(pixels: Pixels, facts: ImageFacts, voi: Voi, invert: boolean, out: Uint32Array): void {
+  const levels = levelsOf(facts, voi, invert);
+  if (levels !== null) {
+    levels.paint(pixels, out);
+    return;
+  }
+  const curve = greyCurve(facts, voi, invert);
+  for (let i = 0; i < pixels.length; i += 1) {
+    out[i] = opaque(curve(pixels[i] ?? 0));
+  }
+}
+
+function opaque(grey: number): number {
+  return 0xff000000 | (grey * 0x010101);
+}
+
+/** The greys of the whole-number values that have come up so far. */
+class GreyLevels {
+  private low = 0;
+  private greys = new Uint8Array(0);
+  private words = new Uint32Array(0);
+
+  constructor(private readonly curve: Curve) {}
+
+  fill(pixels: Pixels, out: Uint8Array): void {
+    if (!this.copy(pixels, this.greys, out)) {
+      this.grow(pixels);
+      this.copy(pixels, this.greys, out);
+    }
+  }
+
+  paint(pixels: Pixels, out: Uint32Array): void {
+    if (!this.copy(pixels, this.words, out)) {
+      this.grow(pixels);
+      this.copy(pixels, this.words, out);
+    }
+  }
+
+  /** False when a value came up that has no entry yet. */
+  private copy(pixels: Pixels, table: Uint8Array | Uint32Array, out: Uint8Array | Uint32Array): boolean {
+    const { low } = this;
+    const { length } = table;
+    for (let i = 0; i < pixels.length; i += 1) {
+      const at = (pixels[i] as number) - low;
+      if (at < 0 || at >= length) {
+        return false;
+      }
+      out[i] = table[at] as number;
+    }
+    return true;
+  }
+
+  private grow(pixels: Pixels): void {
+    let [low, high] = usedRange(pixels);
+    if (this.greys.length > 0) {
+      low = Math.min(low, this.low);
+      high = Math.max(high, this.low + this.greys.length - 1);
+    }
+    this.low = low;
+    this.greys = Uint8Array.from({ length: high - low + 1 }, (_, at) => this.curve(low + at));
+    this.words = Uint32Array.from(this.greys, opaque);
+  }
+}
+
+/** Neighbours of a stack are seen through the same levels; so many windows are kept. */
+const MOST_LEVELS = 4;
+const knownLevels = new Map<string, GreyLevels>();
+
+/** Levels for a kind of pixels with few enough values for a table, or null. */
+function levelsOf(facts: ImageFacts, voi: Voi, invert: boolean): GreyLevels | null {
+  if (!WHOLE_NUMBERS.has(facts.pixelFormat)) {
+    return null;
+  }
+  if (facts.modalityLut !== null || facts.presentationLut !== null || voi.table !== null) {
+    return new GreyLevels(greyCurve(facts, voi, invert));
+  }
+  const key = [
+    ...[facts.pixelFormat, facts.bitsStored, facts.rescaleSlope, facts.rescaleIntercept],
+    ...[facts.presentationLutShape, facts.photometricInterpretation],
+    ...[facts.pixelPaddingValue, facts.pixelPaddingRangeLimit],
+    ...[voi.center, voi.width, voi.function, invert],
+  ].join();
+  let levels = knownLevels.get(key);
+  if (levels === undefined) {
+    levels = new GreyLevels(greyCurve(facts, voi, invert));
+    for (const oldest of knownLevels.keys()) {
+      if (knownLevels.size >= MOST_LEVELS) {
+        knownLevels.delete(oldest);
+      }
+    }
+    knownLevels.set(key, levels);
+  }
+  return levels;
 }
 
 /** One stored value to its grey level: the whole pipeline. One bit is black or white. */

@@ -109,7 +109,7 @@ export class PlainSurface implements Surface {
 
   private fillSource(picture: Picture): void {
     const { source } = this;
-    const { width, height, samples } = picture;
+    const { width, height } = picture;
     const isSameSize = this.image?.width === width && this.image.height === height;
     if (!isSameSize) {
       source.width = width;
@@ -122,21 +122,29 @@ export class PlainSurface implements Surface {
     const image = isSameSize && this.image !== null ? this.image : context.createImageData(width, height);
     this.image = image;
     const words = new Uint32Array(image.data.buffer);
-    if (picture.components === 1) {
-      for (let i = 0; i < words.length; i += 1) {
-        words[i] = OPAQUE | ((samples[i] as number) * 0x010101);
-      }
+    if (picture.paint === undefined) {
+      paintSamples(picture, words);
     } else {
-      for (let i = 0, at = 0; i < words.length; i += 1, at += 3) {
-        const [red, green, blue] = [samples[at] as number, samples[at + 1] as number, samples[at + 2] as number];
-        words[i] = OPAQUE | (blue << 16) | (green << 8) | red;
-      }
+      picture.paint(words);
     }
     context.putImageData(image, 0, 0);
   }
 }
 
 const OPAQUE = 0xff000000;
+
+function paintSamples({ samples, components }: Picture, words: Uint32Array): void {
+  if (components === 1) {
+    for (let i = 0; i < words.length; i += 1) {
+      words[i] = OPAQUE | ((samples[i] as number) * 0x010101);
+    }
+    return;
+  }
+  for (let i = 0, at = 0; i < words.length; i += 1, at += 3) {
+    const [red, green, blue] = [samples[at] as number, samples[at + 1] as number, samples[at + 2] as number];
+    words[i] = OPAQUE | (blue << 16) | (green << 8) | red;
+  }
+}
 
 function makeCanvas(): HTMLCanvasElement {
   const canvas = document.createElement("canvas");

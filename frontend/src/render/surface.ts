@@ -6,6 +6,8 @@ import type { Extent, Size, View } from "../core/view";
 export interface Picture extends Extent {
   readonly samples: Uint8Array;
   readonly components: 1 | 3;
+  /** Writes the picture as a canvas' opaque pixels, where that is quicker than by the samples. */
+  paint?(words: Uint32Array): void;
 }
 
 export interface Surface {

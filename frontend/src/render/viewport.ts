@@ -6,7 +6,7 @@
 
 import type { ColourMap } from "../core/colour-map";
 import { paintGrey } from "../core/colour-map";
-import { hasOwnColours, ownColours, paddingTest, renderColour, renderGrey, type Voi } from "../core/display";
+import { hasOwnColours, ownColours, paddingTest, paintGreyPixels, renderColour, renderGrey, type Voi } from "../core/display";
 import type { Filter } from "../core/enhance";
 import type { ImageFacts, Pixels } from "../core/facts";
 import { blend, type Overlay } from "../core/fusion";
@@ -247,12 +247,45 @@ function makePixels(next: Shown): Picture {
   return next.fused == null ? picture : { ...picture, components: 3, samples: blend(picture.samples, picture.components, next.fused) };
 }
 
+/** A grey frame as it is. Its samples are made when somebody asks for them: a canvas is painted without. */
+class GreyPicture implements Picture {
+  readonly components = 1;
+  readonly width: number;
+  readonly height: number;
+  readonly pixelAspect: number;
+  private made: Uint8Array | null = null;
+
+  constructor(
+    extent: Extent,
+    private readonly pixels: Pixels,
+    private readonly facts: ImageFacts,
+    private readonly voi: Voi,
+    private readonly invert: boolean,
+  ) {
+    this.width = extent.width;
+    this.height = extent.height;
+    this.pixelAspect = extent.pixelAspect;
+  }
+
+  get samples(): Uint8Array {
+    this.made ??= renderGrey(this.pixels, this.facts, this.voi, this.invert);
+    return this.made;
+  }
+
+  paint(words: Uint32Array): void {
+    paintGreyPixels(this.pixels, this.facts, this.voi, this.invert, words);
+  }
+}
+
 /** Window, filters, inversion, colours: in this order, as `archive.rendering` does. */
 function makeOwn({ facts, pixels, voi, invert, enhanced, palette }: Shown): Picture {
   const extent = extentOf(facts);
   if (hasOwnColours(facts)) {
     const colours = renderColour(enhanced ?? ownColours(pixels, facts, voi), invert);
     return { ...extent, components: 3, samples: facts.supplement === null ? colours : blackPadding(colours, facts, pixels) };
+  }
+  if (enhanced === null && palette === null) {
+    return new GreyPicture(extent, pixels, facts, voi, invert);
   }
   const grey = enhanced === null ? renderGrey(pixels, facts, voi, invert) : finishFiltered(enhanced, facts, pixels, invert);
   return palette === null
