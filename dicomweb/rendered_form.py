@@ -18,6 +18,7 @@ PATIENT, TECHNIQUE = "patient", "technique"
 NO_PROFILE, ANY_PROFILE, SRGB = "no", "yes", "srgb"
 _FUNCTIONS = {"linear": LINEAR, "linear-exact": LINEAR_EXACT, "sigmoid": SIGMOID}
 _DECIMAL = re.compile(r"[+-]?(?:\d{1,10}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_WORD = re.compile(r"[\w-]{1,32}", re.ASCII)
 _UINT = re.compile(r"\d{1,6}", re.ASCII)
 
 
@@ -135,7 +136,7 @@ def parse_annotation(text: str | None) -> tuple[frozenset[str], tuple[str, ...]]
     if text is None:
         return frozenset(), ()
     words = [word.strip() for word in text.split(",")]
-    if not all(words):
+    if not all(map(_WORD.fullmatch, words)):
         raise QueryError("annotation: give patient, technique or both.")
     known = {PATIENT, TECHNIQUE}
     unknown = tuple(dict.fromkeys(word for word in words if word not in known))

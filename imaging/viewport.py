@@ -109,7 +109,7 @@ def fit_viewport(
         raise QueryError("The picture would be too large.")
     left, top, right, bottom = region
     is_whole_pixels = all(float(edge).is_integer() for edge in region)
-    if is_whole_pixels and size == (right - left, bottom - top):
+    if is_whole_pixels and size[0] == right - left and size[1] == bottom - top:
         shown = picture[int(top) : int(bottom), int(left) : int(right)]
     else:
         is_smaller = size[0] < right - left or size[1] < bottom - top

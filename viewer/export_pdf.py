@@ -34,8 +34,7 @@ _FINENESS = 4
 
 def write_pdf(path: Path, export: Export, pictures: Iterable[Image.Image]) -> None:
     """Write all pages; each picture is held compressed."""
-    pdfmetrics.registerFont(TTFont(_FACE, "Vera.ttf"))
-    pdfmetrics.registerFont(TTFont(_BOLD, "VeraBd.ttf"))
+    register_faces()
     canvas = Canvas(str(path), pagesize=A4, pageCompression=1)
     canvas.setTitle("Noctis")
     columns, rows = export.wish["columns"], export.wish["rows"]
@@ -50,6 +49,12 @@ def write_pdf(path: Path, export: Export, pictures: Iterable[Image.Image]) -> No
         _draw_picture(canvas, picture, (cell % columns, cell // columns), (columns, rows))
     canvas.showPage()
     canvas.save()
+
+
+def register_faces() -> None:
+    """Make the faces known that documents are written in; safe to repeat."""
+    pdfmetrics.registerFont(TTFont(_FACE, "Vera.ttf"))
+    pdfmetrics.registerFont(TTFont(_BOLD, "VeraBd.ttf"))
 
 
 def heading_of(export: Export) -> list[str]:
@@ -82,14 +87,16 @@ def _draw_frame(canvas: Canvas, heading: Sequence[str], foot: str) -> None:
     for number, line in enumerate(heading):
         size = 13 if number == 0 else 9
         top -= size * 1.3
-        _draw_line(canvas, (_MARGIN, top), line, _BOLD if number == 0 else _FACE, size)
+        draw_line(canvas, (_MARGIN, top), line, size, face=_BOLD if number == 0 else _FACE)
     canvas.setLineWidth(0.5)
     canvas.line(_MARGIN, height - _MARGIN - _HEADING + 2 * mm, A4[0] - _MARGIN,
                 height - _MARGIN - _HEADING + 2 * mm)  # fmt: skip
-    _draw_line(canvas, (_MARGIN, _MARGIN), foot, _FACE, 7.5)
+    draw_line(canvas, (_MARGIN, _MARGIN), foot, 7.5)
 
 
-def _draw_line(canvas: Canvas, at: tuple[float, float], text: str, face: str, size: float) -> None:
+def draw_line(
+    canvas: Canvas, at: tuple[float, float], text: str, size: float, *, face: str = _FACE
+) -> None:
     """Write a line with the document's face, or draw it when that lacks its script."""
     text = clean_line(text)[:140]
     known = pdfmetrics.getFont(face).face.charToGlyph
