@@ -21,7 +21,7 @@ from tests.faults.senders import (
     instance_uid,
 )
 
-ROUNDS = int(os.environ.get("NOCTIS_TEST_KILL_ROUNDS") or 20)
+ROUNDS = int(os.environ.get("NOCTIS_TEST_KILL_ROUNDS") or 12)
 ASSOCIATIONS = 4
 # So many instances are acknowledged before each kill, however slow the machine.
 FEWEST = 6
@@ -48,7 +48,7 @@ def kill_in_the_middle(receiver: Receiver, number: int) -> list[Promise]:
     ]
     for sender in senders:
         sender.start()
-    time.sleep(random.uniform(0.1, 0.6))
+    time.sleep(random.uniform(0.05, 0.4))
     deadline = time.monotonic() + 60
     while sum(len(sender.promises) for sender in senders) < FEWEST:
         assert time.monotonic() < deadline, "nothing is acknowledged"
