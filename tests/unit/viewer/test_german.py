@@ -20,6 +20,7 @@ CATALOGUE = ROOT / "locale" / "de" / "LC_MESSAGES"
 PAGES = [
     *(ROOT / "templates" / "viewer").glob("*.html"),
     *(ROOT / "templates" / "worklist").glob("*.html"),
+    *(ROOT / "templates" / "accounts").glob("*.html"),
     *(ROOT / "templates" / "registration").glob("log*.html"),
     *(ROOT / "templates" / "doctor").glob("*.html"),
     ROOT / "templates" / "partials" / "topbar.html",
@@ -110,6 +111,8 @@ ADMIN_CODE = [
     *(ROOT / "dicom_receiver").rglob("*.py"),
     *(ROOT / "worklist").glob("order_*.py"),
     ROOT / "accounts" / "admin_pages.py",
+    *(ROOT / "accounts").glob("token_*.py"),
+    ROOT / "viewer" / "invoke.py",
     ROOT / "noctis" / "admin.py",
 ]
 _GETTEXT = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
