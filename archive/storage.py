@@ -46,6 +46,11 @@ def path_of(storage_key: str) -> Path:
     return root() / _checked(storage_key)
 
 
+def place_of(storage_key: str) -> str:
+    """Return `path_of` as text, in a tenth of its time."""
+    return f"{settings.NOCTIS_STORAGE.removeprefix('file:')}/{_checked(storage_key)}"
+
+
 def open_instance(storage_key: str) -> BinaryIO:
     """Open a stored file for reading.
 
@@ -65,9 +70,8 @@ def open_descriptor(storage_key: str) -> int:
 
     Raises as `open_instance`, in a third of its time.
     """
-    path = f"{settings.NOCTIS_STORAGE.removeprefix('file:')}/{_checked(storage_key)}"
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(place_of(storage_key), os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         raise MissingError("The stored file is missing.") from None
     except OSError as error:

@@ -60,6 +60,7 @@ AFFECTED = {
 _PADDED_WITH_BLANKS = frozenset({ERROR_COMMENT, MOVE_DESTINATION, MOVE_ORIGINATOR_AE_TITLE})
 
 _ELEMENT = struct.Struct("<HHI")
+_NUMBER = struct.Struct("<HHIH")
 _US = struct.Struct("<H")
 _UL = struct.Struct("<I")
 
@@ -122,13 +123,13 @@ def parse_command(data: bytes) -> Command:
     not of group 0000 or comes twice, or what every message has is missing.
     """
     elements: dict[int, bytes] = {}
-    offset = 0
-    while offset < len(data):
-        if len(data) - offset < _ELEMENT.size:
+    offset, end = 0, len(data)
+    while offset < end:
+        if end - offset < _ELEMENT.size:
             raise MalformedCommandError("element header is cut short")
         group, element, length = _ELEMENT.unpack_from(data, offset)
         offset += _ELEMENT.size
-        if group != 0 or element in elements or length > len(data) - offset:
+        if group != 0 or element in elements or length > end - offset:
             raise MalformedCommandError("element is broken")
         elements[element] = data[offset : offset + length]
         offset += length
@@ -146,7 +147,7 @@ def encode_command(elements: Mapping[int, int | str | bytes]) -> bytes:
 
     Bytes go as they are: lists of tags (VR AT), which `encode_tags` makes.
     """
-    body = b"".join(_encode(number, elements[number]) for number in sorted(elements))
+    body = b"".join([_encode(number, elements[number]) for number in sorted(elements)])
     return _ELEMENT.pack(0, 0, _UL.size) + _UL.pack(len(body)) + body
 
 
@@ -157,9 +158,8 @@ def encode_tags(tags: Iterable[int]) -> bytes:
 
 def _encode(number: int, value: int | str | bytes) -> bytes:
     if isinstance(value, int):
-        raw = _US.pack(value)
-    else:
-        raw = value if isinstance(value, bytes) else value.encode("ascii", "replace")
+        return _NUMBER.pack(0, number, _US.size, value)
+    raw = value if isinstance(value, bytes) else value.encode("ascii", "replace")
     if len(raw) % 2:
         raw += b" " if number in _PADDED_WITH_BLANKS else b"\0"
     return _ELEMENT.pack(0, number, len(raw)) + raw

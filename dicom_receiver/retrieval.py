@@ -7,15 +7,16 @@ be a list. What another facility has is not there.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from pydicom import Dataset
 
 from archive import storage
-from archive.models import Instance
+from archive.models import Instance, Study
 from archive.query.attributes import Level
 from archive.query.hierarchy import (
     Root,
@@ -32,8 +33,9 @@ _ISSUER_OF_PATIENT_ID = 0x00100021
 _ValueT = TypeVar("_ValueT")
 # Databases limit the parameters of one query.
 _VALUES_AT_ONCE = 500
-_ROWS_AT_ONCE = 200
+_ROWS_AT_ONCE = 500
 _ORDER = ("study_id", "series_id", "instance_number", "pk")
+_FACTS = ("pk", "study_id", "sop_class_uid", "transfer_syntax_uid")
 _COLUMNS = (
     "pk",
     "sop_class_uid",
@@ -79,31 +81,33 @@ class StudyShare:
 
 
 class Meant:
-    """The instances that are meant, by key; their rows are read in batches when needed."""
+    """The instances that are meant, by key; their rows are read in batches when needed.
 
-    def __init__(self, keys: Sequence[uuid.UUID]) -> None:
-        self.keys = keys
+    `kinds` is what contexts they need.
+    """
+
+    def __init__(self, found: Iterable[tuple[uuid.UUID, uuid.UUID, str, str]] = ()) -> None:
+        """Take key, study, SOP class and transfer syntax of each."""
+        self.keys: list[uuid.UUID] = []
+        self._counts: Counter[uuid.UUID] = Counter()
+        kinds = set()
+        for key, study, sop_class_uid, syntax in found:
+            self.keys.append(key)
+            self._counts[study] += 1
+            kinds.add((sop_class_uid, syntax))
+        self.kinds: frozenset[Kind] = frozenset(kinds)
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def kinds(self) -> frozenset[Kind]:
-        """Return what contexts are needed; one query for every few hundred instances."""
-        found: set[Kind] = set()
-        for rows in self._row_sets():
-            found.update(rows.values_list("sop_class_uid", "transfer_syntax_uid").distinct())
-        return frozenset(found)
-
     def shares(self) -> list[StudyShare]:
         """Return how many instances of which study are meant."""
-        counts: dict[tuple[str, str], int] = {}
-        for rows in self._row_sets():
-            groups = rows.values_list(
-                "study__study_instance_uid", "study__patient__patient_id"
-            ).annotate(count=Count("pk"))
-            for study, patient, count in groups:
-                counts[study, patient] = counts.get((study, patient), 0) + count
-        return [StudyShare(study, patient, n) for (study, patient), n in counts.items()]
+        found = []
+        for keys in _batches(list(self._counts), _VALUES_AT_ONCE):
+            rows = Study.objects.filter(pk__in=keys)
+            facts = rows.values_list("pk", "study_instance_uid", "patient__patient_id")
+            found += [StudyShare(uid, patient, self._counts[key]) for key, uid, patient in facts]
+        return found
 
     def items(self) -> Iterator[Sendable | None]:
         """Yield them in order; None for one that has been deleted meanwhile."""
@@ -112,10 +116,6 @@ class Meant:
             by_key = {row[0]: row for row in rows}
             for key in keys:
                 yield _sendable(*by_key[key]) if key in by_key else None
-
-    def _row_sets(self) -> Iterator[QuerySet[Instance]]:
-        for keys in _batches(self.keys, _VALUES_AT_ONCE):
-            yield Instance.objects.filter(pk__in=keys).order_by()
 
 
 def _sendable(
@@ -131,7 +131,7 @@ def _sendable(
         sop_class_uid=sop_class_uid,
         sop_instance_uid=sop_instance_uid,
         transfer_syntax_uid=transfer_syntax_uid,
-        path=storage.path_of(storage_key),
+        path=storage.place_of(storage_key),
         dataset_offset=dataset_offset,
         size_bytes=size_bytes,
         key=key,
@@ -145,23 +145,23 @@ def find_meant(wanted: Wanted, facility_id: uuid.UUID | None) -> Meant:
     """
     scope = Scope.of_facility(facility_id)
     study_keys = _find_studies(wanted, scope)
-    instances = Instance.objects.order_by(*_ORDER)
+    instances = Instance.objects.all()
     if wanted.level <= Level.STUDY:
-        return Meant(_keys(instances, "study_id", study_keys or []))
+        return Meant(_facts(instances, "study_id", study_keys or []))
     series = scope.rows(Level.SERIES)
     if study_keys is not None:
         series = series.filter(study_id__in=study_keys)
     uids = wanted.keys[Level.SERIES]
     series_keys = _keys(series, "series_instance_uid", uids) if uids else None
     if wanted.level is Level.SERIES:
-        return Meant(_keys(instances, "series_id", series_keys or []))
+        return Meant(_facts(instances, "series_id", series_keys or []))
     if series_keys is not None:
         instances = instances.filter(series_id__in=series_keys)
     elif study_keys is not None:
         instances = instances.filter(study_id__in=study_keys)
     else:
-        instances = scope.rows(Level.IMAGE).order_by(*_ORDER)
-    return Meant(_keys(instances, "sop_instance_uid", wanted.keys[Level.IMAGE]))
+        instances = scope.rows(Level.IMAGE)
+    return Meant(_facts(instances, "sop_instance_uid", wanted.keys[Level.IMAGE]))
 
 
 def _find_studies(wanted: Wanted, scope: Scope) -> list[uuid.UUID] | None:
@@ -175,6 +175,13 @@ def _find_studies(wanted: Wanted, scope: Scope) -> list[uuid.UUID] | None:
     if uids := wanted.keys.get(Level.STUDY):
         return _keys(studies, "study_instance_uid", uids)
     return list(studies.values_list("pk", flat=True)) if patients else None
+
+
+def _facts(rows: QuerySet[Any], column: str, values: Sequence[Any]) -> Iterator[Any]:
+    """Yield what `Meant` wants of the instances whose column has one of these values."""
+    rows = rows.order_by(*_ORDER)
+    for some in _batches(values, _VALUES_AT_ONCE):
+        yield from rows.filter(**{f"{column}__in": some}).values_list(*_FACTS)
 
 
 def _keys(rows: QuerySet[Any], column: str, values: Sequence[Any]) -> list[uuid.UUID]:

@@ -136,14 +136,7 @@ def send_one(store: Store, context: Agreed | None, item: Sendable) -> Sent:
         return Sent(item, None, "The peer takes this kind in no way that we can send it.")
     is_transcoded = context.transfer_syntax != item.transfer_syntax_uid
     try:
-        with contextlib.ExitStack() as stack:
-            if is_transcoded:
-                descriptor, offset, size_bytes = stack.enter_context(
-                    transcoded(item.path, context.transfer_syntax)
-                )
-                part = Part(descriptor, offset, size_bytes - offset)
-            else:
-                part = stack.enter_context(_opened(item))
+        with _transcoded(item, context) if is_transcoded else _opened(item) as part:
             response = store(context, item.sop_instance_uid, part)
     except PeerUnavailableError:
         raise
@@ -151,6 +144,12 @@ def send_one(store: Store, context: Agreed | None, item: Sendable) -> Sent:
         return Sent(item, None, f"Not sent: {error}", is_transcoded=is_transcoded)
     words = response.comment or statuses.words_of(response.status)
     return Sent(item, response.status, words, is_transcoded=is_transcoded)
+
+
+@contextlib.contextmanager
+def _transcoded(item: Sendable, context: Agreed) -> Iterator[Part]:
+    with transcoded(item.path, context.transfer_syntax) as (descriptor, offset, size_bytes):
+        yield Part(descriptor, offset, size_bytes - offset)
 
 
 @contextlib.contextmanager

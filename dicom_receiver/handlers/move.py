@@ -35,13 +35,9 @@ def _move(request: Request) -> Retrieval:
     stop = Stop()
     # An object that is under way is finished when we are to end; only the last call breaks it off.
     stop.now = request.association.surroundings.stop.now
-    try:
-        kinds = meant.kinds()
-    except DatabaseError as error:
-        raise _no_database() from error
     sender = Sender(
         target,
-        kinds,
+        meant.kinds,
         move_originator=(request.caller.ae_title, request.command.message_id),
         stop=stop,
     )
