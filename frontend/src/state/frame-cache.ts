@@ -7,7 +7,7 @@ import type { Pixels } from "../core/facts";
 import { pack, unpack, type Packable } from "../core/pack";
 
 /** What is kept ready to be drawn. */
-const READY_BYTES = 24 << 20;
+const READY_BYTES = 8 << 20;
 /** A larger frame would take too long to pack between two pictures; a smaller one is not worth it. */
 const PACKED_BYTES = { least: 8 << 10, most: 2 << 20 };
 /** Leaving a volume, its frames are packed some at a time. */
