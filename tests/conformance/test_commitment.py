@@ -229,6 +229,43 @@ def test_what_is_no_request_is_refused_in_its_own_words(
     assert not Commitment.objects.exists()
 
 
+def test_a_report_that_is_refused_is_tried_again_and_given_up_in_the_end(
+    port: InsidePort, north: Facility
+) -> None:
+    stored = store_files(north, 1)
+    told = dcmjs.ask(port.number, wish("2.25.12", [pair(stored[0])]))
+    assert told.answers[0][0]["status"] == 0x0000
+    wait_for(lambda: Commitment.objects.get().held_until is None)
+    assert check_next()
+    listener = AE(ae_title="DCMJS")
+    listener.add_supported_context(PUSH_MODEL, scu_role=False, scp_role=True)
+    number = find_free_port()
+    Peer.objects.update(host="127.0.0.1", port=number)
+    server = listener.start_server(
+        ("127.0.0.1", number),
+        block=False,
+        evt_handlers=[(evt.EVT_N_EVENT_REPORT, lambda _event: (0x0213, None))],
+    )
+    assert server is not None
+    try:
+        assert report_next()
+        row = Commitment.objects.get()
+        assert (row.status, row.attempts) == (Commitment.Status.CHECKED, 1)
+        assert "0x0213" in row.reason
+        assert timezone.now() < row.due_at < row.give_up_at
+        assert not report_next()
+
+        now = timezone.now()
+        Commitment.objects.update(due_at=now, give_up_at=now)
+        assert report_next()
+    finally:
+        server.shutdown()
+    row.refresh_from_db()
+    assert row.status == Commitment.Status.GIVEN_UP
+    assert not report_next()
+    assert AuditRow.objects.filter(action="commitment_reported", outcome="given_up").exists()
+
+
 def test_who_may_not_ask_gets_no_context(port: InsidePort, north: Facility) -> None:
     Peer.objects.create(ae_title="MUTE", facility=north)
     with port.client() as client:

@@ -330,3 +330,29 @@ def test_what_the_peer_does_not_keep_is_sent_again_until_it_promises(
     transfer.refresh_from_db()
     assert (transfer.status, transfer.commitment) == (Status.DONE, "promised")
     assert not transfer.items.exclude(is_committed=True).exists()
+
+
+def test_a_peer_that_never_says_whether_it_keeps_it_is_given_up(
+    there: OutsidePeer,
+    desk: Desk,
+    rada: User,
+    north: Facility,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(promises, "LISTEN_SECONDS", 0.1)
+    settings.NOCTIS_TRANSFER_ATTEMPTS = 2
+    stored = store_files(north)
+    transfer = ask(rada, stored)
+    Line.objects.update(asks_commitment=True)
+    for asked in (1, 2):
+        wait_for(lambda asked=asked: desk.look() or len(there.asked) == asked)  # type: ignore[misc]
+        work(desk, transfer, Status.COMMITTING)
+        be_due()
+    work(desk, transfer, Status.FAILED)
+
+    assert "never said whether it keeps" in transfer.reason
+    assert transfer.commitment == Transfer.Commitment.REFUSED
+    # Each time it was asked anew: what it once was told may be lost there.
+    assert len({one.TransactionUID for one in there.asked}) == 2
+    assert there.got == uids(stored)
