@@ -128,6 +128,18 @@ class StoredFrames:
             return len(self.plain(0))
         return as_stored(self.description).frame_bytes
 
+    def plain_span(self) -> tuple[int, int] | None:
+        """Return where all frames lie in the file, one behind the other, if they do so in plain.
+
+        Bits of frames that end within a byte go on in it, as in PixelData.
+        """
+        syntax = self.instance.transfer_syntax_uid
+        if self.index.kind != NATIVE or syntax in _BIG_ENDIAN or not self.index.count:
+            return None
+        start = self.index.span(0)[0]
+        offset, length = self.index.span(self.index.count - 1)
+        return start, offset + length - start
+
     def close(self) -> None:
         """Close the file; may be called twice."""
         if self._is_open:

@@ -103,7 +103,9 @@ def read_sheet(sheet: list[Described], base: str) -> bytes:
 
 def run_metadata_job(series_id: str) -> None:
     """Make the sheets of a series before anybody asks; may run twice."""
-    rows = Instance.objects.filter(series_id=uuid.UUID(series_id)).order_by("pk").values_list(*FIELDS)
+    rows = (
+        Instance.objects.filter(series_id=uuid.UUID(series_id)).order_by("pk").values_list(*FIELDS)
+    )
     for sheet in cut_into_sheets(Described(*row) for row in rows.iterator(chunk_size=2000)):
         key = _key(sheet)
         if caches().disk.get(key) is None:

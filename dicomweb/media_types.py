@@ -65,3 +65,44 @@ def _split(part: str) -> list[str]:
 
 def _quality(text: str) -> float:
     return float(text) if re.fullmatch(r"[01](\.\d{0,3})?", text) else 0.0
+
+
+# --- representations that may have many parts ------------------------------------------------
+@dataclass(frozen=True)
+class Wish:
+    """One representation that a client takes: the type of a part, its transfer syntax, how packed.
+
+    `syntax` is empty when none is said, `*` for any. `is_multipart` is None where the client
+    leaves it open (`*/*`).
+    """
+
+    kind: str
+    syntax: str = ""
+    is_multipart: bool | None = None
+
+    def takes(self, kind: str) -> bool:
+        """Whether a part of this type is what is wished for."""
+        return self.kind in {kind, "*/*", f"{kind.partition('/')[0]}/*"}
+
+
+def parse_wishes(accept: str) -> list[Wish]:
+    """Return what an Accept header wishes for, the dearest first; anything when it is empty.
+
+    `type` and `transfer-syntax` are understood quoted and plain.
+    """
+    if not accept.strip():
+        return [Wish("*/*")]
+    ranges = [one for one in parse_accept(accept) if one.quality > 0]
+    return [_wish(one) for one in sorted(ranges, key=lambda one: -one.quality)]
+
+
+def _wish(accepted: Range) -> Wish:
+    syntax = accepted.parameters.get("transfer-syntax", "").strip()
+    if accepted.kind in {"multipart/related", "multipart/*"}:
+        inner = parse_accept(accepted.parameters.get("type", ""))
+        # Some put the transfer syntax into the quoted type.
+        syntax = syntax or (inner[0].parameters.get("transfer-syntax", "") if inner else "")
+        return Wish(inner[0].kind if inner else "*/*", syntax, is_multipart=True)
+    if accepted.kind == "*/*":
+        return Wish("*/*", syntax)
+    return Wish(accepted.kind, syntax, is_multipart=False)

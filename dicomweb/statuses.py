@@ -37,6 +37,13 @@ class Refusal(APIException):
         self.status_code = STATUSES[leaf]
 
 
+class StoredTrouble(APIException):
+    """What is stored is broken: nothing that the client could mend."""
+
+    status_code = HTTPStatus.INTERNAL_SERVER_ERROR
+    default_code = "damaged"
+
+
 class NotAcceptable(APIException):
     """None of the media types that the client takes can be given (PS3.18 8.7.5)."""
 

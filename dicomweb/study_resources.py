@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rest_framework.views import APIView
-
-from dicomweb.search import AnyNegotiation, SearchView
+from dicomweb.delete import Deleting
+from dicomweb.retrieve import InstanceView, RetrieveView
+from dicomweb.search import SearchView
 from dicomweb.store import Storing
 
 
@@ -12,8 +12,13 @@ class StudiesView(Storing, SearchView):
     """`/studies`: GET searches, POST stores."""
 
 
-class StudyView(Storing, APIView):
-    """`/studies/{study}`: POST stores into it."""
+class StudyView(Deleting, Storing, RetrieveView):
+    """`/studies/{study}`: GET retrieves it, POST stores into it, DELETE takes it out."""
 
-    content_negotiation_class = AnyNegotiation
-    schema = None
+
+class SeriesView(Deleting, RetrieveView):
+    """`…/series/{series}`: GET retrieves it, DELETE takes it out."""
+
+
+class OneInstanceView(Deleting, InstanceView):
+    """`…/instances/{instance}`: GET retrieves it, DELETE takes it out."""

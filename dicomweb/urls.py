@@ -1,6 +1,6 @@
 """Addresses of DICOM over HTTP (PS3.18 10.1)."""
 
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 
 from archive.query.attributes import Level
 from dicomweb.converters import UidConverter
@@ -14,6 +14,7 @@ _STUDY = "studies/<uid:StudyInstanceUID>"
 _SERIES = f"{_STUDY}/series/<uid:SeriesInstanceUID>"
 
 urlpatterns = [
+    path("", include("dicomweb.retrieve_urls")),
     path("studies", StudiesView.as_view(level=Level.STUDY), name="studies"),
     path(_STUDY, StudyView.as_view(), name="study"),
     path("series", SearchView.as_view(level=Level.SERIES), name="series"),

@@ -19,8 +19,13 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 def to_xml(dataset: Dataset) -> bytes:
     """Return a data set as an XML document in UTF-8."""
+    return xml_of_json(to_json(dataset))
+
+
+def xml_of_json(attributes: dict[str, Any]) -> bytes:
+    """Return what the JSON model holds as an XML document in UTF-8."""
     root = Element("NativeDicomModel", {"xmlns": NAMESPACE, "xml:space": "preserve"})
-    _add_attributes(root, to_json(dataset))
+    _add_attributes(root, attributes)
     return bytes(tostring(root, encoding="utf-8", xml_declaration=True))
 
 
@@ -32,6 +37,8 @@ def _add_attributes(parent: Element, attributes: dict[str, Any]) -> None:
         node = SubElement(parent, "DicomAttribute", about)
         if "InlineBinary" in content:
             SubElement(node, "InlineBinary").text = content["InlineBinary"]
+        if "BulkDataURI" in content:
+            SubElement(node, "BulkData", {"uri": content["BulkDataURI"]})
         for number, value in enumerate(content.get("Value", ()), start=1):
             _add_value(node, content["vr"], str(number), value)
 

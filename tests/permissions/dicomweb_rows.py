@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.permissions.retrieve_rows import RETRIEVED
 from tests.permissions.table import Row, Target
 
 
@@ -45,4 +46,5 @@ DICOMWEB = [
     Row(route="dicomweb:study-series", path=_study, anonymous=401),
     Row(route="dicomweb:study-instances", path=_study, anonymous=401),
     Row(route="dicomweb:series-instances", path=_series, anonymous=401),
+    *RETRIEVED,
 ]

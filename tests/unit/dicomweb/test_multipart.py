@@ -61,8 +61,8 @@ def test_what_is_written_is_what_a_mail_program_reads() -> None:
     message = BytesParser(policy=policy.HTTP).parsebytes(head + body)
     assert message.get_content_type() == "multipart/related"
     assert message["Content-Type"].params["type"] == "application/dicom"
-    assert [part.get_payload(decode=True) for part in message.iter_parts()] == contents  # type: ignore[attr-defined]
-    assert {part["Content-Location"] for part in message.iter_parts()} == {"/at"}  # type: ignore[attr-defined]
+    assert [part.get_payload(decode=True) for part in message.iter_parts()] == contents
+    assert {part["Content-Location"] for part in message.iter_parts()} == {"/at"}
 
 
 @pytest.mark.parametrize("drip", [1, 3, 7, CHUNK_BYTES])
