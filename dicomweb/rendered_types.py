@@ -12,7 +12,7 @@ from dicomweb.media_types import Range, parse_accept
 from dicomweb.rendered_form import RenderedWish
 from dicomweb.statuses import NotAcceptable
 from imaging.errors import NoctisError
-from viewer.object_kinds import FILE, KEY_OBJECTS, PICTURE, REPORT, SEGMENTATION, STATE, kind_of
+from viewer.object_kinds import FILE, KEY_OBJECTS, PICTURE, REPORT, SEGMENTATION, kind_of
 
 JPEG, PNG, GIF, MP4 = "image/jpeg", "image/png", "image/gif", "video/mp4"
 HTML, PLAIN, PDF = "text/html", "text/plain", "application/pdf"
@@ -50,7 +50,7 @@ def types_of(instance: Instance, wish: RenderedWish) -> tuple[str, ...]:
     if kind == FILE:
         known = {ENCAPSULATED_PDF: (PDF,), ENCAPSULATED_CDA: (HTML, PLAIN)}
         return known.get(instance.sop_class_uid, ())
-    return (JPEG, PNG) if kind == STATE else ()
+    return ()
 
 
 def choose_rendered(accept: str, offered: Sequence[tuple[str, ...]]) -> Choice:

@@ -14,6 +14,7 @@ _STUDY = "studies/<uid:StudyInstanceUID>"
 _SERIES = f"{_STUDY}/series/<uid:SeriesInstanceUID>"
 
 urlpatterns = [
+    path("", include("dicomweb.rendered_urls")),
     path("", include("dicomweb.retrieve_urls")),
     path("studies", StudiesView.as_view(level=Level.STUDY), name="studies"),
     path(_STUDY, StudyView.as_view(), name="study"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.permissions.rendered_rows import RENDERED
 from tests.permissions.retrieve_rows import RETRIEVED
 from tests.permissions.table import Row, Target
 
@@ -46,5 +47,6 @@ DICOMWEB = [
     Row(route="dicomweb:study-series", path=_study, anonymous=401),
     Row(route="dicomweb:study-instances", path=_study, anonymous=401),
     Row(route="dicomweb:series-instances", path=_series, anonymous=401),
+    *RENDERED,
     *RETRIEVED,
 ]
