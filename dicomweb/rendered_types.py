@@ -12,14 +12,25 @@ from dicomweb.media_types import Range, parse_accept
 from dicomweb.rendered_form import RenderedWish
 from dicomweb.statuses import NotAcceptable
 from imaging.errors import NoctisError
-from viewer.object_kinds import FILE, KEY_OBJECTS, PICTURE, REPORT, SEGMENTATION, kind_of
+from viewer.object_kinds import KEY_OBJECTS, PICTURE, REPORT, SEGMENTATION, kind_of
 
 JPEG, PNG, GIF, MP4 = "image/jpeg", "image/png", "image/gif", "video/mp4"
 HTML, PLAIN, PDF = "text/html", "text/plain", "application/pdf"
 PICTURES = (JPEG, PNG, GIF)
+FILMS = (MP4, *PICTURES)
 TEXTS = (HTML, PLAIN, PDF)
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 ENCAPSULATED_CDA = "1.2.840.10008.5.1.4.1.1.104.2"
+_DOCUMENTS = {ENCAPSULATED_PDF: (PDF,), ENCAPSULATED_CDA: (HTML, PLAIN)}
+# What is stored, in words, and in which types it is given: the default first.
+OFFERED: dict[str, tuple[str, ...]] = {
+    "images and segmentations": PICTURES,
+    "videos in MP4": FILMS,
+    "other videos": PICTURES,
+    "structured reports and key object selections": TEXTS,
+    "encapsulated PDF": _DOCUMENTS[ENCAPSULATED_PDF],
+    "encapsulated CDA": _DOCUMENTS[ENCAPSULATED_CDA],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ def types_of(instance: Instance, wish: RenderedWish) -> tuple[str, ...]:
     kind = kind_of(instance.sop_class_uid, instance.number_of_frames)
     if is_video(instance):
         is_plain = wish.window is None and wish.viewport is None and not wish.annotations
-        return (MP4, *PICTURES) if is_plain and _is_mp4(instance) else PICTURES
+        return FILMS if is_plain and _is_mp4(instance) else PICTURES
     if kind in {PICTURE, SEGMENTATION}:
         reason = why_not_displayable(
             instance.sop_class_uid, instance.transfer_syntax_uid, instance.number_of_frames
@@ -47,10 +58,7 @@ def types_of(instance: Instance, wish: RenderedWish) -> tuple[str, ...]:
         return () if reason else PICTURES
     if kind in {REPORT, KEY_OBJECTS}:
         return TEXTS
-    if kind == FILE:
-        known = {ENCAPSULATED_PDF: (PDF,), ENCAPSULATED_CDA: (HTML, PLAIN)}
-        return known.get(instance.sop_class_uid, ())
-    return ()
+    return _DOCUMENTS.get(instance.sop_class_uid, ())
 
 
 def choose_rendered(accept: str, offered: Sequence[tuple[str, ...]]) -> Choice:

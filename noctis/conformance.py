@@ -29,6 +29,7 @@ from dicom_receiver.causes import Cause
 from dicom_receiver.contexts import Service
 from dicom_receiver.doctor import words
 from dicom_receiver.handlers import HANDLERS
+from dicomweb import rendered_types
 from imaging import charset_terms
 from imaging.pixels import SHOWN_SYNTAXES
 from imaging.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -61,6 +62,7 @@ def render() -> str:
             "character_sets": _character_sets(),
             "limits": _limits(),
             "dicomweb": _dicomweb(),
+            "rendered": _rendered(),
             "shown": _uids(SHOWN_SYNTAXES),
             "storage_classes": _uids(contexts.STORAGE_CLASSES),
         }
@@ -298,6 +300,14 @@ def _dicomweb() -> str:
         for below in _below(entry)
     ]
     return _table(["resource"], sorted(rows)) if rows else "None yet."
+
+
+def _rendered() -> str:
+    rows = [
+        (what, ", ".join(f"`{one}`" for one in types))
+        for what, types in rendered_types.OFFERED.items()
+    ]
+    return _table(["what is stored", "rendered as, the default first"], rows)
 
 
 def _below(resolver: URLResolver) -> Iterator[str]:
