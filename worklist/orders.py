@@ -209,13 +209,14 @@ def check_move(old: str, new: str) -> None:
 def refresh_status(order: Order) -> None:
     """Give the order the status that its steps add up to; the order must be locked."""
     found = set(order.steps.values_list("status", flat=True))
-    status = _add_up(found)
+    status = add_up(found)
     if status != order.status:
         order.status = status
         order.save(update_fields=["status", "changed_at"])
 
 
-def _add_up(found: set[str]) -> str:
+def add_up(found: set[str]) -> str:
+    """Return the order's status when its steps have these."""
     if not found:
         return Order.Status.SCHEDULED
     if found <= {_S.CANCELLED}:

@@ -36,6 +36,8 @@ class Kind(models.TextChoices):
     WRONG_SERIES = "wrong_series", _("Series with wrong counts")
     WRONG_STUDY = "wrong_study", _("Studies with wrong counts or modalities")
     WRONG_FACILITY = "wrong_facility", _("Rows in another facility than their study")
+    WRONG_ORDER = "wrong_order", _("Orders that differ from their steps")
+    FOREIGN_ORDER = "foreign_order", _("Orders shown in another facility")
 
 
 @dataclass(frozen=True)
