@@ -24,6 +24,7 @@ const entries = [
   "src/styles/peers.css",
   "src/styles/print.css",
   "src/styles/account.css",
+  "src/ui/account.ts",
   "src/ui/print.ts",
 ];
 

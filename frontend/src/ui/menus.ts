@@ -1,11 +1,12 @@
-/** Menus are plain <details>; with JavaScript they also close when one looks elsewhere. */
+/** Menus are plain <details>; with JavaScript they also close when one looks elsewhere or follows a link. */
 export function wireMenus(): void {
   const openMenus = (): HTMLDetailsElement[] => [
     ...document.querySelectorAll<HTMLDetailsElement>("details[data-menu][open]"),
   ];
   document.addEventListener("click", (event) => {
+    const target = event.target instanceof Element ? event.target : null;
     for (const menu of openMenus()) {
-      if (!(event.target instanceof Node && menu.contains(event.target))) {
+      if (target === null || !menu.contains(target) || target.closest("a") !== null) {
         menu.open = false;
       }
     }

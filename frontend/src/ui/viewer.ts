@@ -2,6 +2,7 @@
 
 import { useCatalogue } from "../core/text";
 import { readPage } from "../io/api";
+import { wireMenus } from "./menus";
 import { wireSendTo } from "./send-to";
 import { startViewer } from "./viewer-app";
 import { registerSurfaces } from "./viewer-surface-commands";
@@ -16,6 +17,7 @@ if (source !== null && root !== null) {
   const page = readPage(source.textContent ?? "{}");
   useCatalogue(page.texts);
   registerSurfaces(page);
+  wireMenus();
   wireSendTo();
   startViewer(page, root);
 }
