@@ -68,13 +68,15 @@ class SearchView(APIView):
     """One of the six resources: a level, within a study or series that the path may name."""
 
     level = Level.STUDY
+    # How the trail calls it.
+    service = "QIDO-RS"
     content_negotiation_class = AnyNegotiation
     # DICOMweb has a document of its own; the REST interface's schema leaves it out.
     schema = None
 
     def get(self, request: Request, **above: str) -> HttpResponse:
         """Answer a search."""
-        media_type = media_types.choose_for_search(_accepted(request))
+        media_type = media_types.choose_for_search(accepted(request))
         try:
             return self._search(request, media_type, above)
         except NoctisError as error:
@@ -93,9 +95,9 @@ class SearchView(APIView):
         has_more = len(found) > asked.limit
         answers = [self._finish(request, answer, given) for answer in found[: asked.limit]]
         self._tell(request, asked, above, len(answers))
-        response = _respond(answers, media_type)
+        response = respond(answers, media_type)
         if has_more:
-            _say_more(request, response, asked)
+            say_more(request, response, asked)
         return response
 
     def _keys(self, asked: Parameters, above: dict[str, str]) -> tuple[Dataset, frozenset[int]]:
@@ -152,13 +154,13 @@ class SearchView(APIView):
             for name, value in {**request.query_params.dict(), **above}.items()
             if value
         }
-        detail = {"by": "QIDO-RS", "level": self.level.name, "keys": keys, "answers": count}
+        detail = {"by": self.service, "level": self.level.name, "keys": keys, "answers": count}
         record_for_user(
             request.user, "search", address=read_address(request._request), detail=detail
         )
 
 
-def _accepted(request: Request) -> str:
+def accepted(request: Request) -> str:
     """Return what the client accepts; the query wins over the header (8.3.3)."""
     charset = request.query_params.get("charset", "utf-8").lower()
     if not {"utf-8", "*"} & {one.split(";")[0].strip() for one in charset.split(",")}:
@@ -181,7 +183,8 @@ def _address(request: Request, level: Level, answer: Dataset) -> str:
 
 
 # --- answers -------------------------------------------------------------------------------------
-def _respond(answers: list[Dataset], media_type: str) -> HttpResponse:
+def respond(answers: list[Dataset], media_type: str) -> HttpResponse:
+    """Return data sets in the media type of a search's answers."""
     if media_type == media_types.JSON:
         text = json.dumps([to_json(answer) for answer in answers], ensure_ascii=False)
         response = HttpResponse(text, content_type=media_type)
@@ -203,7 +206,7 @@ def _parts(answers: list[Dataset], boundary: str) -> Iterator[bytes]:
     yield f"--{boundary}--\r\n".encode()
 
 
-def _say_more(request: Request, response: HttpResponse, asked: Parameters) -> None:
+def say_more(request: Request, response: HttpResponse, asked: Parameters) -> None:
     """Say that there are more answers, and where (8.3.4.4)."""
     service = request.build_absolute_uri(reverse("dicomweb:studies")).removesuffix("/studies")
     response["Warning"] = f"299 {service}: There are additional results that can be requested."

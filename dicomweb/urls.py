@@ -14,6 +14,7 @@ _STUDY = "studies/<uid:StudyInstanceUID>"
 _SERIES = f"{_STUDY}/series/<uid:SeriesInstanceUID>"
 
 urlpatterns = [
+    path("", include("dicomweb.workflow_urls")),
     path("", include("dicomweb.rendered_urls")),
     path("", include("dicomweb.retrieve_urls")),
     path("studies", StudiesView.as_view(level=Level.STUDY), name="studies"),

@@ -17,6 +17,7 @@ from django.db.models import CharField, Q
 from pydicom import Dataset
 
 from accounts import audit
+from accounts.models import User
 from archive import events
 from archive.models import Study
 from imaging.matching import values_of
@@ -60,6 +61,8 @@ class Scanner:
     facility_id: uuid.UUID
     ae_title: str
     address: str = ""
+    # The person as whom a program came, where one did.
+    user: User | None = None
 
 
 @dataclass(frozen=True)
@@ -252,7 +255,8 @@ def _tell(row: PerformedStep, scanner: Scanner, studies: Sequence[Study]) -> Non
         [
             audit.AuditEntry(
                 action=_ACTIONS[PerformedStep.Status(row.status)],
-                actor=scanner.ae_title,
+                actor=scanner.user.get_username() if scanner.user else scanner.ae_title,
+                user_id=scanner.user.pk if scanner.user else None,
                 address=scanner.address,
                 facility_id=row.facility_id,
                 patient_id=row.patient_id,

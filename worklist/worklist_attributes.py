@@ -136,6 +136,11 @@ def is_known(tag: int, *, is_step: bool) -> bool:
     return tag in (_KNOWN_OF_STEP if is_step else _KNOWN_OF_ORDER)
 
 
+def known_tags(*, is_step: bool) -> frozenset[int]:
+    """Return all that is kept here of an order, or of its step."""
+    return frozenset(_KNOWN_OF_STEP if is_step else _KNOWN_OF_ORDER)
+
+
 def describe_step(step: ScheduledStep, station: str) -> Dataset:
     """Return all that a scanner may be told of a step with its order.
 

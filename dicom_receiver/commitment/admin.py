@@ -22,7 +22,7 @@ class CommitmentAdmin(VisibleAdmin[Commitment]):
 
     admins_only = True
     list_display = (
-        "ae_title", "transaction_uid", "status", "instance_count", "checked_count",
+        "ae_title", "user", "transaction_uid", "status", "instance_count", "checked_count",
         "failure_count", "attempts", "reason", "created_at", "reported_at",
     )  # fmt: skip
     list_filter: ClassVar[Any] = ("status", FacilityFilter)
@@ -47,7 +47,7 @@ class CommitmentAdmin(VisibleAdmin[Commitment]):
         """Bring the report once more to peers that lost it, or did not take it in time."""
         now = timezone.now()
         over = [Commitment.Status.REPORTED, Commitment.Status.GIVEN_UP]
-        rows = list(queryset.filter(status__in=over))
+        rows = list(queryset.filter(status__in=over, user=None))
         again = Commitment.objects.filter(pk__in=[row.pk for row in rows])
         again.update(
             status=Commitment.Status.CHECKED, due_at=now, attempts=0, claim=None, lease_until=None

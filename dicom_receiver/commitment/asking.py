@@ -115,24 +115,26 @@ def take_down(wish: Wish, asker: Asker, *, held_for: timedelta) -> Commitment:
             held_until=now + held_for,
             give_up_at=now + timedelta(hours=settings.NOCTIS_COMMITMENT_HOURS),
         )
-        audit.record([_entry(row, "commitment_requested", address=asker.address)])
+        audit.record([describe(row, "commitment_requested", address=asker.address)])
     wake(COMMITMENTS)
     return row
 
 
 def record_end(row: Commitment, outcome: str) -> None:
     """Write into the trail what became of a transaction."""
-    entry = _entry(row, "commitment_reported", outcome=outcome, failed=len(row.failures))
+    entry = describe(row, "commitment_reported", outcome=outcome, failed=len(row.failures))
     audit.record([entry])
 
 
-def _entry(
+def describe(
     row: Commitment, action: str, *, address: str = "", outcome: str = "success", **detail: Any
 ) -> audit.AuditEntry:
+    """Return what the trail is told of a transaction."""
     about = {"transaction_uid": row.transaction_uid, "instances": row.instance_count, **detail}
     return audit.AuditEntry(
         action=action,
-        actor=row.ae_title,
+        actor=row.actor,
+        user_id=row.user_id,
         address=address,
         outcome=outcome,
         facility_id=row.facility_id,

@@ -6,15 +6,18 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
 from archive import storage
+from archive.access import VisibleQuerySet
 from archive.models import Discrepancy, Instance
 from archive.verify import digest_parts
+from dicom_receiver.commitment.asking import record_end
 from dicom_receiver.commitment.models import REASON_LENGTH, Commitment
 from dicom_receiver.contexts import Service, find_service
 from dicom_receiver.tasks import REPORTS, wake
@@ -37,6 +40,7 @@ INSTANCES_A_QUERY = 200
 # A storage that does not answer is asked again, for about a quarter of an hour.
 ATTEMPTS_LIMIT = 8
 Status = Commitment.Status
+RowT = TypeVar("RowT", bound=Model)
 
 
 def check_next() -> bool:
@@ -44,22 +48,37 @@ def check_next() -> bool:
     row = _claim_next()
     if row is None:
         return False
+    _work_on(row)
+    return True
+
+
+def check_now(key: uuid.UUID) -> None:
+    """Work a slice of time on one commitment; nothing happens when a worker is at it."""
+    now = timezone.now()
+    mine = _free(now).filter(pk=key, status=Status.CHECKING)
+    if mine.update(claim=uuid.uuid4(), lease_until=now + LEASE):
+        _work_on(Commitment.objects.get(pk=key))
+
+
+def _work_on(row: Commitment) -> None:
     try:
         is_done = _check_slice(row, time.monotonic() + SLICE_SECONDS)
     except StorageUnavailableError:
         _postpone(row)
     else:
         _note(row, is_done=is_done)
-    return True
+
+
+def _free(now: datetime) -> QuerySet[Commitment]:
+    return Commitment.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now))
 
 
 def _claim_next() -> Commitment | None:
     now = timezone.now()
-    is_free = Q(lease_until=None) | Q(lease_until__lt=now)
-    due = Commitment.objects.filter(is_free, status=Status.CHECKING, due_at__lte=now)
+    due = _free(now).filter(status=Status.CHECKING, due_at__lte=now)
     for row in due.order_by("due_at")[:4]:
         claim = uuid.uuid4()
-        mine = Commitment.objects.filter(is_free, pk=row.pk, status=Status.CHECKING)
+        mine = _free(now).filter(pk=row.pk, status=Status.CHECKING)
         if mine.update(claim=claim, lease_until=now + LEASE):
             row.refresh_from_db()
             return row
@@ -90,7 +109,7 @@ def _check_slice(row: Commitment, until: float) -> bool:
 
 def _find(row: Commitment, uids: list[str]) -> dict[str, Instance]:
     """Return the instances of the peer's own facility; what others have does not exist."""
-    here = Instance.objects.in_facilities([row.facility_id]).filter(sop_instance_uid__in=uids)
+    here = _theirs(row, Instance.objects.all()).filter(sop_instance_uid__in=uids)
     columns = "sop_instance_uid", "sop_class_uid", "storage_key", "dataset_offset"
     return {
         instance.sop_instance_uid: instance
@@ -98,10 +117,18 @@ def _find(row: Commitment, uids: list[str]) -> dict[str, Instance]:
     }
 
 
+def _theirs(row: Commitment, rows: VisibleQuerySet[RowT]) -> VisibleQuerySet[RowT]:
+    """Return what the one who asked may see: a person's, or that of the peer's facility."""
+    if row.user is None:
+        return rows.in_facilities([row.facility_id])
+    seen = rows.visible_to(row.user)
+    return seen.in_facilities([row.facility_id]) if row.facility_id else seen
+
+
 def _find_unsettled(row: Commitment, uids: list[str]) -> set[str]:
     """Return what this peer sent with other bytes than are stored: that is not kept as it is."""
-    doubtful = Discrepancy.objects.in_facilities([row.facility_id]).filter(
-        sender=row.ae_title,
+    doubtful = _theirs(row, Discrepancy.objects.all()).filter(
+        sender=row.actor,
         kind=Discrepancy.Kind.DUPLICATE_UID,
         resolved_at=None,
         sop_instance_uid__in=uids,
@@ -145,14 +172,18 @@ def _note(row: Commitment, *, is_done: bool) -> None:
         # While its association may still be open, the report belongs there.
         due_at = max(now, row.held_until or now)
         columns = {
-            "status": Status.CHECKED, "checked_at": now, "due_at": due_at, "attempts": 0,
+            # What was asked over HTTP is fetched there.
+            "status": Status.REPORTED if row.user_id else Status.CHECKED, "checked_at": now,
+            "due_at": due_at, "attempts": 0,
             "checked_count": row.instance_count,
         }  # fmt: skip
     Commitment.objects.filter(pk=row.pk, claim=row.claim).update(
         **{"checked_count": row.checked_count, **columns},
         failures=row.failures, claim=None, lease_until=None, reason="",
     )  # fmt: skip
-    if is_done:
+    if is_done and row.user_id:
+        record_end(row, "failure" if row.failures else "success")
+    elif is_done:
         wake(REPORTS)
 
 

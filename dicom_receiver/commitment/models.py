@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.keys import new_key
-from accounts.models import Facility
+from accounts.models import Facility, User
 
 REASON_LENGTH = 500
 
@@ -29,7 +29,15 @@ class Commitment(models.Model):
     is_repeat = models.BooleanField(
         default=False, editable=False, help_text=_("The Transaction UID was used before.")
     )
-    ae_title = models.CharField(_("calling AE title"), max_length=16)
+    ae_title = models.CharField(_("calling AE title"), max_length=16, blank=True)
+    user = models.ForeignKey(
+        User,
+        models.CASCADE,
+        verbose_name=_("asked over HTTP by"),
+        null=True,
+        related_name="+",
+        help_text=_("Such a one is fetched, not reported."),
+    )
     facility = models.ForeignKey(
         Facility,
         models.CASCADE,
@@ -75,3 +83,8 @@ class Commitment(models.Model):
 
     def __str__(self) -> str:
         return self.transaction_uid
+
+    @property
+    def actor(self) -> str:
+        """Who asked: the peer, or the person as whom a program came."""
+        return self.user.get_username() if self.user else self.ae_title

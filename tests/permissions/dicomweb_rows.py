@@ -7,6 +7,7 @@ from typing import Any
 from tests.permissions.rendered_rows import RENDERED
 from tests.permissions.retrieve_rows import RETRIEVED
 from tests.permissions.table import Row, Target
+from tests.permissions.workflow_rows import DELETING, WORKFLOW
 
 
 def _study(target: Target) -> dict[str, Any]:
@@ -42,6 +43,8 @@ STORING = [
 DICOMWEB = [
     Row(route="dicomweb:studies", anonymous=401),
     *STORING,
+    *WORKFLOW,
+    *DELETING,
     Row(route="dicomweb:series", anonymous=401),
     Row(route="dicomweb:instances", anonymous=401),
     Row(route="dicomweb:study-series", path=_study, anonymous=401),

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import AuditRow, Facility, User
+from accounts.models import AuditRow, Facility, Role, User
 from archive import storage
 from archive.models import Discrepancy, Instance, Study
 from tests.factories import make_user
@@ -179,7 +179,7 @@ def test_a_disk_that_is_full_says_so_and_may_be_asked_again(
 def test_who_may_store_and_where_it_goes(
     north: Facility, south: Facility, tess: User, fiona: User, admin: User, client: Client
 ) -> None:
-    client.force_login(make_user("ref", "referrer", [north]))
+    client.force_login(make_user("ref", Role.REFERRER, [north]))
     assert store(client, body(part(file(1)))).status_code == 403
     client.force_login(tess)
     store(client, body(part(file(1))))
