@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from accounts import api_tokens, jwts, throttle
 from accounts.address import read_address
 from accounts.api_tokens import Wish
+from accounts.bearers import REALM
 from accounts.models import User
 from accounts.token_form import NewTokenSerializer, TokenSerializer, TokenWishSerializer
 
@@ -73,7 +74,7 @@ class DoorView(APIView):
 
     def get_authenticate_header(self, request: Request) -> str:
         """Name the scheme, which makes a refusal a 401."""
-        return 'Bearer realm="Noctis"'
+        return REALM
 
     def read(self, serializer: type[serializers.Serializer[Any]], request: Request) -> Any:
         """Return the checked fields of the body."""

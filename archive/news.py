@@ -22,6 +22,7 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 from django.utils import timezone
 
+from accounts.bearers import read_bearer
 from accounts.models import User
 from archive.models import Event
 
@@ -101,6 +102,8 @@ class Stream:
     password_mark: str
     rights: Rights
     loop: asyncio.AbstractEventLoop
+    # Of a program that came by a token instead of a session.
+    word: str = field(default="", repr=False)
     # (id, text); an empty text ends the stream. What the table told already is passed over.
     waiting: asyncio.Queue[tuple[int, bytes]] = field(
         default_factory=lambda: asyncio.Queue(_MOST_WAITING)
@@ -217,8 +220,16 @@ def _fan_out(streams: list[Stream], position: int) -> int:
 def renew_rights(streams: list[Stream]) -> None:
     """Look up again what each stream's person may hear; end streams that may not be.
 
-    Three queries, however many streams: people, their facilities, sessions.
+    Three queries, however many pages: people, their facilities, sessions. Programs that came
+    by a token are asked one by one: a token may be over, or bound to a facility.
     """
+    for stream in [one for one in streams if one.word]:
+        holder = read_bearer(stream.word)
+        if holder is None:
+            stream.end()
+        else:
+            stream.rights = Rights.of(holder)
+    streams = [one for one in streams if not one.word]
     users = {
         user.pk: user for user in User.objects.filter(pk__in={stream.user_id for stream in streams})
     }

@@ -22,6 +22,8 @@ from django.http import (
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from accounts.address import read_address
+from accounts.bearers import REALM, find_word, read_bearer
 from accounts.models import User
 from archive.models import Event
 from archive.news import RESET, News, Rights, Stream, coalesce, newest_id, newsroom
@@ -41,10 +43,12 @@ async def stream_events(request: HttpRequest) -> HttpResponseBase:
     header, which browsers send when they come back, goes first. Event
     `reset` means: too much was missed, load the page anew.
     """
-    user = await request.auser()
-    session_key = request.session.session_key
-    if not isinstance(user, User) or not session_key:
-        return JsonResponse({"detail": _("Log in first.")}, status=401)
+    word = find_word(request.headers.get("Authorization", ""))
+    user = await _find_listener(request, word)
+    if user is None:
+        refused = JsonResponse({"detail": _("Log in first.")}, status=401)
+        refused["WWW-Authenticate"] = REALM
+        return refused
     after = _read_place(request)
     if not isinstance(request, ASGIRequest):
         text, _newest = await sync_to_async(read_missed)(user, after)
@@ -55,13 +59,22 @@ async def stream_events(request: HttpRequest) -> HttpResponseBase:
         return answer
     stream = Stream(
         user_id=user.pk,
-        session_key=session_key,
+        session_key="" if word is not None else request.session.session_key or "",
+        word=word or "",
         password_mark=user.get_session_auth_hash(),
         rights=await sync_to_async(Rights.of)(user),
         loop=asyncio.get_running_loop(),
     )
     content = _listen(stream, user, after)
     return _answer(StreamingHttpResponse(content, content_type=CONTENT_TYPE))
+
+
+async def _find_listener(request: HttpRequest, word: str | None) -> User | None:
+    """Return the person of the token or, without one, of the session."""
+    if word is not None:
+        return await sync_to_async(read_bearer)(word, read_address(request))
+    user = await request.auser()
+    return user if isinstance(user, User) and request.session.session_key else None
 
 
 def read_missed(user: User, after: int) -> tuple[bytes, int]:

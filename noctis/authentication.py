@@ -14,15 +14,12 @@ from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from accounts import api_tokens, jwts
 from accounts.address import read_address
+from accounts.bearers import REALM, find_word, read_bearer
 from accounts.models import User
 from viewer import launches
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-REALM = 'Bearer realm="Noctis"'
-# A word of a token is short; what is longer is not looked at.
-_LONGEST = 4096
 
 
 class InvalidToken(AuthenticationFailed):
@@ -41,10 +38,10 @@ class BearerAuthentication(authentication.BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, str] | None:
         """Return the person whose token it is, None when none was given."""
-        scheme, _, word = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() != "bearer":
+        word = find_word(request.META.get("HTTP_AUTHORIZATION", ""))
+        if word is None:
             return None
-        user = self._read(word.strip(), read_address(request._request))
+        user = self._read(word, read_address(request._request))
         if user is None:
             raise InvalidToken
         if not user.grant.may_write and request.method not in SAFE_METHODS:
@@ -59,13 +56,9 @@ class BearerAuthentication(authentication.BaseAuthentication):
         return f'{REALM}, error="invalid_token"' if is_refused else REALM
 
     def _read(self, word: str, address: str) -> User | None:
-        if len(word) > _LONGEST:
-            return None
         if word.startswith(launches.PREFIX):
             return launches.read_ticket(word, address)
-        if word.startswith(api_tokens.PREFIX):
-            return api_tokens.read_token(word, address)
-        return jwts.read_access(word)
+        return read_bearer(word, address)
 
 
 def _is_dicomweb(request: Request) -> bool:

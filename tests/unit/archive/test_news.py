@@ -11,6 +11,7 @@ from django.contrib.sessions.models import Session
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.test import AsyncClient
 
+from accounts.api_tokens import Wish, make_token, revoke_token
 from accounts.models import Role
 from archive import events, news
 from archive.models import Event
@@ -249,6 +250,28 @@ async def test_one_person_cannot_hold_all_streams(rada, north, monkeypatch):
     assert (refused.status_code, refused["Retry-After"]) == (429, "30")
     for stream in streams:
         await stream.aclose()
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("quiet_after")
+@pytest.mark.django_db(transaction=True)
+async def test_a_program_hears_by_its_token_until_it_is_revoked(rada, north, south, monkeypatch):
+    monkeypatch.setattr(news, "RIGHTS_SECONDS", 0.2)
+    await sync_to_async(rada.facilities.add)(south)
+    wish = Wish(name="robot", scope="read", days=1, facility=north)
+    token, word = await sync_to_async(make_token)(rada, wish)
+    refused = await AsyncClient().get(ADDRESS, headers={"Authorization": "Bearer noctis_no"})
+    assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Bearer realm="Noctis"')
+    answer = await AsyncClient().get(ADDRESS, headers={"Authorization": f"Bearer {word}"})
+    stream = aiter(answer)
+    await anext(stream)
+
+    await arrive(south)
+    mine = await arrive(north)
+    assert heard(await listen(stream, until=mine.encode())) == [mine]
+    await sync_to_async(revoke_token)(rada, token)
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
 
 
 @pytest.mark.django_db(transaction=True)
