@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
+from django.db import connection
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Facility, User
 from archive.query.attributes import Level
@@ -14,7 +18,9 @@ from archive.query.search import Search
 from archive.query.stopping import StoppedError
 from imaging.datasets import add_element
 from imaging.errors import QueryError
-from tests import queries
+from imaging.match_values import name_key as name_matcher
+from imaging.search import name_key
+from tests import factories, queries
 from tests.queries import CASES, ROOT, UNIQUE, Case
 
 
@@ -141,6 +147,54 @@ def test_query_that_nobody_wants_any_more_stops_in_the_database(scope: Scope) ->
 
     with pytest.raises(StoppedError):
         [list(search.answers()) for _ in range(10)]
+
+
+NAMES = [
+    "Doe^Jane", "DOE^JANE^=", "O`Neil^Ann", "van der Berg^Jan", "  Doe  ^ J", "^Doe", "Doe-Roe",
+    "Müller^Jörg", "Mueller^Joerg", "Yamada^Tarou=山田^太郎", "Hong^Gildong=洪^吉洞=Doe^Gildong",
+    "Ångström^A", "A=Doe", "Doe.Jane", "ßen^Doe", "",
+]  # fmt: skip
+ASKED = [
+    "doe*", "DOE^J*", "Doe", "*doe", "?oe*", "mueller*", "müll*", "MUL*", "van*", "van der*",
+    "berg*", "o'n*", "yamada^t*", "山*", "hong*", "aa*", "angs*", "ssen*", "^doe", "doe j*", "d*e",
+]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_name_is_found_by_its_beginning_whenever_the_matcher_takes_it(north: Facility) -> None:
+    for number, name in enumerate(NAMES):
+        patient = factories.make_patient(
+            north, patient_name=name, search_key=name_key(name), patient_id=f"N{number}"
+        )
+        factories.make_study(north, patient=patient, entry=False)
+    scope = Scope.of_facility(north.pk)
+
+    for level, asked in product(("STUDY", "PATIENT"), ASKED):
+        unique = "StudyInstanceUID=" if level == "STUDY" else "PatientID="
+        found = _ask(scope, level, unique, f"PatientName={asked}")
+        key = name_matcher(asked)
+        assert sorted(str(answer.PatientName) for answer in found) == sorted(
+            name for name in NAMES if key.matches([name] if name else [])
+        ), (level, asked)
+
+
+@pytest.mark.django_db
+def test_few_studies_are_read_whole_with_one_statement_and_their_index(
+    north: Facility, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(30):
+        factories.make_study(north, entry=False)
+    scope = Scope.of_facility(north.pk)
+
+    with django_assert_num_queries(1) as asked:
+        assert len(_ask(scope, "STUDY", "StudyInstanceUID=", "PatientID=", "PatientName=D*")) == 30
+
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {asked.captured_queries[0]['sql']}")
+            plan = " ".join(row[3] for row in cursor.fetchall())
+        assert "archive_study_by_name (facility_id=? AND search_key>? AND search_key<?)" in plan
+        assert "archive_study_by_form" in plan
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,12 @@ import pytest
 from pydicom import Dataset
 from pydicom.sequence import Sequence
 
-from dicom_receiver.identifiers import decode_identifier, encode_identifier
+from dicom_receiver.identifiers import (
+    Attribute,
+    decode_identifier,
+    encode_attributes,
+    encode_identifier,
+)
 from imaging.errors import LimitExceededError, UnreadableError
 from tests.conformance.dimse import EXPLICIT_LITTLE, IMPLICIT_LITTLE, encode
 
@@ -81,6 +86,42 @@ def test_answer_comes_in_a_set_that_holds_it(
     assert found.get("SpecificCharacterSet") == written
     assert found.NumberOfStudyRelatedSeries == "3"
     assert len(found.ReferencedStudySequence) == 0
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_attributes_are_written_as_another_writer_does(syntax: str) -> None:
+    """pydicom is the judge, byte by byte."""
+    inner = Dataset()
+    inner.CodeValue, inner.FailureReason = "odd", 0x0110
+    expected = Dataset()
+    expected.StudyInstanceUID = "1.2.3"
+    expected.ModalitiesInStudy = ["CT", "SR"]
+    expected.NumberOfStudyRelatedInstances = 17
+    expected.RetrieveURL = "http://archive/1"
+    expected.Rows, expected.OffendingElement = 512, [0x00100010, 0x0020000D]
+    expected.PatientName, expected.StudyDescription = "Doe^Jane", ""
+    expected.ProcedureCodeSequence = Sequence([inner, Dataset()])
+    items: list[list[Attribute]] = [
+        [(0x00081197, b"US", 0x0110), (0x00080100, b"SH", "odd")],
+        [],
+    ]
+
+    written = encode_attributes(
+        [
+            (0x0020000D, b"UI", ["1.2.3"]),
+            (0x00081190, b"UR", "http://archive/1"),
+            (0x00080061, b"CS", ["CT", "SR"]),
+            (0x00100010, b"PN", ["Doe^Jane"]),
+            (0x00201208, b"IS", [17]),
+            (0x00081030, b"LO", []),
+            (0x00081032, b"SQ", items),
+            (0x00280010, b"US", [512]),
+            (0x00000901, b"AT", [0x00100010, 0x0020000D]),
+        ],
+        syntax,
+    )
+
+    assert written == encode(expected, syntax)
 
 
 def test_element_length_beyond_the_end_is_refused() -> None:
