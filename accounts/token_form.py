@@ -51,7 +51,7 @@ class TokenForm(forms.Form):
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     """A token as it is listed: never its word."""
 
-    facility = serializers.SlugRelatedField[Facility](slug_field="code", read_only=True)
+    facility = serializers.SlugRelatedField[Facility](slug_field="code", read_only=True, allow_null=True)
 
     class Meta:
         model = ApiToken

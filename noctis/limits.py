@@ -120,6 +120,7 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "verdicts_kept_days": uploads.KEPT.days,
             "file_interface_bytes": settings.DICOM_MAX_FILE_SIZE,
         },
+        "requests_a_minute": dict(settings.NOCTIS_RATES),
         "session": {"hours": settings.SESSION_COOKIE_AGE // 3600},
     }
 

@@ -288,9 +288,16 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.MultiPartParser",
     ],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "noctis.openapi.OperationSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["noctis.throttling.PersonThrottle"],
     "EXCEPTION_HANDLER": "noctis.rest.answer_problem",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+# Requests a person a minute, by kind; 0 is without bound.
+NOCTIS_RATES = {
+    "search": env.read_int("NOCTIS_SEARCHES_A_MINUTE", 600),
+    "change": env.read_int("NOCTIS_CHANGES_A_MINUTE", 1200),
+    "upload": env.read_int("NOCTIS_PIECES_A_MINUTE", 6000),
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Noctis",
@@ -301,6 +308,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "OAS_VERSION": "3.1.1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "noctis.openapi.finish",
+    ],
 }
 
 # --- background work ----------------------------------------------------------

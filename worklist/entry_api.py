@@ -99,6 +99,7 @@ class EntryList(ListAPIView[WorklistEntry]):
     serializer_class = EntrySerializer
     filterset_class = EntryFilter
     pagination_class = NewestFirst
+    queryset = WorklistEntry.objects.none()
 
     def get_queryset(self) -> QuerySet[WorklistEntry]:
         """Return the visible entries."""

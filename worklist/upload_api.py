@@ -177,6 +177,8 @@ class UploadList(_UploadView, ListAPIView[Upload]):
 class UploadDetail(_UploadView):
     """One upload."""
 
+    throttle_scope = "upload"
+
     @extend_schema(
         operation_id="upload_detail",
         summary="How far an upload is",
@@ -198,7 +200,7 @@ class UploadDetail(_UploadView):
                 description="Where the piece begins: the `offset` of the upload.",
             )
         ],
-        request={"application/offset+octet-stream": OpenApiTypes.BINARY},
+        request={one: OpenApiTypes.BINARY for one in PIECE_TYPES},
         responses={
             200: UploadSerializer,
             409: OpenApiResponse(description="It stands elsewhere: `offset` says where."),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from imaging.lut import Window
@@ -16,6 +18,7 @@ FILES_USUAL = 100
 TEXT_LENGTH = 200
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class DayField(serializers.Field[date, str, str, Any]):
     """A day as DICOM or as ISO 8601 writes it: 20251106, 2025-11-06."""
 
