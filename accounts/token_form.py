@@ -51,7 +51,9 @@ class TokenForm(forms.Form):
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     """A token as it is listed: never its word."""
 
-    facility = serializers.SlugRelatedField[Facility](slug_field="code", read_only=True, allow_null=True)
+    facility = serializers.SlugRelatedField[Facility](
+        slug_field="code", read_only=True, allow_null=True
+    )
 
     class Meta:
         model = ApiToken
