@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.core.cache import cache
 from django.http import HttpRequest
 
@@ -24,7 +26,7 @@ def record_view(request: HttpRequest, study: Study, action: str = "view_study") 
         patient_id=study.patient.patient_id,
         study_instance_uid=study.study_instance_uid,
     )
-    cache.set(_sitting(request.user, study, action), True, SITTING_SECONDS)
+    cache.set(_sitting(request.user, study.pk, action), True, SITTING_SECONDS)
 
 
 def ensure_view_recorded(request: HttpRequest, study: Study, action: str = "view_study") -> None:
@@ -34,9 +36,19 @@ def ensure_view_recorded(request: HttpRequest, study: Study, action: str = "view
     row for all of them. Who asks for pictures without a page leaves one too.
     """
     assert isinstance(request.user, User)
-    if cache.get(_sitting(request.user, study, action)) is None:
+    if cache.get(_sitting(request.user, study.pk, action)) is None:
         record_view(request, study, action)
 
 
-def _sitting(user: User, study: Study, action: str) -> str:
-    return f"viewing:{action}:{user.pk}:{study.pk}"
+def ensure_viewing_recorded(
+    request: HttpRequest, study_id: uuid.UUID, action: str = "view_study"
+) -> None:
+    """Do the same by the study's key: its row is read when there is something to write."""
+    assert isinstance(request.user, User)
+    if cache.get(_sitting(request.user, study_id, action)) is None:
+        study = Study.objects.select_related("patient").get(pk=study_id)
+        record_view(request, study, action)
+
+
+def _sitting(user: User, study_id: uuid.UUID, action: str) -> str:
+    return f"viewing:{action}:{user.pk}:{study_id}"

@@ -1,8 +1,8 @@
-"""`python -m bench [ingest|decode|viewer|reconstruction|find] …`; without a word the first two."""
+"""`python -m bench [ingest|decode|viewer|reconstruction|find|web] …`; by default the first two."""
 
 import sys
 
-from bench import decode, dimse_find, ingest, reconstruction, viewer
+from bench import decode, dimse_find, ingest, reconstruction, viewer, web
 
 SUBJECTS = {
     "ingest": ingest.main,
@@ -10,6 +10,7 @@ SUBJECTS = {
     "viewer": viewer.main,
     "reconstruction": reconstruction.main,
     "find": dimse_find.main,
+    "web": web.main,
 }
 
 if sys.argv[1:2] and sys.argv[1] in SUBJECTS:

@@ -13,7 +13,7 @@ from archive.frame_bytes import StoredFrames
 from archive.inflated import read_inflated
 from archive.models import Instance
 from archive.video import is_video
-from archive.viewing import ensure_view_recorded
+from archive.viewing import ensure_viewing_recorded
 from dicomweb.frames import (
     OCTETS,
     Form,
@@ -62,7 +62,7 @@ class BulkDataView(RetrievingView):
             header = read_header(file, size=size)
         view, tag = find_value(header, path)
         kind, is_multipart = _choose(self.wishes(), _type_of(view, tag))
-        ensure_view_recorded(request._request, instance.study)
+        ensure_viewing_recorded(request._request, instance.study_id)
         etag = make_etag([instance.dataset_sha256, path, kind, is_multipart])
         etag = etag if is_multipart else etag.removeprefix("W/")
         if unchanged := answer_unchanged(request, etag):
@@ -82,7 +82,7 @@ class BulkDataView(RetrievingView):
         if form.syntax != EXPLICIT and instance.number_of_frames > 1 and not form.is_multipart:
             # Several codestreams cannot leave as one.
             raise NotAcceptable
-        ensure_view_recorded(request._request, instance.study)
+        ensure_viewing_recorded(request._request, instance.study_id)
         coding = pixel_coding(request) if form.syntax == EXPLICIT else None
         etag = make_etag(
             [

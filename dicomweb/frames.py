@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from archive.frame_bytes import StoredFrames
 from archive.models import Instance
 from archive.video import is_video, open_video
-from archive.viewing import ensure_view_recorded
+from archive.viewing import ensure_viewing_recorded
 from dicomweb.media_types import Wish
 from dicomweb.multipart import OutPart, length_of_parts, new_boundary, related, write_parts
 from dicomweb.ranges import answer_range
@@ -72,7 +72,7 @@ class FramesView(RetrievingView):
         instance = find_instance(request, uids)
         wanted = parse_frames(frames, max(instance.number_of_frames, 0))
         form = choose_form(instance, self.wishes(), is_one=len(wanted) == 1)
-        ensure_view_recorded(request._request, instance.study)
+        ensure_viewing_recorded(request._request, instance.study_id)
         coding = pixel_coding(request) if form.syntax == EXPLICIT else None
         name = coding.name if coding else ""
         etag = make_etag([instance.dataset_sha256, instance.facts_version, frames, form, name])

@@ -13,7 +13,7 @@ from accounts.address import read_address
 from accounts.audit import record_for_user
 from accounts.models import User
 from archive.models import Instance, Study
-from archive.viewing import ensure_view_recorded
+from archive.viewing import ensure_viewing_recorded
 from dicomweb.bodies import Body, content_type_of, is_there, parts_of
 from dicomweb.media_types import Wish
 from dicomweb.multipart import OutPart, length_of_parts, new_boundary, related, write_parts
@@ -99,7 +99,7 @@ class InstanceView(RetrievingView):
         syntax = choose_syntax(instance, syntaxes)
         if syntax is None:
             raise NotAcceptable
-        ensure_view_recorded(request._request, instance.study)
+        ensure_viewing_recorded(request._request, instance.study_id)
         etag = make_etag([instance.dataset_sha256, instance.storage_key, syntax, is_multipart])
         if not is_multipart:
             etag = etag.removeprefix("W/")
