@@ -89,7 +89,9 @@ class Transfer(FacilityRow):
 
     OPEN = (Status.QUEUED, Status.RUNNING, Status.COMMITTING)
 
-    study = models.ForeignKey(Study, models.CASCADE, verbose_name=_("study"), related_name="+")
+    study = models.ForeignKey(
+        Study, models.CASCADE, verbose_name=_("study"), related_name="+", db_index=False
+    )
     peer = models.ForeignKey(
         "dicom_receiver.Peer", models.CASCADE, verbose_name=_("peer"), related_name="transfers"
     )
@@ -149,6 +151,7 @@ class Transfer(FacilityRow):
         indexes = [
             models.Index(fields=["status", "due_at"], name="dicom_transfer_due"),
             models.Index(fields=["peer", "status"], name="dicom_transfer_by_peer"),
+            models.Index(fields=["study", "peer", "status"], name="dicom_transfer_by_study"),
             models.Index(fields=["facility", "-id"], name="dicom_transfer_by_place"),
         ]
 
