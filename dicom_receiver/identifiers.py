@@ -159,6 +159,10 @@ class _Writer:
 
     def value(self, vr: bytes, value: Any) -> bytes:
         """Return a value as bytes."""
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, str) and vr in STRING_VRS:
+            return self._text(vr, value)
         values = [one for one in _as_list(value) if one is not None]
         if values and isinstance(values[0], bytes):
             return values[0]
@@ -168,7 +172,9 @@ class _Writer:
         if vr == b"AT":
             tags = [int(one) for one in values if one != ""]
             return b"".join(struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in tags)
-        text = str(values[0]) if len(values) == 1 else "\\".join(map(str, values))
+        return self._text(vr, "\\".join(map(str, values)))
+
+    def _text(self, vr: bytes, text: str) -> bytes:
         if vr not in CHARSET_VRS:
             return text.encode("latin-1", "replace")
         if not self.character_sets:

@@ -77,7 +77,9 @@ class RowReader:
                 self._places.append((tag, vr_of(tag), columns[tag].kind, place))
         self._key = self.place("pk")
         self._facility = self.place("facility_id")
-        self._up = {name: self.place(path) for name, path in _PATHS_UP[level].items()}
+        self._up: dict[str, int] = {}
+        if self._in_file or self._counted or self._wants_classes:
+            self._up = {name: self.place(path) for name, path in _PATHS_UP[level].items()}
         self._patients: dict[uuid.UUID, dict[str, int]] = {}
         self._classes: dict[uuid.UUID, list[str]] = {}
 

@@ -21,12 +21,17 @@ from pydicom.uid import generate_uid
 
 from dicom_receiver import command as dimse
 from dicom_receiver import statuses
+from dicom_receiver.commitment.asking import (
+    REFERENCED_SOP_SEQUENCE,
+    TRANSACTION_UID,
+    reference,
+)
 from dicom_receiver.contexts import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
     STORAGE_COMMITMENT,
 )
-from dicom_receiver.identifiers import decode_identifier, encode_identifier
+from dicom_receiver.identifiers import Attribute, decode_identifier, encode_attributes
 from dicom_receiver.outgoing import turns
 from dicom_receiver.outgoing.models import CommitmentRequest, Transfer, TransferItem
 from dicom_receiver.outgoing.sends import Halt
@@ -151,15 +156,11 @@ def _elements() -> dict[int, int | str | bytes]:
 
 def _wish(request: CommitmentRequest, items: list[tuple[str, str]], context: Agreed) -> bytes:
     """Return the action information (PS3.4 Table J.3-1)."""
-    wish = Dataset()
-    wish.TransactionUID = request.transaction_uid
-    references = []
-    for class_uid, uid in items:
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = class_uid, uid
-        references.append(item)
-    wish.ReferencedSOPSequence = references
-    return encode_identifier(wish, context.transfer_syntax)
+    wish: list[Attribute] = [
+        (TRANSACTION_UID, b"UI", request.transaction_uid),
+        (REFERENCED_SOP_SEQUENCE, b"SQ", [reference(*item) for item in items]),
+    ]
+    return encode_attributes(wish, context.transfer_syntax)
 
 
 def _take(ae_title: str, incoming: Incoming) -> int:
