@@ -99,11 +99,14 @@ def render_picture(
     instance: Instance,
     frame: int,
     rendering: Rendering = Rendering(),
+    *,
+    shutter: dict[str, Any] | None = None,
 ) -> np.ndarray:
     """Return what a screen shows of one frame, counted from 0.
 
-    The result is uint8, (rows, columns) grey or (rows, columns, 3) RGB, in
-    the patient's proportions. One that is filtered or painted says so in its
+    `shutter` replaces that of the file, see `imaging.shutters`. The result
+    is uint8, (rows, columns) grey or (rows, columns, 3) RGB, in the
+    patient's proportions. One that is filtered or painted says so in its
     lower left corner. Raises as `archive.frames.read_frame`, `BusyError`
     when too much is being rendered, and `UnsupportedError` for filters on a
     picture of more than `imaging.enhance.PIXELS_LIMIT` pixels or a colour
@@ -121,13 +124,15 @@ def render_picture(
             window = pipeline.percentile_window(stored, rendering.percentiles)
         facts = frame_view(instance.image, frame)
         ratio = pixel_aspect(facts)
+        if shutter is None and rendering.shutter:
+            shutter = facts.get("shutter")
         padded = pipeline.padding_mask(stored) if stored.ndim == 2 else None
         picture = render_frame(
             stored,
             pipeline,
             window=window,
             bits_stored=int(instance.image.get("bits_stored", 8)),
-            shutter=facts.get("shutter") if rendering.shutter else None,
+            shutter=shutter,
             overlays=_overlays(instance, frame, rendering, facts.get("shutter") or {}),
             row_to_column=ratio,
             finish=lambda levels: _finish(levels, rendering, padded),

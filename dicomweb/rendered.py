@@ -14,9 +14,25 @@ from archive.video_shown import as_shown
 from archive.viewing import ensure_view_recorded
 from dicomweb.multipart import OutPart, new_boundary, related, write_parts
 from dicomweb.rendered_form import RenderedWish, parse_rendered
-from dicomweb.rendered_parts import Body, Rendition, key_of, list_renditions, open_rendition
+from dicomweb.rendered_parts import (
+    Body,
+    Rendition,
+    key_of,
+    list_presented,
+    list_renditions,
+    open_rendition,
+)
 from dicomweb.rendered_targets import find_instances, parse_frames
-from dicomweb.rendered_types import HTML, MP4, PICTURES, PLAIN, choose_rendered, types_of
+from dicomweb.rendered_types import (
+    HTML,
+    MP4,
+    PICTURES,
+    PLAIN,
+    PRESENTED,
+    Choice,
+    choose_rendered,
+    types_of,
+)
 from dicomweb.statuses import NotAcceptable
 from dicomweb.streams import answer_pieces
 from dicomweb.views import (
@@ -26,6 +42,8 @@ from dicomweb.views import (
     make_etag,
     service_address,
 )
+from imaging.errors import QueryError
+from viewer.object_kinds import STATE, kind_of
 
 # What is opened in a frame can't run, load or send anything, whatever is in it.
 LOCKED = (
@@ -47,8 +65,13 @@ class RenderedView(RetrievingView):
         if frames is not None:
             offered = [tuple(one for one in offered[0] if one in PICTURES)]
             wanted = parse_frames(frames, _count_frames(instances[0]) if offered[0] else 0)
+        if len(instances) > 1:
+            # Beside its images a presentation state is a way to see them, and no picture more.
+            kept = [place for place, types in enumerate(offered) if types != PRESENTED]
+            instances = [instances[place] for place in kept] or instances
+            offered = [offered[place] for place in kept] or offered
         choice = choose_rendered(accept, offered)
-        renditions = list_renditions(instances, choice, wanted, wish)
+        renditions = self._list(instances, choice, wanted, wish)
         ensure_view_recorded(request._request, instances[0].study)
         etag = make_etag([choice.wants_parts, *(key_of(one, wish) for one in renditions)])
         if unchanged := answer_unchanged(request, etag):
@@ -62,6 +85,25 @@ class RenderedView(RetrievingView):
             response.status_code = HTTPStatus.PARTIAL_CONTENT
         warn_of(request, response, wish)
         return keep_private(response, etag)
+
+    def _list(
+        self,
+        instances: list[Instance],
+        choice: Choice,
+        wanted: Sequence[int] | None,
+        wish: RenderedWish,
+    ) -> list[Rendition]:
+        """Return what is to be sent; states stand for the images that they show."""
+        if kind_of(instances[0].sop_class_uid, 0) != STATE:
+            return list_renditions(instances, choice, wanted, wish)
+        if wish.window is not None:
+            raise QueryError("window: a presentation state has a window of its own.")
+        return [
+            rendition
+            for one, media_type in zip(instances, choice.types, strict=True)
+            if media_type is not None
+            for rendition in list_presented(self.request.user, one, media_type)
+        ]
 
 
 def accepted(request: Request, parameter: str = "accept") -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from PIL import Image
 
 from accounts.models import User
@@ -20,13 +21,20 @@ from archive.rendering import Rendering, render_picture
 from archive.video import open_video
 from archive.video_shown import as_shown
 from dicomweb.burned_in import burn_in, corners_of
+from dicomweb.presented import (
+    Presentation,
+    draw_presented,
+    find_presented,
+    read_presentation,
+)
 from dicomweb.rendered_form import NO_PROFILE, RenderedWish
 from dicomweb.rendered_text import open_text
 from dicomweb.rendered_types import GIF, JPEG, MP4, PICTURES, PNG, Choice
 from imaging.display import encode_gif, encode_jpeg, encode_png
-from imaging.errors import TooBroadError
+from imaging.errors import MissingError, TooBroadError
 from imaging.film import GIF_LIMIT_PX, write_gif
 from imaging.icc import srgb_profile
+from imaging.viewport import fit_viewport
 from viewer.export_video import rate_of
 
 PARTS_LIMIT = 20_000
@@ -40,11 +48,15 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One representation: a frame, counted from 0, or with None all of an instance."""
+    """One representation: a frame, counted from 0, or with None all of an instance.
+
+    With a `presentation` it is shown as that says.
+    """
 
     instance: Instance
     frame: int | None
     media_type: str
+    presentation: Presentation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,28 @@ def list_renditions(
     return found
 
 
+def list_presented(
+    user: User | AnonymousUser, instance: Instance, media_type: str
+) -> list[Rendition]:
+    """Return the pictures that a presentation state asks for, of the images that are here.
+
+    Raises UnsupportedError for a state that cannot be applied, MissingError when none of its
+    images is here.
+    """
+    presentation = read_presentation(instance)
+    found = [
+        Rendition(shown, frame, media_type, presentation)
+        for image, frames in find_presented(user, presentation)
+        for shown in [as_shown(image)]
+        for frame in frames or range(max(shown.number_of_frames, 1))
+    ]
+    if not found:
+        raise MissingError(_("The images of this presentation state are not here."))
+    if len(found) > PARTS_LIMIT:
+        raise TooBroadError("There are too many frames to be rendered at once.")
+    return found
+
+
 def _check_film(instance: Instance, count: int, wish: RenderedWish) -> None:
     rows, columns = instance.rows or 1, instance.columns or 1
     view = wish.viewport
@@ -102,6 +136,7 @@ def key_of(rendition: Rendition, wish: RenderedWish) -> str:
     parts = (
         _VERSION, instance.dataset_sha256, instance.facts_version, frame, rendition.media_type,
         look.key, wish.quality, wish.profile, sorted(corners.items()), get_language(),
+        rendition.presentation and rendition.presentation.instance.dataset_sha256,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
@@ -118,7 +153,7 @@ def open_rendition(user: User | AnonymousUser, rendition: Rendition, wish: Rende
         return Body(stream.pieces(0, stream.size), stream.size)
     if media_type not in PICTURES:
         return Body(*open_text(user, instance, media_type))
-    content = _film(instance, wish) if rendition.frame is None else _picture(rendition, wish)
+    content = _film(rendition, wish) if rendition.frame is None else _picture(rendition, wish)
     return Body([content], len(content))
 
 
@@ -130,17 +165,28 @@ def _look_of(wish: RenderedWish) -> Rendering:
 def _picture(rendition: Rendition, wish: RenderedWish) -> bytes | memoryview:
     instance, frame, media_type = rendition.instance, rendition.frame or 0, rendition.media_type
     look = f"{_look_of(wish).key}-{_ENDINGS[media_type]}"
-    if wish.annotations or wish.profile != NO_PROFILE or (wish.quality and media_type == JPEG):
+    is_presented = rendition.presentation is not None
+    if (
+        is_presented
+        or wish.annotations
+        or wish.profile != NO_PROFILE
+        or (wish.quality and media_type == JPEG)
+    ):
         look = f"{look}-{key_of(rendition, wish)}"
     # A plain one is the viewer's own, and kept under the same name.
     return read_kept_picture(
-        instance, frame, look, lambda: _encode(_draw(instance, frame, wish), media_type, wish)
+        instance, frame, look, lambda: _encode(_draw(rendition, frame, wish), media_type, wish)
     )
 
 
-def _draw(instance: Instance, frame: int, wish: RenderedWish) -> np.ndarray:
-    look = _look_of(wish)
-    picture = render_picture(instance, frame, look)
+def _draw(rendition: Rendition, frame: int, wish: RenderedWish) -> np.ndarray:
+    instance, look = rendition.instance, _look_of(wish)
+    if rendition.presentation is None:
+        picture = render_picture(instance, frame, look)
+    else:
+        picture = draw_presented(rendition.presentation, instance, frame)
+        if wish.viewport is not None:
+            picture = fit_viewport(picture, wish.viewport)
     if not wish.annotations:
         return picture
     corners = corners_of(instance, frame, wish, look)
@@ -160,14 +206,14 @@ def _encode(picture: np.ndarray, media_type: str, wish: RenderedWish) -> bytes:
     return encode_jpeg(picture, quality=wish.quality or JPEG_QUALITY, profile=profile)
 
 
-def _film(instance: Instance, wish: RenderedWish) -> bytes:
+def _film(rendition: Rendition, wish: RenderedWish) -> bytes:
     """Return all frames as one animation; it is made in a file, which holds less than memory."""
 
     def pictures() -> Iterator[Image.Image]:
-        for frame in range(instance.number_of_frames):
-            yield Image.fromarray(_draw(instance, frame, wish))
+        for frame in range(rendition.instance.number_of_frames):
+            yield Image.fromarray(_draw(rendition, frame, wish))
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.gif"
-        write_gif(path, pictures(), rate_of(instance, None))
+        write_gif(path, pictures(), rate_of(rendition.instance, None))
         return path.read_bytes()

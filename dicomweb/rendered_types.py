@@ -9,16 +9,18 @@ from archive.displayable import why_not_displayable
 from archive.models import Instance
 from archive.video import is_video, open_video
 from dicomweb.media_types import Range, parse_accept
+from dicomweb.presented import STATES
 from dicomweb.rendered_form import RenderedWish
 from dicomweb.statuses import NotAcceptable
 from imaging.errors import NoctisError
-from viewer.object_kinds import KEY_OBJECTS, PICTURE, REPORT, SEGMENTATION, kind_of
+from viewer.object_kinds import KEY_OBJECTS, PICTURE, REPORT, SEGMENTATION, STATE, kind_of
 
 JPEG, PNG, GIF, MP4 = "image/jpeg", "image/png", "image/gif", "video/mp4"
 HTML, PLAIN, PDF = "text/html", "text/plain", "application/pdf"
 PICTURES = (JPEG, PNG, GIF)
 FILMS = (MP4, *PICTURES)
 TEXTS = (HTML, PLAIN, PDF)
+PRESENTED = (JPEG, PNG)
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 ENCAPSULATED_CDA = "1.2.840.10008.5.1.4.1.1.104.2"
 _DOCUMENTS = {ENCAPSULATED_PDF: (PDF,), ENCAPSULATED_CDA: (HTML, PLAIN)}
@@ -27,6 +29,7 @@ OFFERED: dict[str, tuple[str, ...]] = {
     "images and segmentations": PICTURES,
     "videos in MP4": FILMS,
     "other videos": PICTURES,
+    "presentation states (their images, as they say)": PRESENTED,
     "structured reports and key object selections": TEXTS,
     "encapsulated PDF": _DOCUMENTS[ENCAPSULATED_PDF],
     "encapsulated CDA": _DOCUMENTS[ENCAPSULATED_CDA],
@@ -58,6 +61,8 @@ def types_of(instance: Instance, wish: RenderedWish) -> tuple[str, ...]:
         return () if reason else PICTURES
     if kind in {REPORT, KEY_OBJECTS}:
         return TEXTS
+    if kind == STATE and instance.sop_class_uid in STATES:
+        return PRESENTED
     return _DOCUMENTS.get(instance.sop_class_uid, ())
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 
-from archive.models import Instance
 from dicomweb.rendered_form import (
     RenderedWish,
     check_size,
@@ -37,32 +36,19 @@ OF_FILES = ("anonymize", "transferSyntax")
 
 @dataclass(frozen=True, slots=True)
 class UriWish:
-    """What is asked for. `frame` counts from 0; `region` are parts of the image, from 0 to 1."""
+    """What is asked for.
+
+    `frame` counts from 0. `state` are series and instance of a presentation state. `named` are
+    the parameters that go with one kind of answer alone.
+    """
 
     uids: dict[str, str]
     frame: int | None
     rendered: RenderedWish
-    region: tuple[float, float, float, float] | None
     state: tuple[str, str] | None
     is_anonymous: bool
     transfer_syntax: str
     named: frozenset[str]
-
-    def for_pictures_of(self, instance: Instance) -> RenderedWish:
-        """Return the wish with its region in pixels of an image."""
-        view = self.rendered.viewport
-        if self.region is None:
-            return self.rendered
-        rows, columns = instance.rows or 0, instance.columns or 0
-        left, top, right, bottom = self.region
-        placed = replace(
-            view or Viewport(),
-            left=left * columns,
-            top=top * rows,
-            region_width=(right - left) * columns,
-            region_height=(bottom - top) * rows,
-        )
-        return replace(self.rendered, viewport=placed)
 
 
 def parse_uri(query: QueryDict) -> UriWish:
@@ -76,7 +62,7 @@ def parse_uri(query: QueryDict) -> UriWish:
     frame = read_once(query, "frameNumber")
     rendered = RenderedWish(
         window=None,
-        viewport=_parse_size(query),
+        viewport=_parse_region(read_once(query, "region"), _parse_size(query)),
         quality=parse_quality(read_once(query, "imageQuality"), "imageQuality"),
         annotations=annotations,
         unknown_annotations=unknown,
@@ -91,7 +77,6 @@ def parse_uri(query: QueryDict) -> UriWish:
         uids=uids,
         frame=None if frame is None else read_uint(frame, "frameNumber") - 1,
         rendered=rendered,
-        region=_parse_region(read_once(query, "region")),
         state=_parse_state(query),
         is_anonymous=_parse_anonymize(read_once(query, "anonymize")),
         transfer_syntax=_read_uid(query, "transferSyntax") if "transferSyntax" in query else "",
@@ -121,16 +106,23 @@ def _parse_size(query: QueryDict) -> Viewport | None:
     return Viewport(width_px=columns, height_px=rows)
 
 
-def _parse_region(text: str | None) -> tuple[float, float, float, float] | None:
+def _parse_region(text: str | None, box: Viewport | None) -> Viewport | None:
     if text is None:
-        return None
+        return box
     parts = text.split(",")
     if len(parts) != 4:
         raise QueryError("region: give xmin,ymin,xmax,ymax.")
     left, top, right, bottom = (read_decimal(part.strip(), "region") for part in parts)
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise QueryError("region: give parts of the image from 0 to 1, the lower ones first.")
-    return left, top, right, bottom
+    return replace(
+        box or Viewport(),
+        left=left,
+        top=top,
+        region_width=right - left,
+        region_height=bottom - top,
+        is_in_parts=True,
+    )
 
 
 def _parse_state(query: QueryDict) -> tuple[str, str] | None:

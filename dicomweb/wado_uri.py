@@ -13,9 +13,10 @@ from archive.video_shown import as_shown
 from archive.viewing import ensure_view_recorded
 from dicomweb.anonymous import AnonymousBody
 from dicomweb.bodies import Body, content_type_of
+from dicomweb.presented import STATES, Presentation, check_meant, read_presentation
 from dicomweb.rendered import accepted, answer_one, warn_of
-from dicomweb.rendered_parts import Rendition, key_of, list_renditions
-from dicomweb.rendered_types import GIF, PICTURES, Choice, choose_rendered, types_of
+from dicomweb.rendered_parts import Rendition, key_of, list_presented, list_renditions
+from dicomweb.rendered_types import GIF, PICTURES, PRESENTED, Choice, choose_rendered, types_of
 from dicomweb.statuses import NotAcceptable
 from dicomweb.streams import answer_pieces
 from dicomweb.syntaxes import UNSAID, choose_syntax
@@ -27,7 +28,7 @@ from dicomweb.views import (
     keep_private,
     make_etag,
 )
-from imaging.errors import QueryError, UnsupportedError
+from imaging.errors import QueryError
 
 DICOM = "application/dicom"
 
@@ -83,20 +84,24 @@ def _answer_file(request: Request, instance: Instance, wish: UriWish) -> HttpRes
 def _answer_rendered(
     request: Request, instance: Instance, wish: UriWish, choice: Choice
 ) -> HttpResponseBase:
-    media_type = str(choice.types[0])
+    media_type, rendered = str(choice.types[0]), wish.rendered
     _refuse(wish, OF_FILES, media_type)
-    if wish.state is not None:
-        raise UnsupportedError("Pictures are not drawn by a presentation state.")
     if media_type not in PICTURES:
         _refuse(wish, OF_PICTURES, media_type)
-        rendition, rendered = Rendition(instance, None, media_type), wish.rendered
+        rendition = Rendition(instance, None, media_type)
     else:
         shown = as_shown(instance)
         frame = _frame_of(shown, wish)
-        rendered = wish.for_pictures_of(shown)
         # All frames make an animation; of another type it is one picture.
         frames = None if media_type == GIF and wish.frame is None else [frame]
-        rendition = list_renditions([instance], choice, frames, rendered)[0]
+        if media_type in PRESENTED and instance.sop_class_uid in STATES:
+            rendition = list_presented(request.user, instance, media_type)[0]
+        elif wish.state is not None:
+            presentation = _find_state(request, wish)
+            check_meant(presentation, instance)
+            rendition = Rendition(shown, frame, media_type, presentation)
+        else:
+            rendition = list_renditions([instance], choice, frames, rendered)[0]
     ensure_view_recorded(request._request, instance.study)
     etag = make_etag([key_of(rendition, rendered)])
     if unchanged := answer_unchanged(request, etag):
@@ -104,6 +109,17 @@ def _answer_rendered(
     response = answer_one(request, rendition, rendered)
     warn_of(request, response, rendered)
     return keep_private(response, etag)
+
+
+def _find_state(request: Request, wish: UriWish) -> Presentation:
+    """Return the presentation state that is named, which lies in the same study."""
+    assert wish.state is not None
+    study = wish.uids["StudyInstanceUID"]
+    uids = dict(zip(("SeriesInstanceUID", "SOPInstanceUID"), wish.state, strict=True))
+    instance = find_instance(request, {"StudyInstanceUID": study, **uids})
+    if instance.sop_class_uid not in STATES:
+        raise QueryError("presentationUID: this is no presentation state that is applied here.")
+    return read_presentation(instance)
 
 
 def _frame_of(shown: Instance, wish: UriWish) -> int:

@@ -99,16 +99,16 @@ def _draw_mark(
     if style.width_px is not None:
         width = max(1, round(style.width_px * size_px / _PAGE_TEXT_PX))
     outlines = [
-        _outline(kind, points) * scale for kind, points in graphics_of(mark) if kind != POINT
+        outline_of(kind, points) * scale for kind, points in graphics_of(mark) if kind != POINT
     ]
     for outline in outlines:
-        _fill(image, outline, colour, style.fill_of(mark.kind))
+        fill(image, outline, colour, style.fill_of(mark.kind))
     for column, row in (points[0] * scale for kind, points in graphics_of(mark) if kind == POINT):
         arm = size_px / 2
         outlines.append(np.array([(column - arm, row), (column + arm, row)]))
         outlines.append(np.array([(column, row - arm), (column, row + arm)]))
     for outline in outlines:
-        _stroke(pen, outline, colour, width, dashes_of(style.line, width))
+        stroke(pen, outline, colour, width, dashes_of(style.line, width))
     if mark.kind == "arrow" and len(mark.points_px) > 1:
         _draw_head(
             pen, (np.asarray(mark.points_px, float)[:2] + CORNER_PX) * scale, colour, size_px
@@ -119,10 +119,10 @@ def _draw_mark(
     text_px = size_px
     if style.font_px is not None:
         text_px = max(6, round(style.font_px * size_px / _PAGE_TEXT_PX))
-    _draw_lines(pen, (column + size_px / 2, row), lines, text_px, colour)
+    draw_lines(pen, (column + size_px / 2, row), lines, text_px, colour)
 
 
-def _fill(image: Image.Image, outline: np.ndarray, colour: Colour, opacity: float) -> None:
+def fill(image: Image.Image, outline: np.ndarray, colour: Colour, opacity: float) -> None:
     """Paint the area within an outline, so that the picture shows through."""
     if opacity <= 0:
         return
@@ -131,7 +131,7 @@ def _fill(image: Image.Image, outline: np.ndarray, colour: Colour, opacity: floa
     image.paste(colour, mask=area)
 
 
-def _stroke(
+def stroke(
     pen: ImageDraw.ImageDraw, points: np.ndarray, colour: Colour, width: int,
     dashes: tuple[float, float] | None = None,
 ) -> None:  # fmt: skip
@@ -165,7 +165,7 @@ def dashed(points: np.ndarray, dash: float, gap: float) -> list[np.ndarray]:
     return pieces
 
 
-def _outline(kind: str, points: np.ndarray) -> np.ndarray:
+def outline_of(kind: str, points: np.ndarray) -> np.ndarray:
     """Return the points of a closed curve; those of a polyline as they are."""
     curve: np.ndarray = points
     turns = np.linspace(0, 2 * np.pi, 73)[:, None]
@@ -189,7 +189,7 @@ def _draw_head(pen: ImageDraw.ImageDraw, ends: np.ndarray, colour: Colour, size_
     pen.polygon([tuple(tip), tuple(tip + along + across), tuple(tip + along - across)], fill=colour)
 
 
-def _draw_lines(
+def draw_lines(
     pen: ImageDraw.ImageDraw, at: tuple[float, float], lines: Sequence[str], size_px: int,
     colour: Colour,
 ) -> None:  # fmt: skip
@@ -240,12 +240,12 @@ def _draw_scale(
         return
     length = length_mm / mm_a_pixel
     right, top = width - 2.2 * size_px, (height - length) / 2
-    stroke = max(1, size_px // 10)
+    thickness = max(1, size_px // 10)
     for part in range(11):
         tick = size_px * (0.6 if part % 5 == 0 else 0.3)
         row = top + length * part / 10
-        _stroke(pen, np.array([(right - tick, row), (right, row)]), WHITE, stroke)
-    _stroke(pen, np.array([(right, top), (right, top + length)]), WHITE, stroke)
+        stroke(pen, np.array([(right - tick, row), (right, row)]), WHITE, thickness)
+    stroke(pen, np.array([(right, top), (right, top + length)]), WHITE, thickness)
     words = f"{length_mm / 10:g} cm" if length_mm >= 10 else f"{length_mm:g} mm"
     draw_text(pen, (right + size_px, top + length + 4), words, size_px=round(size_px * 0.8),
               anchor="ra")  # fmt: skip

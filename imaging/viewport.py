@@ -31,6 +31,8 @@ class Viewport:
         Where the region begins, in pixels of the stored image, the corner of the first being 0.
     region_width, region_height
         Its size; None is up to the edge.
+    is_in_parts
+        Whether the region's four numbers are parts of the image, from 0 to 1, and not pixels.
     is_mirrored, is_upside_down
         Whether left and right, top and bottom change places.
     """
@@ -41,6 +43,7 @@ class Viewport:
     top: float = 0.0
     region_width: float | None = None
     region_height: float | None = None
+    is_in_parts: bool = False
     is_mirrored: bool = False
     is_upside_down: bool = False
 
@@ -52,21 +55,23 @@ class Viewport:
             self.region_height,
         )  # fmt: skip
         written = ",".join("" if one is None else f"{one:.10g}" for one in numbers)
-        return f"{written},{self.is_mirrored:d}{self.is_upside_down:d}"
+        return f"{written},{self.is_in_parts:d}{self.is_mirrored:d}{self.is_upside_down:d}"
 
     def region_of(self, rows: int, columns: int) -> Region:
         """Return left, top, right and bottom of the region in an image.
 
         Raises QueryError for one that is empty or does not lie within the image.
         """
-        width = columns - self.left if self.region_width is None else self.region_width
-        height = rows - self.top if self.region_height is None else self.region_height
-        right, bottom = self.left + width, self.top + height
-        if width <= 0 or height <= 0 or self.left < 0 or self.top < 0:
+        across, down = (columns, rows) if self.is_in_parts else (1, 1)
+        left, top = self.left * across, self.top * down
+        width = columns - left if self.region_width is None else self.region_width * across
+        height = rows - top if self.region_height is None else self.region_height * down
+        right, bottom = left + width, top + height
+        if width <= 0 or height <= 0 or left < 0 or top < 0:
             raise QueryError("The region of the viewport holds nothing of the image.")
         if right > columns + _SLACK_PX or bottom > rows + _SLACK_PX:
             raise QueryError("The region of the viewport reaches beyond the image.")
-        return self.left, self.top, min(right, float(columns)), min(bottom, float(rows))
+        return left, top, min(right, float(columns)), min(bottom, float(rows))
 
     def size_of(self, region: Region, row_to_column: float) -> tuple[int, int]:
         """Return columns and rows of the picture of a region."""
