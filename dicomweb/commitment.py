@@ -18,6 +18,7 @@ from dicomweb.payloads import read_payload
 from dicomweb.search import AnyNegotiation
 from dicomweb.statuses import Refusal
 from dicomweb.store_answer import RETRY_SECONDS, answer_dataset, choose_media_type
+from dicomweb.unread import Unread
 from imaging.datasets import add_element
 from imaging.errors import NoctisError, UnreadableError
 from imaging.matching import values_of
@@ -32,6 +33,7 @@ class CommitmentView(APIView):
     """`/commitment-requests/{transaction}`: POST asks, GET fetches the result."""
 
     content_negotiation_class = AnyNegotiation
+    parser_classes = (Unread,)
     schema = None
 
     def post(self, request: Request, transaction_uid: str) -> HttpResponse:

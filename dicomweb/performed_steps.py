@@ -20,6 +20,7 @@ from dicomweb.payloads import read_payload
 from dicomweb.search import AnyNegotiation
 from dicomweb.statuses import Refusal
 from dicomweb.store_answer import answer_dataset, choose_media_type
+from dicomweb.unread import Unread
 from imaging.errors import NoctisError
 from imaging.matching import values_of
 from worklist.order_models import PerformedStep
@@ -55,6 +56,7 @@ class PerformedStepView(APIView):
     """`/modality-performed-procedure-steps/{uid}`."""
 
     content_negotiation_class = AnyNegotiation
+    parser_classes = (Unread,)
     schema = None
 
     def post(self, request: Request, uid: str) -> HttpResponse:

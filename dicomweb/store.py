@@ -28,6 +28,7 @@ from dicomweb.media_types import parse_accept
 from dicomweb.multipart import CHUNK_BYTES, BodyType, InPart, PartReader, parse_body_type
 from dicomweb.statuses import Refusal
 from dicomweb.store_answer import answer_stored, choose_media_type
+from dicomweb.unread import Unread
 from imaging.errors import NoctisError, UnreadableError, UnsupportedError
 from worklist.uploading import may_upload
 
@@ -37,6 +38,8 @@ DICOM = "application/dicom"
 
 class Storing:
     """Beside a view on studies: POST stores, into the study that the path may name."""
+
+    parser_classes = (Unread,)
 
     def post(self, request: Request, **above: str) -> HttpResponse:
         """Store what the body holds, and say what became of each object."""

@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from pytest_django import Settings
 
@@ -162,6 +163,22 @@ def test_one_object_may_be_the_whole_body_and_a_cut_one_is_told(
     assert cut.status_code == 202
     assert [one["uid"] for one in module(cut)["stored"]] == [f"{STUDY}.1.2"]
     assert module(cut)["others"] == [{"reason": 0xC000}]
+
+
+def test_a_page_stores_with_its_session_and_token_and_not_without(
+    north: Facility, tess: User
+) -> None:
+    page = Client(enforce_csrf_checks=True)
+    page.force_login(tess)
+    page.get("/worklist/upload/")
+    token = page.cookies[settings.CSRF_COOKIE_NAME].value
+
+    assert store(page, body(part(file(1)))).status_code == 403
+    page.defaults["HTTP_X_CSRFTOKEN"] = token
+    assert store(page, body(part(file(1)))).status_code == 200
+    kind = "application/dicom+json"
+    wish = "/dicomweb/commitment-requests/1.2"
+    assert page.post(wish, "{}", content_type=kind).status_code == 400
 
 
 def test_a_disk_that_is_full_says_so_and_may_be_asked_again(
