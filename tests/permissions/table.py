@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,18 +153,25 @@ def _forget(body: str, target: Target) -> str:
 
 def find_routes() -> list[str]:
     """Return the name of every URL pattern, with its namespaces."""
-    return sorted(set(_walk(get_resolver(), ())))
+    return sorted({name for name, _view in _walk(get_resolver(), ())})
 
 
-def _walk(resolver: URLResolver, spaces: tuple[str, ...]) -> list[str]:
-    names = []
+def find_views() -> dict[str, Any]:
+    """Return what answers at every URL pattern: the class of a view that has one."""
+    views = dict(_walk(get_resolver(), ()))
+    return {
+        name: getattr(view, "cls", None) or getattr(view, "view_class", view)
+        for name, view in views.items()
+    }
+
+
+def _walk(resolver: URLResolver, spaces: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     for one in resolver.url_patterns:
         if isinstance(one, URLResolver):
             below = (*spaces, one.namespace) if one.namespace else spaces
-            names += _walk(one, below)
+            yield from _walk(one, below)
         elif isinstance(one, URLPattern):
-            names.append(":".join([*spaces, one.name or f"nameless {one.pattern}"]))
-    return names
+            yield ":".join([*spaces, one.name or f"nameless {one.pattern}"]), one.callback
 
 
 def upload(name: str, content: bytes) -> SimpleUploadedFile:
