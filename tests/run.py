@@ -28,8 +28,8 @@ AT_A_TIME = 2
 BROWSERS = "tests/browser"
 IMAGING = "tests/unit/imaging"
 ROOMS = ("tests/unit", "tests/permissions")
-# Of the rooms that speak to the database through models alone, those tests in which two write at
-# once: SQLite has no locks on rows. PostgreSQL's tables are made for all rooms in any case.
+# Of the rooms that speak to the database through models alone, those tests that search, or in which
+# two write at once: SQLite has no locks on rows. PostgreSQL's tables are made for all rooms in any case.
 LOCKING = (
     "tests/unit/viewer/test_measurements.py",
     "tests/unit/viewer/test_annotations.py",
@@ -37,8 +37,30 @@ LOCKING = (
     "tests/unit/viewer/test_hanging.py",
     "tests/unit/reconstruction/test_jobs.py",
     "tests/unit/reconstruction/test_running.py",
+    "tests/unit/dicomweb/test_search.py",
+    "tests/unit/dicomweb/test_delete.py",
+    "tests/unit/dicomweb/test_workflow.py",
 )
-_NOT_WHOLE = {"imaging", "reconstruction", "viewer"}
+_NOT_WHOLE = {"imaging", "reconstruction", "viewer", "dicomweb"}
+# Of the other rooms, what looks at pixels and documents and asks the database by keys alone.
+PIXELS = (
+    *(
+        f"tests/unit/archive/test_{name}.py"
+        for name in (
+            "frames",
+            "kept_frames",
+            "inflated",
+            "overlays",
+            "colours",
+            "passport",
+            "stack",
+        )
+    ),
+    "tests/unit/archive/test_commands_of_import.py",
+    "tests/unit/dicom_receiver/remote/test_web_query.py",
+    "tests/unit/noctis/test_openapi.py",
+    "tests/unit/noctis/test_python_page.py",
+)
 
 
 def _find_others() -> list[str]:
@@ -75,6 +97,7 @@ PARTS = (
     Part(
         "on PostgreSQL: what works on the database",
         [*_find_others(), "tests/conformance/test_dimse_store.py", *LOCKING],
+        without=PIXELS,
         options=["--database-only", "-m", "not browser and not service"],
         is_on_postgresql=True,
     ),
