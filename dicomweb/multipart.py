@@ -21,8 +21,8 @@ _HEAD_BYTES = 16 * 1024
 _PREAMBLE_BYTES = 64 * 1024
 _MOST_HEADERS = 32
 _MOST_PARTS = 100_000
-# RFC 2046 5.1.1: at most 70 characters, none of them a space at the end.
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+# RFC 2046 5.1.1: no space at the end, and at most 70 characters; Orthanc sends 73.
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,199}[0-9A-Za-z'()+_,\-./:=?]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
 
 
