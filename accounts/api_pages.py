@@ -29,6 +29,20 @@ class KeyPages(CursorPagination):
                 raise NotFound(self.invalid_cursor_message) from None
         return cursor
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return how a page is described: where its neighbours are, and its rows."""
+        place = {
+            "type": ["string", "null"],
+            "format": "uri",
+            "description": "Follow it as it is; null at the end.",
+            "example": "https://noctis.example/api/v1/rows/?cursor=cD00ODY%3D",
+        }
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {"next": place, "previous": place, "results": schema},
+        }
+
     def read_key(self, text: str) -> Any:
         """Return the key that a cursor names; raises ValueError for anything else."""
         return uuid.UUID(text)

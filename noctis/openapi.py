@@ -54,6 +54,11 @@ class OperationSchema(AutoSchema):
         """Return the name that was told, else one made from the path."""
         return super().get_operation_id().removeprefix("v1_")
 
+    def _get_paginator(self) -> Any:
+        """Return what pages lists: only lists that are read come in pages."""
+        reads = self.method == "GET"
+        return super()._get_paginator() if reads else None  # type: ignore[no-untyped-call]
+
     def get_operation(self, *args: Any, **kwargs: Any) -> Document | None:
         """Return the operation with what all share."""
         operation: Document | None = super().get_operation(*args, **kwargs)

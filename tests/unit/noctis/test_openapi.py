@@ -10,6 +10,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from django.db import transaction
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Unsatisfiable
 from rest_framework.renderers import JSONRenderer
 
 from accounts.models import Facility, Role, User
@@ -109,9 +111,13 @@ def test_every_example_is_true_to_its_schema() -> None:
 
 
 def _errors(schema: dict[str, Any], example: Any) -> list[Any]:
-    whole = {**schema, "components": document()["components"]}
-    validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
-    return list(validator.iter_errors(example))
+    return list(_validator(json.dumps(schema)).iter_errors(example))
+
+
+@cache
+def _validator(schema: str) -> Any:
+    whole = {**json.loads(schema), "components": document()["components"]}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
 
 
 def test_a_wrong_example_is_found() -> None:
@@ -152,6 +158,9 @@ class Stage:
             **{name: value for name, value in asked.items() if name in _PARTS}
         ).prepare()
         headers: dict[str, Any] = dict(sent.headers)
+        # Credentials that are made up are refused; what lies behind them is asked for here.
+        headers.pop("Authorization", None)
+        headers.pop("Cookie", None)
         media_type = headers.pop("Content-Type", "")
         body = sent.body or b""
         with transaction.atomic():
@@ -170,7 +179,7 @@ class Stage:
         )
 
 
-_PARTS = {"method", "url", "headers", "params", "data", "json", "files", "cookies"}
+_PARTS = {"method", "url", "headers", "params", "data", "json", "files"}
 
 
 def find_undocumented(stage: Stage, examples: int) -> list[str]:
@@ -186,7 +195,9 @@ def find_undocumented(stage: Stage, examples: int) -> list[str]:
     ]
     faults: list[str] = []
     schema = schemathesis.openapi.from_dict(document())
-    for found in schema.get_all_operations():
+    # Every second operation where there is one request of each: it is to take few seconds.
+    step = 2 if examples == 1 else 1
+    for found in list(schema.get_all_operations())[::step]:
         operation: Any = found.ok()  # type: ignore[union-attr]
         if operation.definition.raw.get("operationId") in ENDLESS:
             continue
@@ -205,7 +216,19 @@ def find_undocumented(stage: Stage, examples: int) -> list[str]:
 
 
 def _cases(operation: Any, examples: int) -> list[Any]:
-    """Return requests that Schemathesis makes of an operation, the same each time."""
+    """Return requests that Schemathesis makes of an operation, the same each time.
+
+    One alone is as the document wants it; of several, as many again break its rules.
+    """
+    from schemathesis import GenerationMode
+
+    made = _gather(operation.as_strategy(), examples)
+    if examples > 1:
+        made += _gather(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), examples)
+    return made
+
+
+def _gather(strategy: Any, examples: int) -> list[Any]:
     made: list[Any] = []
 
     @seed(20251106)
@@ -216,11 +239,13 @@ def _cases(operation: Any, examples: int) -> list[Any]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(operation.as_strategy())
+    @given(strategy)
     def gather(case: Any) -> None:
         made.append(case)
 
-    gather()
+    # Some operations have no rule that could be broken.
+    with suppress(Unsatisfiable):
+        gather()
     return made
 
 
