@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,23 @@ import pytest
 from django.test import Client
 from PIL import Image
 from pydicom import dcmread
-from pydicom.uid import MultiFrameGrayscaleWordSecondaryCaptureImageStorage
+from pydicom.uid import (
+    EncapsulatedPDFStorage,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+)
 
 from accounts.models import AuditRow, Facility, User
 from archive import storage
 from archive.models import Instance, Series
 from tests import factories
 from tests.unit.viewer.conftest import ct_series, store
+from tests.unit.viewer.test_video import store_video
 
 __all__ = ["ct_series"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Log = Callable[[User], Client]
+GOLDEN = Path(__file__).parents[2] / "golden" / "video"
 
 
 def _at(instance: Instance, below: str = "/rendered") -> str:
@@ -306,3 +312,39 @@ def test_damaged_missing_and_foreign_give_no_picture(
     assert (damaged.status_code, damaged["Content-Type"]) == (500, "application/problem+json")
     path.unlink()
     assert _get(client, _at(ct)).status_code == 404
+
+
+def test_a_video_leaves_as_stored_or_as_frames(north: Facility, rada: User, client_of: Log) -> None:
+    client = client_of(rada)
+    stream = (GOLDEN / "hevc.mp4").read_bytes()
+    video = store_video(stream, north, syntax="1.2.840.10008.1.2.4.107")
+    answer = _get(client, _at(video), "*/*")
+    assert (answer["Content-Type"], answer.content[: len(stream)]) == ("video/mp4", stream)
+    truth = np.asarray(Image.open(GOLDEN / "hevc.mp4.40.png").convert("RGB"))
+    frame = _pixels(_get(client, _at(video, "/frames/41/rendered")))
+    assert np.abs(frame.astype(int) - truth).max() <= 2
+    assert _get(client, _at(video, "/frames/76/rendered")).status_code == 404
+    # What is burned in cannot be burned into a stored stream.
+    assert _get(client, _at(video), "video/mp4", annotation="patient").status_code == 406
+
+
+def test_a_study_of_pictures_and_documents_says_when_something_is_left_out(
+    ct: Instance, north: Facility, rada: User, client_of: Log
+) -> None:
+    document = factories.read_bundled("test-SR.dcm", StudyInstanceUID=ct.study.study_instance_uid)
+    document.SOPClassUID = document.file_meta.MediaStorageSOPClassUID = EncapsulatedPDFStorage
+    document.PatientID, document.PatientName = ct.study.patient.patient_id, "CompressedSamples^CT1"
+    del document.ContentSequence
+    document.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    document.EncapsulatedDocument = b"%PDF-1.4 nothing\n"
+    document.EncapsulatedDocumentLength = 17
+    stored = store(factories.as_part10(document), north)
+    client = client_of(rada)
+    assert _get(client, _at(stored), "").content == b"%PDF-1.4 nothing\n"
+    study = f"/dicomweb/studies/{ct.study.study_instance_uid}/rendered"
+    pictures = _get(client, study, 'multipart/related; type="image/jpeg"')
+    assert (pictures.status_code, len(_parts(pictures))) == (206, 1)
+    whole = _get(client, study, "")
+    assert whole.status_code == 200
+    kinds = {head["Content-Type"] for head, _body in _parts(whole)}
+    assert kinds == {"image/jpeg", "application/pdf"}
