@@ -31,6 +31,8 @@ Kind = tuple[str, str]
 _TRIES = 2
 _LOSSES = 4
 _PAUSE_SECONDS = 0.3
+# Files that a disk needs a while for, and how much of them is fetched early.
+_AHEAD_BYTES, _AHEAD_MOST_BYTES = 128 * 1024, 8 * 1024 * 1024
 _PLAIN = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 
 
@@ -168,6 +170,27 @@ def _opened(item: Sendable) -> Iterator[Part]:
 
 
 # --- many ------------------------------------------------------------------------------------
+def reading_ahead(items: Iterable[Sendable | None]) -> Iterator[Sendable | None]:
+    """Yield the items; the file of the next one is on its way into memory meanwhile."""
+    waiting: list[Sendable | None] = []
+    for item in items:
+        if item is not None and item.size_bytes >= _AHEAD_BYTES:
+            _advise(item)
+        yield from waiting
+        waiting = [item]
+    yield from waiting
+
+
+def _advise(item: Sendable) -> None:
+    # What is wrong with the file is said when its turn comes.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(item.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.posix_fadvise(descriptor, 0, _AHEAD_MOST_BYTES, os.POSIX_FADV_WILLNEED)
+        finally:
+            os.close(descriptor)
+
+
 class Sender:
     """Sends what it is given to one peer, over one association after the other.
 

@@ -17,7 +17,7 @@ from dicom_receiver.association import Request
 from dicom_receiver.contexts import PATIENT_ROOTS, RELATIONAL
 from dicom_receiver.identifiers import IDENTIFIER_BYTES, decode_identifier, encode_identifier
 from dicom_receiver.retrieval import Meant, StudyShare, find_meant, read_wanted
-from dicom_receiver.sending import Sendable, Sent
+from dicom_receiver.sending import Sendable, Sent, reading_ahead
 from dicom_receiver.wire import StoppingError
 from imaging.errors import NoctisError
 
@@ -116,7 +116,7 @@ class Retrieval:
         try:
             shares = self._meant.shares()
             self._record(shares, "success")
-            for item in self._meant.items():
+            for item in reading_ahead(self._meant.items()):
                 self._check_stop()
                 if self._is_cancelled:
                     break

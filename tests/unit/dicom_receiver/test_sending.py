@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from dicom_receiver.requestor import Agreed
-from dicom_receiver.sending import Sendable, choose_context, offers_for, split_kinds
+from dicom_receiver.sending import (
+    Sendable,
+    choose_context,
+    offers_for,
+    reading_ahead,
+    split_kinds,
+)
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -43,3 +50,23 @@ def test_an_instance_goes_out_as_it_is_stored_where_the_peer_takes_that() -> Non
     explicit = Agreed(7, CT, EXPLICIT)
     assert choose_context([plain, explicit], item(JPEG_2000)) == explicit
     assert choose_context([other_class, stored], item(EXPLICIT)) is None
+
+
+def test_reading_ahead_changes_neither_order_nor_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "large.dcm"
+    path.write_bytes(bytes(200_000))
+    large = Sendable(CT, "1.2.1", EXPLICIT, path, 300, 200_000)
+    lost = Sendable(CT, "1.2.2", EXPLICIT, tmp_path / "lost.dcm", 300, 200_000)
+    given = [large, None, lost, item(EXPLICIT), large, None]
+    looked_at: list[Sendable | None] = []
+
+    def give() -> Iterator[Sendable | None]:
+        for one in given:
+            looked_at.append(one)
+            yield one
+
+    # Each comes when the next one, and no more, was looked at.
+    assert [(len(looked_at), one) for one in reading_ahead(give())] == [
+        (min(number + 2, len(given)), one) for number, one in enumerate(given)
+    ]
+    assert list(reading_ahead([])) == []
