@@ -1,8 +1,8 @@
-"""`python -m bench [ingest|decode|viewer|reconstruction|find|web] …`; by default the first two."""
+"""`python -m bench [WORD] …`, a word of those below; without one, decoding and storing."""
 
 import sys
 
-from bench import decode, dimse_find, ingest, reconstruction, viewer, web
+from bench import decode, dimse_find, ingest, reconstruction, viewer, web, web_store
 
 SUBJECTS = {
     "ingest": ingest.main,
@@ -11,6 +11,7 @@ SUBJECTS = {
     "reconstruction": reconstruction.main,
     "find": dimse_find.main,
     "web": web.main,
+    "web-store": web_store.main,
 }
 
 if sys.argv[1:2] and sys.argv[1] in SUBJECTS:

@@ -31,6 +31,8 @@ _RENDERING = ["window", "viewport", "quality", "annotation"]
 _STUDY, _SERIES = "/studies/{study}", "/studies/{study}/series/{series}"
 _INSTANCE = f"{_SERIES}/instances/{{instance}}"
 _FRAMES = f"{_INSTANCE}/frames/{{frames}}"
+_COMMITMENT = "/commitment-requests/{transaction}"
+_PERFORMED = "/modality-performed-procedure-steps/{uid}"
 # Path, method, name, media types, parameters of the query.
 _RESOURCES: list[tuple[str, str, str, list[str], list[str]]] = [
     ("/studies", "GET", "SearchForStudies", _SEARCHED, _SEARCH),
@@ -57,6 +59,14 @@ _RESOURCES: list[tuple[str, str, str, list[str], list[str]]] = [
     (f"{_FRAMES}/rendered", "GET", "RetrieveRenderedFrames", _RENDERED, _RENDERING),
     (f"{_FRAMES}/thumbnail", "GET", "RetrieveFrameThumbnail", ["image/jpeg"], ["viewport"]),
     (f"{_INSTANCE}/bulkdata/{{path}}", "GET", "RetrieveBulkdata", _PIXELS, []),
+    (_STUDY, "DELETE", "DeleteStudy", [], []),
+    (_SERIES, "DELETE", "DeleteSeries", [], []),
+    (_INSTANCE, "DELETE", "DeleteInstance", [], []),
+    (_COMMITMENT, "POST", "RequestStorageCommitment", _SEARCHED, []),
+    (_COMMITMENT, "GET", "CheckStorageCommitment", _SEARCHED, []),
+    ("/modality-scheduled-procedure-steps", "GET", "SearchForScheduledSteps", _SEARCHED, _SEARCH),
+    (_PERFORMED, "POST", "CreateOrUpdatePerformedStep", _SEARCHED, ["update"]),
+    (_PERFORMED, "GET", "RetrievePerformedStep", _SEARCHED, []),
 ]  # fmt: skip
 
 
