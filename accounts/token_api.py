@@ -49,7 +49,7 @@ class AddressThrottle(SimpleRateThrottle):
     """Bounds what one address asks; passwords are slowed down besides, for all processes."""
 
     scope = "token"
-    rate = "60/min"
+    rate = "300/min"
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         """Return the key of the address that really called."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from accounts import api_tokens, jwts
 from archive import storage, unpack
 from archive.query import narrowing, search
 from dicom_receiver import diary, identifiers
@@ -45,6 +46,7 @@ from viewer import (
     export_stream,
     exports,
     hanging,
+    launches,
     mark_fields,
     mark_rows,
     measurements,
@@ -113,15 +115,36 @@ def list_limits() -> dict[str, dict[str, Any]]:
             "alike_seconds": diary.ALIKE_SECONDS,
         },
         "storage": {"reserve_bytes": _reserve_bytes()},
-        "uploads": {
-            "bytes": uploads.SIZE_LIMIT_BYTES,
-            "under_way_a_person": uploads.OPEN_LIMIT,
-            "silence_hours": uploads.SILENCE.total_seconds() / 3600,
-            "verdicts_kept_days": uploads.KEPT.days,
-            "file_interface_bytes": settings.DICOM_MAX_FILE_SIZE,
-        },
+        "uploads": _of_uploads(),
         "requests_a_minute": dict(settings.NOCTIS_RATES),
+        **_of_credentials(),
+    }
+
+
+def _of_uploads() -> dict[str, Any]:
+    """Return what keeps uploads from filling the disk."""
+    return {
+        "bytes": uploads.SIZE_LIMIT_BYTES,
+        "under_way_a_person": uploads.OPEN_LIMIT,
+        "silence_hours": uploads.SILENCE.total_seconds() / 3600,
+        "verdicts_kept_days": uploads.KEPT.days,
+        "file_interface_bytes": settings.DICOM_MAX_FILE_SIZE,
+    }
+
+
+def _of_credentials() -> dict[str, dict[str, Any]]:
+    """Return how long each way of being known here lasts."""
+    return {
         "session": {"hours": settings.SESSION_COOKIE_AGE // 3600},
+        "tokens": {
+            "access_seconds": jwts.ACCESS_SECONDS,
+            "refresh_seconds": jwts.REFRESH_SECONDS,
+            "log_in_days": jwts.FAMILY_DAYS,
+            "tokens_a_person": api_tokens.MOST_TOKENS,
+            "days": api_tokens.MOST_DAYS,
+            "ticket_redeem_seconds": launches.REDEEM_SECONDS,
+            "ticket_seconds": launches.SESSION_SECONDS,
+        },
     }
 
 
