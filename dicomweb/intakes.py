@@ -18,6 +18,7 @@ from django.db import connection
 from archive.ingest import Intake
 from archive.models import Instance
 from dicomweb.destination import Named, read_names
+from dicomweb.statuses import KEPT_FOR_REVIEW, PROCESSING_FAILURE, REASONS
 from imaging import errors
 
 logger = logging.getLogger("noctis.dicomweb")
@@ -25,35 +26,6 @@ logger = logging.getLogger("noctis.dicomweb")
 _FINISHERS = 8
 _IN_FLIGHT = 2 * _FINISHERS
 _ROWS_A_QUERY = 500
-
-# Failure Reason and Warning Reason (PS3.18 Tables I.2-2 and I.2-3, PS3.3 C.14.1.1).
-OUT_OF_RESOURCES = 0xA700
-DOES_NOT_MATCH = 0xA900
-CANNOT_UNDERSTAND = 0xC000
-SYNTAX_NOT_SUPPORTED = 0xC122
-PROCESSING_FAILURE = 0x0110
-NOT_AUTHORIZED = 0x0124
-KEPT_FOR_REVIEW = 0xB000
-
-# What each of our errors means of one object among several.
-REASONS: dict[type[errors.NoctisError], int] = {
-    errors.UnreadableError: CANNOT_UNDERSTAND,
-    errors.LimitExceededError: CANNOT_UNDERSTAND,
-    errors.UnsupportedError: SYNTAX_NOT_SUPPORTED,
-    errors.IdentityError: CANNOT_UNDERSTAND,
-    errors.MismatchError: DOES_NOT_MATCH,
-    errors.ConflictError: CANNOT_UNDERSTAND,
-    errors.QueryError: DOES_NOT_MATCH,
-    errors.TooBroadError: OUT_OF_RESOURCES,
-    errors.UndecodableError: CANNOT_UNDERSTAND,
-    errors.NotAVolumeError: CANNOT_UNDERSTAND,
-    errors.NotAllowedError: NOT_AUTHORIZED,
-    errors.MissingError: CANNOT_UNDERSTAND,
-    errors.StorageUnavailableError: OUT_OF_RESOURCES,
-    errors.IndexUnavailableError: OUT_OF_RESOURCES,
-    errors.PeerUnavailableError: OUT_OF_RESOURCES,
-    errors.BusyError: OUT_OF_RESOURCES,
-}
 
 
 @dataclass(kw_only=True)

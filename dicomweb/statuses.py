@@ -28,6 +28,36 @@ STATUSES: dict[type[errors.NoctisError], HTTPStatus] = {
 }
 
 
+# Failure Reason and Warning Reason (PS3.18 Tables I.2-2 and I.2-3, PS3.3 C.14.1.1).
+OUT_OF_RESOURCES = 0xA700
+DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+SYNTAX_NOT_SUPPORTED = 0xC122
+PROCESSING_FAILURE = 0x0110
+NOT_AUTHORIZED = 0x0124
+KEPT_FOR_REVIEW = 0xB000
+
+# What each of our errors means of one object among several.
+REASONS: dict[type[errors.NoctisError], int] = {
+    errors.UnreadableError: CANNOT_UNDERSTAND,
+    errors.LimitExceededError: CANNOT_UNDERSTAND,
+    errors.UnsupportedError: SYNTAX_NOT_SUPPORTED,
+    errors.IdentityError: CANNOT_UNDERSTAND,
+    errors.MismatchError: DOES_NOT_MATCH,
+    errors.ConflictError: CANNOT_UNDERSTAND,
+    errors.QueryError: DOES_NOT_MATCH,
+    errors.TooBroadError: OUT_OF_RESOURCES,
+    errors.UndecodableError: CANNOT_UNDERSTAND,
+    errors.NotAVolumeError: CANNOT_UNDERSTAND,
+    errors.NotAllowedError: NOT_AUTHORIZED,
+    errors.MissingError: CANNOT_UNDERSTAND,
+    errors.StorageUnavailableError: OUT_OF_RESOURCES,
+    errors.IndexUnavailableError: OUT_OF_RESOURCES,
+    errors.PeerUnavailableError: OUT_OF_RESOURCES,
+    errors.BusyError: OUT_OF_RESOURCES,
+}
+
+
 class Refusal(APIException):
     """An error of the house on its way out."""
 
