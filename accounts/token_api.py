@@ -147,7 +147,10 @@ class Tokens(APIView):
 
     @extend_schema(
         request=TokenWishSerializer,
-        responses={201: NewTokenSerializer, 400: PROBLEM, 401: PROBLEM, 403: PROBLEM},
+        responses={
+            201: NewTokenSerializer,
+            **dict.fromkeys((400, 401, 403, 409), PROBLEM),
+        },
     )
     def post(self, request: Request) -> Response:
         """Make a token; its word is in this answer alone."""
