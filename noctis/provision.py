@@ -15,14 +15,19 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import transaction
 
 from accounts import audit
 from accounts.models import Facility, Role, User
 from accounts.roles import apply_role
-from dicom_receiver.models import Peer
-
-SERVICES = ("store", "find", "move", "get", "mwl", "mpps", "commit")
+from noctis.provision_peers import (
+    CHOICES,
+    SERVICES,
+    apply_peer,
+    apply_web_peer,
+    find_facility,
+    save_row,
+)
 
 
 class ProvisionError(Exception):
@@ -46,17 +51,38 @@ TEXT = Key(str, "a text")
 NEEDED_TEXT = Key(str, "a text", is_required=True)
 YES_OR_NO = Key(bool, "true or false")
 TEXTS = Key(list, "a list of texts")
+NUMBER = Key(int, "a whole number")
 KEYS: dict[str, dict[str, Key]] = {
     "facility": {"code": NEEDED_TEXT, "name": NEEDED_TEXT},
     "peer": {
         "ae_title": NEEDED_TEXT,
         "host": TEXT,
-        "port": Key(int, "a whole number"),
+        "port": NUMBER,
         "facility": NEEDED_TEXT,
         "may": TEXTS,
         "tls": YES_OR_NO,
         "certificate": TEXT,
         "check_address": YES_OR_NO,
+        "description": TEXT,
+        "queried": YES_OR_NO,
+        "destination": YES_OR_NO,
+        "import_by": TEXT,
+        "import_as": TEXT,
+        "timeout_seconds": NUMBER,
+        "ask_commitment": YES_OR_NO,
+    },
+    "web_peer": {
+        "name": NEEDED_TEXT,
+        "url": NEEDED_TEXT,
+        "facility": NEEDED_TEXT,
+        "description": TEXT,
+        "log_in": TEXT,
+        "username": TEXT,
+        "secret": TEXT,
+        "verify_certificate": YES_OR_NO,
+        "queried": YES_OR_NO,
+        "destination": YES_OR_NO,
+        "timeout_seconds": NUMBER,
     },
     "user": {
         "username": NEEDED_TEXT,
@@ -82,6 +108,7 @@ class Plan:
 
     facilities: list[dict[str, Any]] = field(default_factory=list)
     peers: list[dict[str, Any]] = field(default_factory=list)
+    web_peers: list[dict[str, Any]] = field(default_factory=list)
     users: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -96,7 +123,12 @@ def read_plan(path: Path) -> Plan:
     sentences = list(_find_faults(document))
     if sentences:
         raise ProvisionError(sentences)
-    return Plan(document.get("facility", []), document.get("peer", []), document.get("user", []))
+    return Plan(
+        facilities=document.get("facility", []),
+        peers=document.get("peer", []),
+        web_peers=document.get("web_peer", []),
+        users=document.get("user", []),
+    )
 
 
 def apply_plan(plan: Plan) -> list[Result]:
@@ -105,7 +137,8 @@ def apply_plan(plan: Plan) -> list[Result]:
     results: list[Result] = []
     steps: list[tuple[str, list[dict[str, Any]], Callable[[dict[str, Any]], str]]] = [
         ("facility", plan.facilities, _apply_facility),
-        ("peer", plan.peers, _apply_peer),
+        ("peer", plan.peers, apply_peer),
+        ("web_peer", plan.web_peers, apply_web_peer),
         ("user", plan.users, _apply_user),
     ]
     with transaction.atomic():
@@ -148,6 +181,8 @@ def _find_entry_faults(kind: str, entries: list[dict[str, Any]]) -> Iterator[str
         yield from _find_role_faults(entries)
     if kind == "peer":
         yield from _find_service_faults(entries)
+    for entry in entries:
+        yield from _find_choice_faults(kind, identity, entry)
 
 
 def _find_key_faults(keys: dict[str, Key], entry: dict[str, Any]) -> Iterator[str]:
@@ -175,6 +210,14 @@ def _find_role_faults(entries: list[dict[str, Any]]) -> Iterator[str]:
             yield f"user {entry.get('username')}: role {entry['role']!r} is none of {known}."
 
 
+def _find_choice_faults(kind: str, identity: str, entry: dict[str, Any]) -> Iterator[str]:
+    for name, choices in CHOICES.items():
+        value = entry.get(name)
+        if name in KEYS[kind] and isinstance(value, str) and value not in choices:
+            known = ", ".join(choices)
+            yield f"{kind} {entry.get(identity)}: {name} {value!r} is none of {known}."
+
+
 def _find_service_faults(entries: list[dict[str, Any]]) -> Iterator[str]:
     for entry in entries:
         services = entry.get("may", [])
@@ -186,30 +229,14 @@ def _find_service_faults(entries: list[dict[str, Any]]) -> Iterator[str]:
 
 def _apply_facility(entry: dict[str, Any]) -> str:
     facility = Facility.objects.filter(code=entry["code"]).first() or Facility(code=entry["code"])
-    return _save(facility, {"name": entry["name"], "is_active": True})
-
-
-def _apply_peer(entry: dict[str, Any]) -> str:
-    peer = Peer.objects.filter(ae_title=entry["ae_title"]).first()
-    may = set(entry.get("may", []))
-    values = {
-        "host": entry.get("host", ""),
-        "port": entry.get("port"),
-        "facility": _find_facility(entry["facility"]),
-        "is_active": True,
-        **{f"may_{service}": service in may for service in SERVICES},
-    }
-    # What the file does not name stays as an administrator has left it.
-    named = {"tls": "use_tls", "certificate": "certificate", "check_address": "check_address"}
-    values |= {field: entry[key] for key, field in named.items() if key in entry}
-    return _save(peer or Peer(ae_title=entry["ae_title"]), values)
+    return save_row(facility, {"name": entry["name"], "is_active": True})
 
 
 def _apply_user(entry: dict[str, Any]) -> str:
     user = User.objects.filter(username=entry["username"]).first()
     is_new = user is None
     user = user or User(username=entry["username"])
-    facilities = [_find_facility(code) for code in entry.get("facilities", [])]
+    facilities = [find_facility(code) for code in entry.get("facilities", [])]
     password = entry.get("password")
     if is_new and not password:
         raise ValidationError("'password' is missing, and the user is new.")
@@ -228,26 +255,6 @@ def _apply_user(entry: dict[str, Any]) -> str:
         user.facilities.set(facilities)
         is_changed = True
     return "created" if is_new else "changed" if is_changed else "unchanged"
-
-
-def _find_facility(code: str) -> Facility:
-    facility = Facility.objects.filter(code=code).first()
-    if facility is None:
-        raise ValidationError(f"facility {code!r} is neither in the file nor in the database.")
-    return facility
-
-
-def _save(row: models.Model, values: dict[str, Any]) -> str:
-    """Bring a row to these values; say whether that made, changed or left it."""
-    is_new = row._state.adding
-    is_changed = is_new or any(getattr(row, name) != value for name, value in values.items())
-    if not is_changed:
-        return "unchanged"
-    for name, value in values.items():
-        setattr(row, name, value)
-    row.full_clean()
-    row.save()
-    return "created" if is_new else "changed"
 
 
 def _spell(error: ValidationError) -> list[str]:

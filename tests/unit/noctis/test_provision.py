@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import AuditRow, Facility, Role, User
-from dicom_receiver.models import Peer
-from noctis.provision import ProvisionError, apply_plan, read_plan
+from dicom_receiver.models import Line, Peer
+from dicom_receiver.remote.models import WebPeer
+from dicom_receiver.remote.secrets import unseal
+from noctis.provision import KEYS, ProvisionError, apply_plan, read_plan
 
 pytestmark = pytest.mark.django_db
 
@@ -166,3 +169,95 @@ def test_command_tells_each_entry_and_refuses_with_every_fault(
 def test_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ProvisionError, match="cannot be read"):
         read_plan(tmp_path / "none.toml")
+
+
+WAYS_OUT = """
+[[facility]]
+code = "north"
+name = "North"
+
+[[peer]]
+ae_title = "ARCHIVE"
+host = "10.0.0.6"
+port = 104
+facility = "north"
+description = "The old archive"
+queried = true
+destination = false
+import_by = "get"
+import_as = "uncompressed"
+timeout_seconds = 12
+ask_commitment = true
+
+[[web_peer]]
+name = "Cloud"
+url = "https://pacs.example.org/dicom-web"
+facility = "north"
+log_in = "bearer"
+secret = "open sesame"
+destination = false
+timeout_seconds = 9
+"""
+
+
+def test_other_archives_are_made_with_all_that_they_need(tmp_path: Path) -> None:
+    assert provision(tmp_path, WAYS_OUT) == ["created"] * 3
+
+    peer, web = Peer.objects.get(), WebPeer.objects.get()
+    assert (peer.description, peer.is_queried, peer.is_destination) == (
+        "The old archive",
+        True,
+        False,
+    )
+    assert (peer.retrieve_method, peer.retrieve_syntaxes) == ("get", "uncompressed")
+    assert (peer.timeout_seconds, peer.line.asks_commitment) == (12, True)
+    assert (web.base_url, web.facility.code) == ("https://pacs.example.org/dicom-web", "north")
+    assert (web.authentication, web.is_destination, web.timeout_seconds) == ("bearer", False, 9)
+    assert "sesame" not in web.sealed_secret
+    assert unseal(web.sealed_secret) == "open sesame"
+    assert not AuditRow.objects.filter(detail__icontains="sesame").exists()
+
+    # Again: nothing changes; with another secret, or no commitment, that alone does.
+    assert provision(tmp_path, WAYS_OUT) == ["unchanged"] * 3
+    changed = WAYS_OUT.replace("open sesame", "close sesame").replace("ent = true", "ent = false")
+    assert provision(tmp_path, changed) == ["unchanged", "changed", "changed"]
+    assert unseal(WebPeer.objects.get().sealed_secret) == "close sesame"
+    assert not Line.objects.get().asks_commitment
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"get"', '"ftp"', "peer ARCHIVE: import_by 'ftp' is none of move, get."),
+        ('"bearer"', '"magic"', "web_peer Cloud: log_in 'magic' is none of none, basic, bearer."),
+        ('"bearer"', '"basic"', "web_peer Cloud: 'username' is missing."),
+        ('secret = "open sesame"', "", "'secret' is missing"),
+        ("https://", "gopher://", "web_peer Cloud: 'base_url'"),
+        ("seconds = 9", "seconds = 100000", "web_peer Cloud: 'timeout_seconds'"),
+    ],
+)
+def test_an_archive_that_cannot_be_changes_nothing(
+    tmp_path: Path, old: str, new: str, sentence: str
+) -> None:
+    with pytest.raises(ProvisionError) as caught:
+        provision(tmp_path, WAYS_OUT.replace(old, new))
+    assert any(sentence in one for one in caught.value.sentences), caught.value.sentences
+    assert not Facility.objects.exists()
+
+
+def test_a_new_address_does_not_get_the_old_secret(tmp_path: Path) -> None:
+    provision(tmp_path, WAYS_OUT)
+    without = WAYS_OUT.replace('secret = "open sesame"', "")
+    assert provision(tmp_path, without) == ["unchanged"] * 3
+    with pytest.raises(ProvisionError) as caught:
+        provision(tmp_path, without.replace("pacs.example.org", "other.example.org"))
+    assert "'secret' is missing" in str(caught.value)
+
+
+def test_the_example_is_sound_and_shows_every_key(tmp_path: Path) -> None:
+    example = Path(__file__).parents[3] / "deploy" / "site.example.toml"
+    assert set(provision(tmp_path, example.read_text())) == {"created"}
+    assert set(provision(tmp_path, example.read_text())) == {"unchanged"}
+    document = tomllib.loads(example.read_text())
+    for kind, keys in KEYS.items():
+        assert set().union(*document[kind]) == set(keys), kind
