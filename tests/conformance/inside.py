@@ -17,6 +17,7 @@ from django.db import connections
 from dicom_receiver import pdu
 from dicom_receiver.association import Association, Surroundings
 from dicom_receiver.database import DatabaseThread
+from dicom_receiver.diary import Diary
 from dicom_receiver.handlers import HANDLERS
 from dicom_receiver.peers import PeerDirectory
 from dicom_receiver.statistics import Ledger
@@ -35,13 +36,17 @@ class InsidePort(Reachable):
         self._database.start()
         self._stop = Stop()
         self._ledger = Ledger()
-        self._surroundings = Surroundings(PeerDirectory(self._database), self._ledger, self._stop)
+        self._diary = Diary()
+        self._surroundings = Surroundings(
+            PeerDirectory(self._database), self._ledger, self._stop, self._diary
+        )
         self._threads: list[threading.Thread] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def write_counts(self) -> None:
-        """Write what was counted, as a receiver does every few seconds."""
-        self._database.submit(self._ledger.flush).result(10)
+        """Write counts and diary, as a receiver does every few seconds."""
+        for flush in (self._ledger.flush, self._diary.flush):
+            self._database.submit(flush).result(10)
 
     def close(self) -> None:
         self._stop.at_pause.set()

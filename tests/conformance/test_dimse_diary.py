@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import signal
+import subprocess
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
+import pytest
 from django.core import serializers
+from django.test import Client as Browser
+from django.urls import reverse
 from pydicom.uid import JPEGLSLossless
 
-from accounts.models import Facility
+from accounts.models import Facility, User
 from dicom_receiver.doctor.models import Call, RefusalCount
 from dicom_receiver.models import Peer
 from tests.conformance.conftest import HASTY, StartPort
@@ -25,6 +31,7 @@ from tests.conformance.dimse import (
     context,
     encode,
 )
+from tests.conformance.inside import InsidePort
 from tests.conformance.port import Port, wait_for
 from tests.conformance.test_dimse_store import make_ct
 
@@ -119,3 +126,31 @@ def answers(client: Client) -> bool:
     with suppress(ClosedError, ConnectionError):
         return client.echo() == 0
     return False
+
+
+@pytest.mark.dcmtk
+def test_doctor_says_what_to_do_when_a_move_names_an_unknown_destination(
+    inside: InsidePort, north: Facility, admin: User, client_of: Callable[[User], Browser]
+) -> None:
+    Peer.objects.create(ae_title="ASKER", facility=north, may_move=True)
+    said = subprocess.run(
+        [
+            *("movescu", "-d", "-P", "-aet", "ASKER", "-aec", "NOCTIS_SCP", "-aem", "NOBODY"),
+            *("127.0.0.1", str(inside.number)),
+            *("-k", "QueryRetrieveLevel=PATIENT", "-k", "PatientID=P1"),
+        ],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert b"0xa801" in said.stdout + said.stderr
+    ended = Call.objects.filter(ae_title="ASKER").exclude(outcome=Call.Outcome.LIVE)
+    wait_for(lambda: inside.write_counts() or ended.exists())
+
+    call = ended.get()
+    assert call.has_trouble
+    page = client_of(admin).get(reverse("doctor:call", args=[call.pk])).content.decode()
+    assert "A801H" in page
+    assert "The destination it named is no peer that we know." in page
+    assert html.escape("Add the destination's AE title as a peer, with host and port.") in page
+    assert "P1" not in json.dumps([call.answers, call.contexts])
