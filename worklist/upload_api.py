@@ -24,7 +24,7 @@ from accounts.api_pages import NumberPages
 from accounts.models import User
 from archive.api_pages import NewestFirst
 from archive.json_bodies import PlainJSONParser
-from imaging.errors import NotAllowedError
+from imaging.errors import ConflictError, NotAllowedError
 from worklist import uploads
 from worklist.upload_models import NAME_LENGTH, Upload, UploadVerdict
 from worklist.uploading import UnknownFacilityError, may_upload, read_destination
@@ -115,8 +115,10 @@ class _UploadView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Add to a wrong offset the right one."""
-        response = super().handle_exception(exc)
-        if isinstance(exc, uploads.OffsetError) and isinstance(response.data, dict):
+        if not isinstance(exc, uploads.OffsetError):
+            return super().handle_exception(exc)
+        response = super().handle_exception(ConflictError(str(exc)))
+        if isinstance(response.data, dict):
             response.data["offset"] = exc.offset
             response["Upload-Offset"] = str(exc.offset)
         return response
@@ -200,7 +202,7 @@ class UploadDetail(_UploadView):
                 description="Where the piece begins: the `offset` of the upload.",
             )
         ],
-        request={one: OpenApiTypes.BINARY for one in PIECE_TYPES},
+        request=dict.fromkeys(PIECE_TYPES, OpenApiTypes.BINARY),
         responses={
             200: UploadSerializer,
             409: OpenApiResponse(description="It stands elsewhere: `offset` says where."),

@@ -39,8 +39,8 @@ State = Upload.State
 OPEN = (State.RECEIVING, State.WAITING, State.STORING)
 
 
-class OffsetError(ConflictError):
-    """The piece does not begin where the upload stands."""
+class OffsetError(Exception):
+    """The piece does not begin where the upload stands; the door tells it as a conflict."""
 
     def __init__(self, offset: int) -> None:
         super().__init__(_("The upload stands at another byte: continue there."))
