@@ -58,6 +58,7 @@ def test_a_pair_opens_every_interface_for_five_minutes(rada: User, north: Facili
     assert read_part(claims)["exp"] - read_part(claims)["iat"] == 300
     assert abs(read_part(claims)["iat"] - time.time()) < 60
     assert ask(access).json()["username"] == "rada"
+    assert ask(access, "/api/dicom/status").json()["storage_info"]["studies_count"] == 1
     found = ask(access, "/dicomweb/studies").json()
     assert [one["0020000D"]["Value"] for one in found] == [[study.study_instance_uid]]
 
