@@ -41,7 +41,7 @@ from bench.viewer_houses import DICOMWEB_PLUGIN, NoctisHouse, write_series
 JSON = "application/dicom+json"
 FRAMES = 'multipart/related; type="application/octet-stream"'
 FILES = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-_LARGE_OBJECT_MB = 256
+_LARGE_OBJECT_MB = 128
 _AT_ONCE = 4
 
 
@@ -120,11 +120,12 @@ def open_orthanc(place: Path, folders: Sequence[Path], studies: int) -> Door:
             orthanc.fill(studies)
         assert orthanc.pid is not None
         door = Door("Orthanc", orthanc.port + 1, "/dicom-web", orthanc.pid, {}, orthanc.stop)
-        line = door.connect()
         for folder in folders:
             for path in sorted(folder.iterdir()):
+                line = door.connect()
                 line.request("POST", "/instances", path.read_bytes())
                 line.getresponse().read()
+                line.close()
         return door
     except BaseException:
         orthanc.stop()
@@ -179,6 +180,21 @@ def _fetch_all(door: Door, paths: Sequence[str], accept: str, at_once: int) -> f
     with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(fetch, [paths[begin::at_once] for begin in range(at_once)]))
     return time.perf_counter() - began
+
+
+def measure_lists(doors: Sequence[Door], study: str, rounds: int) -> None:
+    """Ask for many frames of one object at once, in turns."""
+    wanted = ",".join(str(number) for number in range(1, 101))
+    for turn in range(rounds + 1):
+        for door in doors if turn % 2 else doors[::-1]:
+            path = f"{instances_of(door, study)[0]}/frames/{wanted}"
+            line, began = door.connect(), time.perf_counter()
+            size = len(door.get(line, path, FRAMES))
+            if size < 100 * 512 * 512 * 2:
+                raise RuntimeError(f"{door.name} gives {size} bytes")
+            if turn:
+                key = "frames/s, a list of 100"
+                door.taken.setdefault(key, []).append(100 / (time.perf_counter() - began))
 
 
 def measure_large(door: Door, study: str) -> None:
@@ -241,16 +257,17 @@ def _questions(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
 
 # --- the run --------------------------------------------------------------------------------------
 def _write_large(folder: Path, template: Path, megabytes: int) -> str:
-    """Write a study of objects of many frames; return its UID."""
+    """Write a study of objects of many frames, none larger than 128 MB; return its UID."""
     folder.mkdir()
+    each = min(megabytes, _LARGE_OBJECT_MB)
     study, series = generate_uid(), generate_uid()
     frame = np.random.default_rng(1).integers(0, 4096, (512, 512), "<u2").tobytes()
-    for number in range(max(1, megabytes // _LARGE_OBJECT_MB)):
+    for number in range(megabytes // each):
         dataset: Dataset = dcmread(template)
         dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, series
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
         dataset.InstanceNumber = number + 1
-        dataset.NumberOfFrames = (_LARGE_OBJECT_MB << 20) // len(frame)
+        dataset.NumberOfFrames = (each << 20) // len(frame)
         dataset.PixelData = frame * dataset.NumberOfFrames
         dcmwrite(folder / f"{number}.dcm", dataset, enforce_file_format=True)
     return study
@@ -286,7 +303,8 @@ def main(arguments: list[str] | None = None) -> int:
     doors: list[Door] = []
     try:
         study = write_series(place / "ct", slices=options.slices, size=512)
-        folders = [place / "ct"]
+        frames = _write_large(place / "frames", place / "ct" / "0000.dcm", 50)
+        folders = [place / "ct", place / "frames"]
         large = ""
         if options.large_mb:
             large = _write_large(place / "large", place / "ct" / "0000.dcm", options.large_mb)
@@ -295,6 +313,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.only is None and ORTHANC.is_file() and DICOMWEB_PLUGIN.is_file():
             doors.append(open_orthanc(place, folders, options.studies))
         measure_series(doors, study, options.rounds)
+        measure_lists(doors, frames, options.rounds)
         if options.studies:
             measure_search(doors, options.studies, options.questions)
         _report(doors)
