@@ -118,13 +118,14 @@ def forge(access: str, kind: str) -> str:
     return f"{body}.{base64.urlsafe_b64encode(signed).decode().rstrip('=')}"
 
 
-@pytest.mark.parametrize("kind", ["none", "claims", "HS512", "secret"])
-def test_forged_tokens_open_nothing(rada: User, kind: str) -> None:
-    answer = ask(forge(log_in()["access"], kind))
-
-    assert answer.status_code == 401
-    assert answer["WWW-Authenticate"] == 'Bearer realm="Noctis", error="invalid_token"'
-    assert answer.json()["code"] == "invalid_token"
+def test_forged_tokens_open_nothing(rada: User) -> None:
+    access = log_in()["access"]
+    for kind in ("none", "claims", "HS512", "secret"):
+        answer = ask(forge(access, kind))
+        assert answer.status_code == 401, kind
+        assert answer["WWW-Authenticate"] == 'Bearer realm="Noctis", error="invalid_token"'
+        assert answer.json()["code"] == "invalid_token"
+    assert ask(access).status_code == 200
 
 
 def test_an_old_token_and_one_for_another_use_open_nothing(
