@@ -244,6 +244,7 @@ def test_native_pixels_and_frames_of_several_parts_are_put_together(
     film = metadata(2, **{PIXELS: ("OB", "bulk/2")})
     wrong = metadata(3, **_described(rows=5), **{PIXELS: ("OW", "bulk/1")})
     lost = metadata(4, **_described(), **{PIXELS: ("OW", "bulk/9")})
+    lost["7FE00010"]["BulkDataURI"] = "http://198.51.100.1/bulk/9"
     content = body(
         json_part(plain, film, wrong, lost),
         part(pixels.tobytes(), "application/octet-stream", "http://testserver/dicomweb/bulk/1"),
