@@ -136,7 +136,7 @@ def test_an_old_token_and_one_for_another_use_open_nothing(
     assert post("/api/token/refresh/", refresh=pair["access"]).status_code == 401
 
     early = timezone.now() - timedelta(seconds=301)
-    monkeypatch.setattr(jwts.timezone, "now", lambda: early)
+    monkeypatch.setattr("accounts.jwts.timezone.now", lambda: early)
     family = TokenFamily.objects.get()
     late = jwts._make_pair(family, 0).access
     monkeypatch.undo()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 import uuid
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -262,7 +263,7 @@ async def test_a_program_hears_by_its_token_until_it_is_revoked(rada, north, sou
     token, word = await sync_to_async(make_token)(rada, wish)
     refused = await AsyncClient().get(ADDRESS, headers={"Authorization": "Bearer noctis_no"})
     assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Bearer realm="Noctis"')
-    answer = await AsyncClient().get(ADDRESS, headers={"Authorization": f"Bearer {word}"})
+    answer: Any = await AsyncClient().get(ADDRESS, headers={"Authorization": f"Bearer {word}"})
     stream = aiter(answer)
     await anext(stream)
 
