@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from accounts import audit
@@ -39,7 +40,7 @@ DICOM = "application/dicom"
 class Storing:
     """Beside a view on studies: POST stores, into the study that the path may name."""
 
-    parser_classes = (Unread,)
+    parser_classes: Sequence[type[BaseParser]] = (Unread,)
 
     def post(self, request: Request, **above: str) -> HttpResponse:
         """Store what the body holds, and say what became of each object."""
