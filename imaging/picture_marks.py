@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,7 @@ LEAST_LONGEST_PX = 512
 # What is so high on the page is `size_px` on a picture; styles are given in pixels of the page.
 _PAGE_TEXT_PX = 12
 _MOST_DASHES = 10_000
-_LEAST_TEXT_PX = 6
+_READABLE_PX, _LEAST_TEXT_PX = 10, 6
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _BAR_LENGTHS_MM = (200, 100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1)
 
@@ -44,7 +44,7 @@ class Dressing:
     marks: Sequence[Labelled] = ()
     letters: dict[str, str] = field(default_factory=dict)
     row_mm: float | None = None
-    corners: dict[str, Sequence[str]] = field(default_factory=dict)
+    corners: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keeps_size: bool = False
 
     @property
@@ -69,14 +69,15 @@ def dress(picture: np.ndarray, dressing: Dressing) -> Image.Image:
     steps = (dressing.pixel_steps[0] * factor, dressing.pixel_steps[1] * factor)
     pen = ImageDraw.Draw(image)
     size_px = max(12, min(40, round(max(image.size) / 48)))
+    corners = dressing.corners
     if dressing.keeps_size:
-        size_px = _fitting_letters(image.width, dressing.corners, size_px)
+        size_px, corners = _fitted(image.width, corners, size_px)
     for labelled in dressing.marks:
         _draw_mark(image, labelled, steps, size_px)
     _draw_letters(pen, image.size, dressing.letters, size_px)
     if dressing.row_mm:
         _draw_scale(pen, image.size, dressing.row_mm / steps[1], size_px)
-    _draw_corners(pen, image.size, dressing.corners, size_px)
+    _draw_corners(pen, image.size, corners, size_px)
     return image
 
 
@@ -205,14 +206,41 @@ def draw_lines(
         draw_text(pen, (left, top + number * step), line, size_px=size_px, colour=colour)
 
 
-def _fitting_letters(width: int, corners: dict[str, Sequence[str]], size_px: int) -> int:
-    """Return a size of letters in which no line is wider than the picture, if there is one."""
-    lines = [line for found in corners.values() for line in found]
-    while size_px > _LEAST_TEXT_PX and any(
-        text_size(line, size_px)[0] > width - 9 for line in lines
-    ):
+def _fitted(
+    width: int, corners: Mapping[str, Sequence[str]], size_px: int
+) -> tuple[int, Mapping[str, Sequence[str]]]:
+    """Return a size of letters and corners with which no words lie over others.
+
+    Where two corners do not fit beside each other with readable letters, the lines of the right
+    one go below those of the left one.
+    """
+    smaller = size_px
+    while smaller > _READABLE_PX and not _fits(width, corners, smaller):
+        smaller -= 1
+    if _fits(width, corners, smaller):
+        size_px = smaller
+    else:
+        above = ("top_left", "top_right"), ("bottom_left", "bottom_right")
+        corners = {
+            left: [line for name in (left, right) for line in corners.get(name, ()) if line.strip()]
+            for left, right in above
+        }
+    while size_px > _LEAST_TEXT_PX and not _fits(width, corners, size_px):
         size_px -= 1
-    return size_px
+    return size_px, corners
+
+
+def _fits(width: int, corners: Mapping[str, Sequence[str]], size_px: int) -> bool:
+    for edge in ("top", "bottom"):
+        sides = [
+            [text_size(line, size_px)[0] for line in corners.get(f"{edge}_{side}", ()) if line]
+            for side in ("left", "right")
+        ]
+        widest = [max(side, default=0) for side in sides]
+        between = size_px if all(widest) else 0
+        if sum(widest) + between > width - 9:
+            return False
+    return True
 
 
 # --- around the picture -------------------------------------------------------------
@@ -252,7 +280,7 @@ def _draw_scale(
 
 
 def _draw_corners(
-    pen: ImageDraw.ImageDraw, size: tuple[int, int], corners: dict[str, Sequence[str]],
+    pen: ImageDraw.ImageDraw, size: tuple[int, int], corners: Mapping[str, Sequence[str]],
     size_px: int,
 ) -> None:  # fmt: skip
     width, height = size

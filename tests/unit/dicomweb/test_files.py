@@ -257,7 +257,7 @@ def test_the_list_is_narrowed_by_each_parameter(tess: User, client_of: ClientOf)
             ),
         )  # fmt: skip
 
-    def found(**asked: object) -> list[str]:
+    def found(**asked: str | int) -> list[str]:
         answer = client.get(f"{ROOT}list", asked).json()
         assert answer["success"]
         assert answer["count"] == len(answer["files"])

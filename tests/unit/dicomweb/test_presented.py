@@ -12,7 +12,7 @@ from django.test import Client
 from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from accounts.models import Facility, User
 from archive.models import Instance
@@ -21,7 +21,7 @@ from tests.unit.viewer.conftest import store
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-STATE = "1.2.840.10008.5.1.4.1.1.11.1"
+STATE = UID("1.2.840.10008.5.1.4.1.1.11.1")
 
 
 def _item(**values: Any) -> Dataset:
