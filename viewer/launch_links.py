@@ -1,4 +1,4 @@
-"""How each program on a desk is asked to open a study: its own documented address.
+"""How each program on a desk is asked to open a study: by the address that it answers to.
 
 Weasis and 3D Slicer read over DICOMweb with the ticket as their bearer token; OsiriX and Horos
 fetch one ZIP from an address that holds the ticket. RadiAnt asks over the DICOM port, where it
