@@ -34,7 +34,7 @@ FAREWELL_SECONDS = 2.0
 
 
 class Command(BaseCommand):
-    help = "Listen on the DICOM port: C-ECHO and C-STORE."
+    help = "Listen on the DICOM port."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
