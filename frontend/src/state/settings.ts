@@ -19,12 +19,16 @@ export class SettingsKeeper {
   private pause: ReturnType<typeof setTimeout> | undefined;
   private isSending = false;
   private isChanged = false;
+  /** Of what is stored. Settings that were stored stay the same object: nothing is to be drawn anew. */
+  private version: Preferences["version"];
 
   constructor(
     private current: Preferences,
     private readonly store: SettingsStore,
     private readonly onChange: () => void,
-  ) {}
+  ) {
+    this.version = current.version;
+  }
 
   get preferences(): Preferences {
     return this.current;
@@ -46,8 +50,7 @@ export class SettingsKeeper {
   }
 
   change(part: Partial<Preferences>): void {
-    const { version } = this.current;
-    this.current = { ...this.current, ...part, version };
+    this.current = { ...this.current, ...part };
     this.isChanged = true;
     this.isSaving = true;
     clearTimeout(this.pause);
@@ -64,18 +67,24 @@ export class SettingsKeeper {
     while (this.isChanged) {
       this.isChanged = false;
       try {
-        const { version } = await this.store.save(this.current);
-        this.current = { ...this.current, version };
+        this.version = (await this.store.save({ ...this.current, version: this.version })).version;
         this.problem = "";
       } catch (error) {
         this.problem = error instanceof Error ? error.message : "";
-        this.current = (await this.renewed(error)) ?? this.current;
+        this.adopt(await this.renewed(error));
         break;
       }
     }
     this.isSending = false;
     this.isSaving = false;
     this.onChange();
+  }
+
+  private adopt(stored: Preferences | null): void {
+    if (stored !== null) {
+      this.current = stored;
+      this.version = stored.version;
+    }
   }
 
   private async renewed(error: unknown): Promise<Preferences | null> {
