@@ -140,6 +140,9 @@ def test_the_whole_list_by_key(open_page, bring, live_house, name):
     expect(page).to_have_url(re.compile(rf"[?&]q={name}(&|$)"))
     expect(page.locator("tr.row")).to_have_count(2)
     page.keyboard.press("Escape")
+    # It leaves the field as it is; a browser by itself would empty it.
+    expect(page.locator("#search")).not_to_be_focused()
+    assert page.locator("#search").input_value() == name
 
     page.keyboard.press("j")
     page.keyboard.press("j")

@@ -39,9 +39,10 @@ export function wireKeys(rows: Rows, preview: Preview): void {
     const target = event.target;
     if (isField(target)) {
       if (event.key === "Escape" || (event.key === "ArrowDown" && target === search)) {
+        // By itself the browser would empty a search field at Escape, and the list would be whole again.
+        event.preventDefault();
         target.blur();
         if (event.key === "ArrowDown") {
-          event.preventDefault();
           rows.move(1);
         }
       }
